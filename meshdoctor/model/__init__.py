@@ -1,0 +1,1 @@
+"""Typed objects and the snapshot that holds them. Imports nothing else of meshdoctor."""

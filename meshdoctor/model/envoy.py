@@ -1,0 +1,163 @@
+"""What one Envoy said of itself through its admin port, and what its access log holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from meshdoctor.model.sources import Source, Unseen
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """An answer's parts: each is a value, or the Source that says why there is none."""
+
+    parts: dict[str, Any] = {}
+    missing: dict[str, Source] = {}
+
+    def part(self, name: str) -> Any:
+        """The part of that name; raises Unseen where it was not read."""
+        if name in self.parts:
+            return self.parts[name]
+        raise Unseen(self.missing.get(name) or Source(name=name, state="skipped", reason="was not asked"))  # type: ignore[arg-type]
+
+    def has(self, name: str) -> bool:
+        return name in self.parts
+
+
+class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint of a cluster as this Envoy sees it."""
+
+    address: str
+    port: int
+    eds_health: str = "HEALTHY"
+    ejected: bool = False  # failed_outlier_check
+    failed_active_check: bool = False
+    stats: dict[str, int] = {}  # cx_connect_fail, rq_error, rq_timeout, cx_active, rq_active, ...
+
+
+class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One cluster of `/clusters`. `limits` are the circuit breaker's maxima of default priority."""
+
+    name: str
+    hosts: tuple[HostStatus, ...] = ()
+    limits: dict[str, int] = {}  # max_connections, max_pending_requests, max_requests, max_retries
+
+
+class LoadedCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate of a proxy or a gateway: public fields only. `name` is its SDS name (`default`, `ROOTCA`,
+    `kubernetes://shop-tls`), `role` is `leaf` or `ca`."""
+
+    name: str
+    role: str = "leaf"
+    subject: str = ""
+    sans: tuple[str, ...] = ()
+    serial: str = ""
+    sha256: str = ""
+    valid_from: datetime | None = None
+    expires: datetime | None = None
+
+
+class SecretState(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret as Envoy holds it; `warming` means it waits for one that nobody delivers."""
+
+    name: str
+    warming: bool = False
+
+
+class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One request or connection, as the access log tells it. Fields that the format lacks are empty."""
+
+    time: datetime | None = None
+    code: int = 0
+    flags: str = ""
+    details: str = ""
+    connection_details: str = ""
+    transport_failure: str = ""
+    method: str = ""
+    path: str = ""
+    authority: str = ""
+    upstream_cluster: str = ""
+    upstream_host: str = ""
+    downstream_remote: str = ""
+    downstream_local: str = ""
+    sni: str = ""
+    route: str = ""
+    protocol: str = ""
+
+    @property
+    def inbound(self) -> bool:
+        """Whether it came in (the proxy is the server's): by the cluster's name, or the log has no cluster yet."""
+        return self.upstream_cluster.startswith("inbound") or (self.route == "" and self.upstream_cluster == "")
+
+
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """The last lines of istio-proxy: the access log parsed, the rest as (time, text)."""
+
+    access: tuple[AccessLogEntry, ...] = ()
+    lines: tuple[tuple[datetime | None, str], ...] = ()
+    window_s: float = 60.0
+
+
+class Envoy(Said, frozen=True, kw_only=True, eq=False):
+    """What one proxy said. Reading a part that was not asked or failed raises Unseen."""
+
+    namespace: str
+    name: str
+
+    @property
+    def clusters(self) -> tuple[ClusterStatus, ...]:
+        value: tuple[ClusterStatus, ...] = self.part("clusters")
+        return value
+
+    @property
+    def certificates(self) -> tuple[LoadedCertificate, ...]:
+        """Leaf and CA certificates: those in use (`/certs`) and, on gateways, those of secrets by name."""
+        value: tuple[LoadedCertificate, ...] = self.part("certs")
+        return value
+
+    @property
+    def secrets(self) -> tuple[SecretState, ...]:
+        value: tuple[SecretState, ...] = self.part("secrets")
+        return value
+
+    @property
+    def secret_certificates(self) -> tuple[LoadedCertificate, ...]:
+        """The certificates inside the named secrets, keys left out."""
+        value: tuple[LoadedCertificate, ...] = self.part("secret_certs")
+        return value
+
+    @property
+    def stats(self) -> dict[str, int]:
+        value: dict[str, int] = self.part("stats")
+        return value
+
+    @property
+    def state(self) -> str:
+        """LIVE, DRAINING, PRE_INITIALIZING or INITIALIZING (`/server_info`, else the text of `/ready`)."""
+        value: str = self.part("state")
+        return value
+
+    @property
+    def jwks(self) -> dict[str, str]:
+        """JWKS text by issuer, as the jwt_authn filters of the listeners hold it inline."""
+        value: dict[str, str] = self.part("jwks")
+        return value
+
+    @property
+    def rejected_listeners(self) -> dict[str, str]:
+        """Listener name to the error of its last refused update."""
+        value: dict[str, str] = self.part("rejected")
+        return value
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """`address:port` of every listener that is bound (`/listeners`)."""
+        value: tuple[str, ...] = self.part("listeners")
+        return value
+
+    @property
+    def logs(self) -> Logs:
+        value: Logs = self.part("logs")
+        return value

@@ -1,0 +1,206 @@
+"""The snapshot that rules judge: immutable, indexed, and honest about what it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import EndpointSlice, Secret, Service
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.findings import Cluster
+from meshdoctor.model.istiod import Istiod, MeshConfig
+from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.sources import Source, SourceState, Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod, ReplicaSet
+
+T = TypeVar("T", bound=KubernetesObject)
+
+USABLE = {SourceState.LIVE, SourceState.STALE, SourceState.ABSENT}
+
+
+class Table(Generic[T]):
+    """All objects of one kind that could be read; lookups are by namespace and name, or by label."""
+
+    def __init__(self, objects: Iterable[T], source: Source) -> None:
+        self._objects = tuple(objects)
+        self.source = source
+
+    def __iter__(self) -> Iterator[T]:
+        """What was seen; with rights in some namespaces only, theirs."""
+        return iter(self._objects)
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def everywhere(self) -> Iterator[T]:
+        """As iterating, but raises Unseen where only some namespaces could be read: for rules that need all."""
+        if self.source.namespaces is not None:
+            raise Unseen(self.source)
+        return iter(self._objects)
+
+    def get(self, namespace: str, name: str) -> T | None:
+        """That object, or None where it does not exist; Unseen where its namespace could not be read."""
+        self._must_see(namespace)
+        return self._by_key.get((namespace, name))
+
+    def within(self, namespace: str) -> tuple[T, ...]:
+        """The objects of a namespace; Unseen where it could not be read."""
+        self._must_see(namespace)
+        return self._by_namespace.get(namespace, ())
+
+    def matching(self, namespace: str, labels: dict[str, str]) -> tuple[T, ...]:
+        """The objects of a namespace that carry all these labels."""
+        if not labels:
+            return self.within(namespace)
+        self._must_see(namespace)
+        first, *rest = labels.items()
+        some = self._by_label.get((namespace, *first), ())
+        return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest))
+
+    @property
+    def namespaces(self) -> Iterable[str]:
+        return self._by_namespace.keys()
+
+    def _must_see(self, namespace: str) -> None:
+        if self.source.namespaces is not None and namespace not in self.source.namespaces:
+            raise Unseen(self.source)
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], T]:
+        return {(o.namespace, o.name): o for o in self._objects}
+
+    @cached_property
+    def _by_namespace(self) -> dict[str, tuple[T, ...]]:
+        return _grouped((o.namespace, o) for o in self._objects)
+
+    @cached_property
+    def _by_label(self) -> dict[tuple[str, str, str], tuple[T, ...]]:
+        return _grouped(((o.namespace, k, v), o) for o in self._objects for k, v in o.labels.items())
+
+
+def _grouped(pairs: Iterable[tuple[Any, T]]) -> dict[Any, tuple[T, ...]]:
+    lists: dict[Any, list[T]] = {}
+    for key, value in pairs:
+        lists.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in lists.items()}
+
+
+class Mesh:
+    """One moment of a mesh.
+
+    `mesh[Pod]` is the table of a kind; it raises Unseen where the kind was denied or failed, and is empty where the API
+    does not serve it. What istiod, the proxies and Prometheus said is in `istiods`, `envoys` and `prometheus`.
+    `now` is the API server's clock, so that ages are right on a wrong laptop and in a recording.
+    """
+
+    def __init__(
+        self,
+        tables: dict[type[KubernetesObject], Table[Any]],
+        *,
+        now: datetime,
+        cluster: Cluster | None = None,
+        istiods: Iterable[Istiod] = (),
+        envoys: Iterable[Envoy] = (),
+        prometheus: Prometheus | None = None,
+        sources: Iterable[Source] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
+        self._tables = tables
+        self.now = now
+        self.cluster = cluster or Cluster()
+        self.istiods = tuple(istiods)
+        self._envoys = {(e.namespace, e.name): e for e in envoys}
+        self.prometheus = prometheus
+        self.extra_sources = tuple(sources)
+        self.notes = tuple(notes)
+        self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
+        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
+
+    def __getitem__(self, kind: type[T]) -> Table[T]:
+        if self.reads is not None:
+            self.reads.add(kind)
+        table: Table[T] | None = self._tables.get(kind)
+        if table is None:
+            raise Unseen(Source(name=kind.resource(), state=SourceState.SKIPPED, reason="was not collected"))
+        if table.source.state not in USABLE:
+            raise Unseen(table.source)
+        return table
+
+    def state(self, kind: type[KubernetesObject]) -> SourceState:
+        table = self._tables.get(kind)
+        return table.source.state if table else SourceState.SKIPPED
+
+    @property
+    def kinds(self) -> tuple[type[KubernetesObject], ...]:
+        return tuple(self._tables)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (*(t.source for t in self._tables.values()), *self.extra_sources)
+
+    @property
+    def envoys(self) -> Iterable[Envoy]:
+        return self._envoys.values()
+
+    def envoy(self, pod: Pod) -> Envoy | None:
+        """What that pod's proxy said; None where it was not asked at all."""
+        return self._envoys.get((pod.namespace, pod.name))
+
+    @cached_property
+    def mesh_config(self) -> MeshConfig:
+        """The mesh config of the first istiod that told it, else Istio's defaults."""
+        return next((i.mesh_config for i in self.istiods if i.has("mesh")), MeshConfig())
+
+    def owner(self, pod: Pod) -> Subject:
+        """The top controller of a pod: Deployment rather than ReplicaSet; the Pod itself where it has none.
+
+        A ReplicaSet that is gone or may not be read is told by its name: Deployment name plus the template's hash.
+        """
+        reference = next((o for o in pod.metadata.owner_references if o.controller), None)
+        if reference is None:
+            return pod.subject
+        group = reference.api_version.rpartition("/")[0]
+        if reference.kind == "ReplicaSet":
+            return self._deployment_of(pod, reference.name)
+        if reference.kind == "Job":
+            return Subject(group="batch", kind="Job", namespace=pod.namespace, name=reference.name)
+        return Subject(group=group, kind=reference.kind, namespace=pod.namespace, name=reference.name)
+
+    def _deployment_of(self, pod: Pod, replicaset: str) -> Subject:
+        table = self._tables.get(ReplicaSet)
+        known: ReplicaSet | None = table._by_key.get((pod.namespace, replicaset)) if table else None
+        if known:
+            owner = next((o for o in known.metadata.owner_references if o.controller), None)
+            if owner is None:
+                return known.subject
+            return Subject(
+                group=owner.api_version.rpartition("/")[0], kind=owner.kind, namespace=pod.namespace, name=owner.name
+            )
+        template_hash = pod.labels.get("pod-template-hash")
+        name = replicaset.removesuffix(f"-{template_hash}") if template_hash else replicaset
+        kind = "Deployment" if name != replicaset else "ReplicaSet"
+        return Subject(group="apps", kind=kind, namespace=pod.namespace, name=name)
+
+    @cached_property
+    def slices(self) -> dict[tuple[str, str], tuple[EndpointSlice, ...]]:
+        """EndpointSlices by (namespace, Service)."""
+        return _grouped(((s.namespace, s.service), s) for s in self[EndpointSlice] if s.service)
+
+    def slices_of(self, service: Service) -> tuple[EndpointSlice, ...]:
+        self[EndpointSlice].within(service.namespace)
+        return self.slices.get((service.namespace, service.name), ())
+
+    @cached_property
+    def pods_by_ip(self) -> dict[str, Pod]:
+        """Running pods by their address; those on the host's network are left out."""
+        return {
+            p.status.pod_ip: p for p in self[Pod] if p.status.pod_ip and not p.spec.host_network and not p.is_finished
+        }
+
+    def secret_exists(self, namespace: str, name: str) -> bool:
+        """Whether a Secret exists (metadata only); Unseen where Secrets may not be listed."""
+        return self[Secret].get(namespace, name) is not None

@@ -1,0 +1,30 @@
+"""Text from a cluster is hostile: what may be shown of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_LONGEST = 4000
+
+
+def plain(text: object, limit: int = _LONGEST) -> str:
+    """The text without terminal escapes, control characters and bidi overrides, cut at `limit` characters.
+
+    Line breaks and tabs become spaces. It is not markup-escaped: give it to widgets as plain text, never as markup.
+    """
+    raw = str(text)
+    cut = raw[: limit * 2] if len(raw) > limit * 2 else raw
+    cut = _ESCAPES.sub("", cut)
+    clean = "".join(_shown(c) for c in cut)
+    return clean if len(clean) <= limit and len(raw) <= limit * 2 else clean[: limit - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if character in "\n\r\t\v\f":
+        return " "
+    if character.isascii():
+        return character if " " <= character <= "~" else ""
+    # Cc control, Cf format (bidi overrides, zero width), Cs surrogates, Co private use, Zl and Zp line separators
+    return "" if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} else character

@@ -1,0 +1,321 @@
+"""Pods and what creates them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import field
+
+from meshdoctor.model.base import Condition, KubernetesObject, ObjectMeta, Record
+
+
+class ContainerPort(Record, frozen=True):
+    name: str = ""
+    container_port: int = 0
+    protocol: str = "TCP"
+
+
+class SecurityContext(Record, frozen=True):
+    run_as_user: int | None = None
+
+
+class ResourceRequirements(Record, frozen=True):
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class HTTPGetAction(Record, frozen=True):
+    path: str = ""
+    port: int | str = 0
+    scheme: str = "HTTP"
+
+
+class Probe(Record, frozen=True):
+    """A kubelet probe; only what tells HTTP probes apart is kept."""
+
+    http_get: HTTPGetAction | None = None
+
+
+class Container(Record, frozen=True):
+    name: str = ""
+    image: str = ""
+    args: tuple[str, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
+    security_context: SecurityContext | None = None
+    resources: ResourceRequirements = ResourceRequirements()
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    restart_policy: str = ""  # `Always` on an init container makes it a native sidecar
+
+
+class Toleration(Record, frozen=True):
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class PodSpec(Record, frozen=True):
+    node_name: str = ""
+    service_account_name: str = ""
+    host_network: bool = False
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    security_context: SecurityContext | None = None
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    restart_policy: str = "Always"
+
+
+class StateRunning(Record, frozen=True):
+    started_at: datetime | None = None
+
+
+class StateTerminated(Record, frozen=True):
+    exit_code: int = 0
+    reason: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class StateWaiting(Record, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(Record, frozen=True):
+    running: StateRunning | None = None
+    terminated: StateTerminated | None = None
+    waiting: StateWaiting | None = None
+
+
+class ContainerStatus(Record, frozen=True):
+    name: str = ""
+    ready: bool = False
+    restart_count: int = 0
+    image: str = ""
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodStatus(Record, frozen=True):
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    pod_ip: str = field(default="", name="podIP")
+    start_time: datetime | None = None
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(KubernetesObject, frozen=True):
+    KIND = "Pod"
+    PLURAL = "pods"
+
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def all_containers(self) -> tuple[Container, ...]:
+        return self.spec.init_containers + self.spec.containers
+
+    @property
+    def proxy(self) -> Container | None:
+        """The container `istio-proxy`, among the containers or (native sidecar) the init containers."""
+        return next((c for c in self.all_containers if c.name == "istio-proxy"), None)
+
+    @property
+    def proxy_status(self) -> ContainerStatus | None:
+        return self.container_status("istio-proxy")
+
+    def container_status(self, name: str) -> ContainerStatus | None:
+        both = self.status.init_container_statuses + self.status.container_statuses
+        return next((s for s in both if s.name == name), None)
+
+    @property
+    def app_containers(self) -> tuple[Container, ...]:
+        """The containers that are the application's: neither the proxy nor an init container."""
+        return tuple(c for c in self.spec.containers if c.name != "istio-proxy")
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.status.conditions if c.type == kind), None)
+
+    @property
+    def is_ready(self) -> bool:
+        condition = self.condition("Ready")
+        return condition is not None and condition.status == "True"
+
+    @property
+    def ready_since(self) -> datetime | None:
+        """When it last became Ready or stopped being so; None while it has no such condition."""
+        condition = self.condition("Ready")
+        return condition.last_transition_time if condition else None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status.phase in {"Succeeded", "Failed"}
+
+    @property
+    def is_terminating(self) -> bool:
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def service_account(self) -> str:
+        return self.spec.service_account_name or "default"
+
+
+class PodTemplate(Record, frozen=True):
+    metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
+
+
+class LabelSelectorRequirement(Record, frozen=True):
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Record, frozen=True):
+    """A label selector; an empty one matches everything."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+    def matches(self, labels: dict[str, str]) -> bool:
+        if any(labels.get(k) != v for k, v in self.match_labels.items()):
+            return False
+        return all(_holds(e, labels) for e in self.match_expressions)
+
+
+def _holds(requirement: LabelSelectorRequirement, labels: dict[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    match requirement.operator:
+        case "In":
+            return value in requirement.values
+        case "NotIn":
+            return value not in requirement.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False
+
+
+class WorkloadSpec(Record, frozen=True):
+    replicas: int | None = None
+    selector: LabelSelector = LabelSelector()
+    template: PodTemplate = PodTemplate()
+
+
+class WorkloadStatus(Record, frozen=True):
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    updated_replicas: int = 0
+    observed_generation: int = 0
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+class Workload(KubernetesObject, frozen=True):
+    """A controller of pods: Deployment, StatefulSet, DaemonSet, ReplicaSet."""
+
+    GROUP = "apps"
+
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+
+    @property
+    def template(self) -> PodTemplate:
+        return self.spec.template
+
+    @property
+    def desired(self) -> int:
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+
+class Deployment(Workload, frozen=True):
+    KIND = "Deployment"
+    PLURAL = "deployments"
+
+
+class StatefulSet(Workload, frozen=True):
+    KIND = "StatefulSet"
+    PLURAL = "statefulsets"
+
+
+class DaemonSet(Workload, frozen=True):
+    KIND = "DaemonSet"
+    PLURAL = "daemonsets"
+
+
+class ReplicaSet(Workload, frozen=True):
+    KIND = "ReplicaSet"
+    PLURAL = "replicasets"
+
+
+class JobSpec(Record, frozen=True):
+    template: PodTemplate = PodTemplate()
+
+
+class JobStatus(Record, frozen=True):
+    active: int = 0
+    succeeded: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+class Job(KubernetesObject, frozen=True):
+    GROUP = "batch"
+    KIND = "Job"
+    PLURAL = "jobs"
+
+    spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
+
+
+class HorizontalPodAutoscalerSpec(Record, frozen=True):
+    min_replicas: int | None = None
+    max_replicas: int = 0
+    scale_target_ref: dict[str, Any] = {}
+
+
+class HorizontalPodAutoscalerStatus(Record, frozen=True):
+    current_replicas: int = 0
+    desired_replicas: int = 0
+
+
+class HorizontalPodAutoscaler(KubernetesObject, frozen=True):
+    GROUP = "autoscaling"
+    VERSIONS = ("v2", "v1")
+    KIND = "HorizontalPodAutoscaler"
+    PLURAL = "horizontalpodautoscalers"
+
+    spec: HorizontalPodAutoscalerSpec = HorizontalPodAutoscalerSpec()
+    status: HorizontalPodAutoscalerStatus = HorizontalPodAutoscalerStatus()
+
+
+class PodDisruptionBudgetSpec(Record, frozen=True):
+    selector: LabelSelector | None = None
+    min_available: int | str | None = None
+    max_unavailable: int | str | None = None
+
+
+class PodDisruptionBudgetStatus(Record, frozen=True):
+    disruptions_allowed: int = 0
+    current_healthy: int = 0
+    desired_healthy: int = 0
+    expected_pods: int = 0
+    observed_generation: int = 0
+
+
+class PodDisruptionBudget(KubernetesObject, frozen=True):
+    GROUP = "policy"
+    KIND = "PodDisruptionBudget"
+    PLURAL = "poddisruptionbudgets"
+
+    spec: PodDisruptionBudgetSpec = PodDisruptionBudgetSpec()
+    status: PodDisruptionBudgetStatus = PodDisruptionBudgetStatus()
