@@ -26,7 +26,7 @@ class ServicePort(Record, frozen=True):
     @property
     def target(self) -> int | str:
         """Where it leads: the targetPort, which defaults to the port."""
-        return self.port if self.target_port in (None, 0, "") else self.target_port  # type: ignore[return-value]
+        return self.target_port or self.port
 
 
 class ServiceSpec(Record, frozen=True):

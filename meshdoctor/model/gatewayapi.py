@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from meshdoctor.model.base import Condition, KubernetesObject, Record
 
 
 class GatewayAPIObject(KubernetesObject, frozen=True):
     GROUP = "gateway.networking.k8s.io"
-    VERSIONS = ("v1", "v1beta1", "v1alpha2")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1", "v1alpha2")
 
 
 class GatewayClassSpec(Record, frozen=True):
@@ -146,7 +146,7 @@ class TLSRoute(Route, frozen=True):
 
 
 class TCPRoute(Route, frozen=True):
-    VERSIONS = ("v1alpha2",)
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1alpha2",)
     KIND = "TCPRoute"
     PLURAL = "tcproutes"
 
@@ -169,7 +169,7 @@ class ReferenceGrantSpec(Record, rename={"from_": "from"}, frozen=True):
 
 
 class ReferenceGrant(GatewayAPIObject, frozen=True):
-    VERSIONS = ("v1", "v1beta1")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
     KIND = "ReferenceGrant"
     PLURAL = "referencegrants"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from meshdoctor.model.base import KubernetesObject, Record
 
@@ -125,7 +125,7 @@ class VirtualServiceSpec(Record, frozen=True):
 
 class NetworkingObject(KubernetesObject, frozen=True):
     GROUP = "networking.istio.io"
-    VERSIONS = ("v1", "v1beta1", "v1alpha3")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1", "v1alpha3")
 
 
 class VirtualService(NetworkingObject, frozen=True):
@@ -346,7 +346,7 @@ class EnvoyFilterSpec(Record, frozen=True):
 
 
 class EnvoyFilter(NetworkingObject, frozen=True):
-    VERSIONS = ("v1alpha3",)
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1alpha3",)
     KIND = "EnvoyFilter"
     PLURAL = "envoyfilters"
 

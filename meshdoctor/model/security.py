@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from meshdoctor.model.base import KubernetesObject, Record
 from meshdoctor.model.networking import PolicyTargetReference, WorkloadSelector
@@ -10,7 +10,7 @@ from meshdoctor.model.networking import PolicyTargetReference, WorkloadSelector
 
 class SecurityObject(KubernetesObject, frozen=True):
     GROUP = "security.istio.io"
-    VERSIONS = ("v1", "v1beta1")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
 
 
 class MutualTLS(Record, frozen=True):
@@ -140,7 +140,7 @@ class TelemetrySpec(Record, frozen=True):
 
 class Telemetry(KubernetesObject, frozen=True):
     GROUP = "telemetry.istio.io"
-    VERSIONS = ("v1", "v1alpha1")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1alpha1")
     KIND = "Telemetry"
     PLURAL = "telemetries"
 

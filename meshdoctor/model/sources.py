@@ -22,7 +22,8 @@ class SourceState(StrEnum):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One source of the snapshot: a kind of object, or what one pod said about one thing.
 
-    `name` is a resource (`pods`, `gateways.networking.istio.io`) or `PART of NAMESPACE/POD` (`/clusters of shop/cart-v1-x`).
+    `name` is a resource (`pods`, `gateways.networking.istio.io`) or `PART of NAMESPACE/POD`
+    (`/clusters of shop/cart-v1-x`).
     `command` settles by hand what could not be read.
     """
 
@@ -35,7 +36,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
 
 
-class Unseen(Exception):  # noqa: N818 - not an error: the honest answer of a source that was not seen
+class Unseen(Exception):
     """A rule read what was not seen; the runner makes UNKNOWN of it (SKIPPED where the source is absent or skipped)."""
 
     def __init__(self, source: Source) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import field
 
@@ -290,7 +290,7 @@ class HorizontalPodAutoscalerStatus(Record, frozen=True):
 
 class HorizontalPodAutoscaler(KubernetesObject, frozen=True):
     GROUP = "autoscaling"
-    VERSIONS = ("v2", "v1")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v2", "v1")
     KIND = "HorizontalPodAutoscaler"
     PLURAL = "horizontalpodautoscalers"
 
