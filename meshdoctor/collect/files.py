@@ -1,0 +1,77 @@
+"""Manifests as a source: YAML and JSON text becomes a Mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import yaml
+
+from meshdoctor.model import kinds
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.mesh import Mesh, Table
+from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.sources import Source, SourceState
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def documents(text: str) -> Iterator[dict[str, Any]]:
+    """The objects in YAML or JSON text; `List` kinds are opened."""
+    for document in yaml.load_all(text, Loader=Loader):  # a safe loader
+        if not isinstance(document, dict):
+            continue
+        if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
+            yield from (item for item in document["items"] if isinstance(item, dict))
+        else:
+            yield document
+
+
+def objects(text: str) -> Iterator[KubernetesObject]:
+    """The typed objects in YAML or JSON text; kinds that no rule reads are passed over."""
+    for document in documents(text):
+        kind = kinds.kind_of(str(document.get("apiVersion", "")), str(document.get("kind", "")))
+        if kind is not None:
+            yield msgspec.convert(_without_nulls(document), kind, strict=False)
+
+
+def mesh_of(
+    text: str,
+    *,
+    now: datetime | None = None,
+    denied: Iterable[type[KubernetesObject]] = (),
+    istiods: Iterable[Istiod] = (),
+    envoys: Iterable[Envoy] = (),
+    prometheus: Prometheus | None = None,
+) -> Mesh:
+    """A Mesh of manifests alone: what is not in the text does not exist, but the kinds in `denied` were not seen."""
+    found: dict[type[KubernetesObject], list[KubernetesObject]] = {kind: [] for kind in kinds.ALL}
+    for thing in objects(text):
+        found[type(thing)].append(thing)
+    unseen = set(denied)
+    tables = {kind: Table(things, _source(kind, kind in unseen, len(things))) for kind, things in found.items()}
+    moment = now or datetime.now(UTC)
+    return Mesh(tables, now=moment, istiods=istiods, envoys=envoys, prometheus=prometheus)
+
+
+def _source(kind: type[KubernetesObject], denied: bool, count: int) -> Source:
+    if not denied:
+        return Source(name=kind.resource(), objects=count)
+    return Source(
+        name=kind.resource(),
+        state=SourceState.DENIED,
+        reason=f"list {kind.resource()} is forbidden",
+        command=f"kubectl auth can-i list {kind.resource()} -A",
+    )
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(v) for v in value if v is not None]
+    return value

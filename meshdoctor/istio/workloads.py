@@ -1,0 +1,79 @@
+"""Which pods a selector or a Service means, who owns them, and which of them carry a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Service
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
+
+GATEWAY_LABELS = ("istio", "gateway.networking.k8s.io/gateway-name")
+
+
+def is_live(pod: Pod) -> bool:
+    """A pod that runs or is about to: neither finished nor being deleted."""
+    return not pod.is_finished and not pod.is_terminating
+
+
+def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:
+    """The live pods of a namespace that carry all these labels; all of them where there are none."""
+    return tuple(p for p in mesh[Pod].matching(namespace, labels) if is_live(p))
+
+
+def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
+    """The live pods that a Service selects; none where it has no selector."""
+    return live_pods(mesh, service.namespace, service.spec.selector) if service.spec.selector else ()
+
+
+def injected_pods(mesh: Mesh) -> Iterable[Pod]:
+    """Live pods with a proxy: sidecars and gateways."""
+    return (p for p in mesh[Pod] if p.proxy is not None and is_live(p))
+
+
+def is_gateway(pod: Pod) -> bool:
+    """Whether its proxy is a gateway's (router) rather than a sidecar: it stands alone, or the template says so."""
+    if pod.proxy is None:
+        return False
+    templates = pod.annotations.get("inject.istio.io/templates", "")
+    if "gateway" in templates.split(",") or "gateway.networking.k8s.io/gateway-name" in pod.labels:
+        return True
+    return not pod.app_containers and "router" in pod.proxy.args
+
+
+def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live gateway pods of the whole mesh."""
+    return tuple(p for p in injected_pods(mesh) if is_gateway(p))
+
+
+def owner_object(mesh: Mesh, pod: Pod) -> KubernetesObject:
+    """The controller object that owns the pod where it was read, else the pod."""
+    subject = mesh.owner(pod)
+    kinds: dict[str, type[Workload]] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet}
+    kind = kinds.get(subject.kind)
+    if kind is None:
+        return pod
+    return mesh[kind].get(subject.namespace, subject.name) or pod
+
+
+def by_owner(mesh: Mesh, pods: Iterable[Pod]) -> dict[Subject, list[Pod]]:
+    """Pods grouped by their top controller."""
+    groups: dict[Subject, list[Pod]] = {}
+    for pod in pods:
+        groups.setdefault(mesh.owner(pod), []).append(pod)
+    return groups
+
+
+def revision_of(pod: Pod) -> str:
+    """The revision that injected the pod, as its annotation or label says; empty where it has no proxy."""
+    if pod.proxy is None:
+        return ""
+    return pod.annotations.get("istio.io/rev") or pod.labels.get("istio.io/rev") or "default"
+
+
+def workload_name(mesh: Mesh, pod: Pod) -> str:
+    """`namespace/name` of the owner: how a workload is named in harm and evidence."""
+    owner = mesh.owner(pod)
+    return f"{owner.namespace}/{owner.name}"

@@ -1,0 +1,203 @@
+"""Runs rules over a snapshot. One rule that cannot see, or crashes, leaves the others as they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Finding, Severity, Status, finding_id
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Source, SourceState, Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import plain
+from probes.registry import Draft, Probe, all_probes
+
+log = logging.getLogger("meshdoctor.probes")
+FAILING: tuple[Severity, ...] = ("critical", "high")
+NOT_THERE = {SourceState.ABSENT, SourceState.SKIPPED}
+
+
+class Run(msgspec.Struct):
+    """What one rule gave."""
+
+    drafts: list[Draft]
+    unseen: dict[str, Source]
+    judged: int = 0
+    crash: Exception | None = None
+
+
+def run(mesh: Mesh, probes: Iterable[Probe] | None = None) -> tuple[tuple[Finding, ...], tuple[Check, ...]]:
+    """All findings (worst first) and how each rule ended."""
+    findings: dict[str, Finding] = {}
+    checks = []
+    for each in all_probes() if probes is None else probes:
+        result = _run_one(each, mesh)
+        made = [*(_finding(each, d, mesh) for d in result.drafts), *_blind(each, result)]
+        for finding in made:
+            findings.setdefault(finding.id, finding)
+        checks.append(_check(each, result, made))
+    return tuple(sorted(findings.values(), key=order)), tuple(checks)
+
+
+def order(finding: Finding) -> tuple[int, int, str, Subject, str]:
+    """Worst first, then by code and object: the same for the same mesh."""
+    rank = (Status.FAIL, Status.ERROR, Status.WARN, Status.UNKNOWN).index(finding.status)
+    return rank, SEVERITIES.index(finding.severity), finding.code, finding.subject, finding.path
+
+
+def coverage(checks: Iterable[Check]) -> Coverage:
+    """How many rules ended how."""
+    counts = dict.fromkeys(Status, 0)
+    total = 0
+    for check in checks:
+        counts[check.status] += 1
+        total += 1
+    return Coverage(
+        rules=total,
+        pass_=counts[Status.PASS],
+        fail=counts[Status.FAIL],
+        warn=counts[Status.WARN],
+        unknown=counts[Status.UNKNOWN],
+        skipped=counts[Status.SKIPPED],
+        error=counts[Status.ERROR],
+    )
+
+
+def _run_one(each: Probe, mesh: Mesh) -> Run:
+    result = Run([], {})
+    try:
+        if each.over is None:
+            _collect(result, each, mesh)
+            result.judged = 1 if _has_any(mesh, each) else 0
+        else:
+            for thing in mesh[each.over]:
+                result.judged += 1
+                _collect(result, each, mesh, thing)
+    except Unseen as unseen:
+        result.unseen[unseen.source.name] = unseen.source
+    except Exception as crash:  # a rule's crash is our bug: told as ERROR, and the other rules run
+        log.exception("rule %s crashed", each.code)
+        result.crash = crash
+    return result
+
+
+def _collect(result: Run, each: Probe, *arguments: Mesh | KubernetesObject) -> None:
+    try:
+        result.drafts.extend(each.rule(*arguments))
+    except Unseen as unseen:
+        result.unseen[unseen.source.name] = unseen.source
+
+
+def _has_any(mesh: Mesh, each: Probe) -> bool:
+    """Whether there is anything of what the rule is about."""
+    about = each.needs[0] if each.needs else None
+    if about is None or not issubclass(about, KubernetesObject):
+        return True
+    try:
+        return len(mesh[about]) > 0
+    except Unseen:
+        return True
+
+
+def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
+    severity = draft.severity or each.severity
+    return Finding(
+        id=finding_id(each.code, draft.subject, draft.at),
+        code=each.code,
+        codes=each.codes,
+        problem=each.problem,
+        status=Status.FAIL if severity in FAILING else Status.WARN,
+        severity=severity,
+        confidence=each.confidence if draft.confidence is None else draft.confidence,
+        subject=draft.subject,
+        path=draft.at,
+        title=each.title,
+        summary=plain(draft.says),
+        why=plain(draft.why),
+        evidence=tuple(_shown(e, mesh.cluster.context) for e in draft.evidence),
+        harm=draft.harm,
+        also=draft.also,
+        since=_past(draft.since, mesh.now),
+    )
+
+
+def _past(since: datetime | None, now: datetime) -> datetime | None:
+    return min(since, now) if since else None
+
+
+def _shown(evidence: Evidence, context: str) -> Evidence:
+    """Evidence as it may be printed: without control characters, its command carrying the context."""
+    return Evidence(
+        plain(evidence.says),
+        plain(evidence.source),
+        plain(evidence.quote, 600),
+        with_context(evidence.command, context),
+    )
+
+
+def with_context(command: str, context: str) -> str:
+    """A kubectl or istioctl command that names the context it is for."""
+    tool, _, rest = command.partition(" ")
+    if not context or tool not in {"kubectl", "istioctl"} or "--context" in rest:
+        return command
+    return f"{tool} --context {_quoted(context)} {rest}"
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+def _blind(each: Probe, result: Run) -> list[Finding]:
+    """One UNKNOWN finding for each source the rule missed, one ERROR where it crashed."""
+    made = []
+    for source in result.unseen.values():
+        if source.state in NOT_THERE:
+            continue
+        says = f"cannot judge: {source.name}: {source.reason or source.state}"
+        proof = Evidence(source.reason or str(source.state), source.name, "", source.command or "")
+        made.append(_without_verdict(each, Status.UNKNOWN, source.name, says, (proof,)))
+    if result.crash is not None:
+        says = f"the rule failed: {type(result.crash).__name__}: {result.crash}"
+        made.append(_without_verdict(each, Status.ERROR, each.code, says, ()))
+    return made
+
+
+def _without_verdict(each: Probe, status: Status, name: str, says: str, evidence: tuple[Evidence, ...]) -> Finding:
+    subject = Subject(kind="Source" if status is Status.UNKNOWN else "Rule", name=name)
+    return Finding(
+        id=finding_id(each.code, subject, str(status)),
+        code=each.code,
+        codes=each.codes,
+        problem=each.problem,
+        status=status,
+        severity="info",
+        confidence=0.0,
+        subject=subject,
+        title=each.title,
+        summary=plain(says),
+        evidence=evidence,
+    )
+
+
+def _check(each: Probe, result: Run, made: list[Finding]) -> Check:
+    status, reason = _ended(result, made)
+    return Check(problem=each.problem, code=each.code, title=each.title, status=status, reason=reason)
+
+
+def _ended(result: Run, made: list[Finding]) -> tuple[Status, str | None]:
+    for status in (Status.FAIL, Status.WARN, Status.ERROR, Status.UNKNOWN):
+        found = [f for f in made if f.status is status]
+        if found:
+            return status, found[0].summary
+    if result.unseen:
+        source = next(iter(result.unseen.values()))
+        return Status.SKIPPED, f"{source.name}: {source.reason or source.state}"
+    if result.judged == 0:
+        return Status.SKIPPED, "there is none"
+    return Status.PASS, None

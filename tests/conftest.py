@@ -1,0 +1,52 @@
+"""Meshes for tests, built from inline YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from meshdoctor.collect.files import mesh_of
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.findings import Finding
+from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.prometheus import Prometheus
+
+NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def mesh() -> Callable[..., Mesh]:
+    """`mesh(yaml, unseen=[Pod], istiods=[...], envoys=[...])`: every kind was read, but those in `unseen` were denied."""
+    return build
+
+
+def build(
+    text: str = "",
+    *,
+    unseen: Iterable[type[KubernetesObject]] = (),
+    istiods: Iterable[Istiod] = (),
+    envoys: Iterable[Envoy] = (),
+    prometheus: Prometheus | None = None,
+    now: datetime = NOW,
+) -> Mesh:
+    return mesh_of(text, now=now, denied=unseen, istiods=istiods, envoys=envoys, prometheus=prometheus)
+
+
+def judge(mesh: Mesh, problem: str) -> list[Finding]:
+    """The findings of one rule, by its problem or code."""
+    from probes.registry import all_probes
+    from probes.runner import run
+
+    chosen = [p for p in all_probes() if problem in (p.problem, p.code)]
+    assert chosen, f"no rule {problem}"
+    findings, _ = run(mesh, chosen)
+    return list(findings)
+
+
+def subjects(findings: Iterable[Finding], status: str | None = None) -> list[str]:
+    """`Kind namespace/name` of each finding, in order."""
+    return [str(f.subject) for f in findings if status in (None, f.status) and f.status not in ("UNKNOWN", "ERROR")]
