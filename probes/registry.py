@@ -86,13 +86,9 @@ def probe(
         else:
             p = page(problem)
             both = tuple(dict.fromkeys((*p.codes, *codes)))
-            made = Probe(
-                code_of(problem), problem, p.title, p.severity, CONFIDENCE[p.confidence], both, wanted, over, rule
-            )
+            made = Probe(code_of(problem), problem, p.title, p.severity, CONFIDENCE[p.confidence], both, wanted, over, rule)
         if made.code in _registered and _registered[made.code].rule.__module__ != rule.__module__:
-            raise ValueError(
-                f"two rules for {made.code}: {_registered[made.code].rule.__module__} and {rule.__module__}"
-            )
+            raise ValueError(f"two rules for {made.code}: {_registered[made.code].rule.__module__} and {rule.__module__}")
         _registered[made.code] = made
         return rule
 

@@ -108,6 +108,7 @@ class Mesh:
         prometheus: Prometheus | None = None,
         sources: Iterable[Source] = (),
         notes: Iterable[str] = (),
+        mesh_config: MeshConfig | None = None,
     ) -> None:
         self._tables = tables
         self.now = now
@@ -117,6 +118,7 @@ class Mesh:
         self.prometheus = prometheus
         self.extra_sources = tuple(sources)
         self.notes = tuple(notes)
+        self._mesh_config = mesh_config
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
         self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
 
@@ -152,8 +154,9 @@ class Mesh:
 
     @cached_property
     def mesh_config(self) -> MeshConfig:
-        """The mesh config of the first istiod that told it, else Istio's defaults."""
-        return next((i.mesh_config for i in self.istiods if i.has("mesh")), MeshConfig())
+        """The mesh config of the first istiod that told it, else that of its ConfigMap, else Istio's defaults."""
+        told = next((i.mesh_config for i in self.istiods if i.has("mesh")), None)
+        return told or self._mesh_config or MeshConfig()
 
     def owner(self, pod: Pod) -> Subject:
         """The top controller of a pod: Deployment rather than ReplicaSet; the Pod itself where it has none.
@@ -177,9 +180,7 @@ class Mesh:
             owner = next((o for o in known.metadata.owner_references if o.controller), None)
             if owner is None:
                 return known.subject
-            return Subject(
-                group=owner.api_version.rpartition("/")[0], kind=owner.kind, namespace=pod.namespace, name=owner.name
-            )
+            return Subject(group=owner.api_version.rpartition("/")[0], kind=owner.kind, namespace=pod.namespace, name=owner.name)
         template_hash = pod.labels.get("pod-template-hash")
         name = replicaset.removesuffix(f"-{template_hash}") if template_hash else replicaset
         kind = "Deployment" if name != replicaset else "ReplicaSet"
@@ -197,9 +198,7 @@ class Mesh:
     @cached_property
     def pods_by_ip(self) -> dict[str, Pod]:
         """Running pods by their address; those on the host's network are left out."""
-        return {
-            p.status.pod_ip: p for p in self[Pod] if p.status.pod_ip and not p.spec.host_network and not p.is_finished
-        }
+        return {p.status.pod_ip: p for p in self[Pod] if p.status.pod_ip and not p.spec.host_network and not p.is_finished}
 
     def secret_exists(self, namespace: str, name: str) -> bool:
         """Whether a Secret exists (metadata only); Unseen where Secrets may not be listed."""

@@ -1,0 +1,75 @@
+"""One question to a pod: its answer decoded, or the Source that says why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from meshdoctor.kube.client import ApiClient, Denied, NotFound
+from meshdoctor.model.errors import MeshdoctorError
+from meshdoctor.model.sources import Source, SourceState
+
+T = TypeVar("T")
+log = logging.getLogger("meshdoctor.collect")
+
+
+class Answers:
+    """The parts that one pod gave, and what is missing."""
+
+    def __init__(self, api: ApiClient, namespace: str, pod: str) -> None:
+        self.api, self.namespace, self.pod = api, namespace, pod
+        self.parts: dict[str, Any] = {}
+        self.missing: dict[str, Source] = {}
+
+    async def get(self, part: str, port: int, path: str, decode: Callable[[bytes], Any], container: str = "istio-proxy") -> None:
+        """Ask one path of one port and keep the decoded answer as `part`."""
+
+        async def ask() -> bytes:
+            answer = await self.api.pod_get(self.namespace, self.pod, port, path, container=container)
+            if answer.status >= 400 and not path.startswith("/ready"):
+                words = answer.body[:200].decode("utf-8", "replace").strip()
+                raise MeshdoctorError(f"{path} answered {answer.status} {words}".strip())
+            return answer.body
+
+        await self.keep(part, path.partition("?")[0], ask(), decode)
+
+    async def keep(self, part: str, label: str, asked: Awaitable[bytes], decode: Callable[[bytes], Any]) -> None:
+        """Await an answer and keep it decoded as `part`, or the reason why it is missing."""
+        name = f"{label} of {self.namespace}/{self.pod}"
+        try:
+            self.parts[part] = decode(await asked)
+        except (MeshdoctorError, msgspec.DecodeError, ValueError, TimeoutError) as why:
+            self.missing[part] = source_of(name, why)
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing could be asked so far, so that further questions would only wait as long again."""
+        return bool(self.missing) and not self.parts
+
+
+def source_of(name: str, why: BaseException) -> Source:
+    """The Source for a failure: denied with verb and resource, absent for a 404, else an error with its words."""
+    if isinstance(why, Denied):
+        return Source(name=name, state=SourceState.DENIED, reason=why.source_reason, command=why.command)
+    if isinstance(why, NotFound):
+        return Source(name=name, state=SourceState.ABSENT, reason="is not there")
+    if isinstance(why, TimeoutError):
+        return Source(name=name, state=SourceState.ERROR, reason="timed out")
+    if not isinstance(why, MeshdoctorError):
+        log.warning("%s could not be decoded: %s", name, why)
+    return Source(name=name, state=SourceState.ERROR, reason=str(why) or type(why).__name__)
+
+
+async def gather_limited(limit: int, jobs: list[Awaitable[T]]) -> list[T]:
+    """Run jobs, at most `limit` at once."""
+    gate = asyncio.Semaphore(limit)
+
+    async def one(job: Awaitable[T]) -> T:
+        async with gate:
+            return await job
+
+    return await asyncio.gather(*(one(j) for j in jobs))

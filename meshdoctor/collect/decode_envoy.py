@@ -1,0 +1,246 @@
+"""Envoy's admin answers as model structs. Both spellings (snake_case, camelCase) and text numbers occur."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from meshdoctor.model.envoy import ClusterStatus, HostStatus, LoadedCertificate, SecretState
+
+REDACTED = "W3JlZGFjdGVkXQ=="
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class _Address(msgspec.Struct):
+    address: str = ""
+    port_value: int = 0
+
+
+class _SocketAddress(msgspec.Struct):
+    socket_address: _Address | None = None
+
+
+class _Stat(msgspec.Struct):
+    name: str = ""
+    value: str | int = 0
+
+
+class _Health(msgspec.Struct):
+    eds_health_status: str = "HEALTHY"
+    failed_outlier_check: bool = False
+    failed_active_health_check: bool = False
+
+
+class _Host(msgspec.Struct):
+    address: _SocketAddress = msgspec.field(default_factory=_SocketAddress)
+    stats: tuple[_Stat, ...] = ()
+    health_status: _Health = msgspec.field(default_factory=_Health)
+
+
+class _Threshold(msgspec.Struct):
+    priority: str = "DEFAULT"
+    max_connections: int = 0
+    max_pending_requests: int = 0
+    max_requests: int = 0
+    max_retries: int = 0
+
+
+class _Breakers(msgspec.Struct):
+    thresholds: tuple[_Threshold, ...] = ()
+
+
+class _Cluster(msgspec.Struct):
+    name: str = ""
+    host_statuses: tuple[_Host, ...] = ()
+    circuit_breakers: _Breakers = msgspec.field(default_factory=_Breakers)
+
+
+class _Clusters(msgspec.Struct):
+    cluster_statuses: tuple[_Cluster, ...] = ()
+
+
+def clusters(body: bytes) -> tuple[ClusterStatus, ...]:
+    """`/clusters?format=json`."""
+    answer = msgspec.json.decode(body, type=_Clusters, strict=False)
+    return tuple(_cluster(c) for c in answer.cluster_statuses)
+
+
+def _cluster(c: _Cluster) -> ClusterStatus:
+    limits = {}
+    for threshold in c.circuit_breakers.thresholds:
+        if threshold.priority == "DEFAULT":
+            names = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+            limits = {name: getattr(threshold, name) for name in names}
+    hosts = tuple(_host(h) for h in c.host_statuses if h.address.socket_address)
+    return ClusterStatus(name=c.name, hosts=hosts, limits=limits)
+
+
+def _host(h: _Host) -> HostStatus:
+    where = h.address.socket_address or _Address()
+    return HostStatus(
+        address=where.address,
+        port=where.port_value,
+        eds_health=h.health_status.eds_health_status,
+        ejected=h.health_status.failed_outlier_check,
+        failed_active_check=h.health_status.failed_active_health_check,
+        stats={s.name: int(s.value) for s in h.stats},
+    )
+
+
+class _Certificate(msgspec.Struct):
+    serial_number: str = ""
+    subject_alt_names: tuple[dict[str, str], ...] = ()
+    valid_from: datetime | None = None
+    expiration_time: datetime | None = None
+
+
+class _Pair(msgspec.Struct):
+    ca_cert: tuple[_Certificate, ...] = ()
+    cert_chain: tuple[_Certificate, ...] = ()
+
+
+class _Certs(msgspec.Struct):
+    certificates: tuple[_Pair, ...] = ()
+
+
+def certs(body: bytes) -> tuple[LoadedCertificate, ...]:
+    """`/certs`, each certificate once."""
+    answer = msgspec.json.decode(body, type=_Certs)
+    found = {}
+    for pair in answer.certificates:
+        for role, several in (("ca", pair.ca_cert), ("leaf", pair.cert_chain)):
+            for c in several:
+                found[role, c.serial_number] = _loaded(role, c)
+    return tuple(found.values())
+
+
+def _loaded(role: str, c: _Certificate) -> LoadedCertificate:
+    names = tuple(value for name in c.subject_alt_names for value in name.values())
+    return LoadedCertificate(
+        name="", role=role, sans=names, serial=c.serial_number, valid_from=c.valid_from, expires=c.expiration_time
+    )
+
+
+def secrets(body: bytes) -> tuple[tuple[SecretState, ...], tuple[LoadedCertificate, ...]]:
+    """`/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets`: names and public certificates, never keys."""
+    states, loaded = [], []
+    for section in _sections(body):
+        for field, warming in (("dynamic_active_secrets", False), ("dynamic_warming_secrets", True)):
+            for entry in section.get(field, ()):
+                name = str(entry.get("name", ""))
+                states.append(SecretState(name=name, warming=warming))
+                loaded.extend(_secret_certificates(name, entry.get("secret", {})))
+    return tuple(states), tuple(loaded)
+
+
+def _sections(body: bytes) -> list[dict[str, Any]]:
+    answer = msgspec.json.decode(body)
+    found = answer.get("configs", []) if isinstance(answer, dict) else []
+    return [s for s in found if isinstance(s, dict)]
+
+
+def _secret_certificates(name: str, secret: dict[str, Any]) -> Iterator[LoadedCertificate]:
+    chain = secret.get("tls_certificate", {}).get("certificate_chain", {})
+    trusted = secret.get("validation_context", {}).get("trusted_ca", {})
+    for role, data in (("leaf", chain), ("ca", trusted)):
+        text = data.get("inline_bytes", "")
+        if text and text != REDACTED:
+            pem = base64.b64decode(text)
+        else:
+            pem = str(data.get("inline_string", "")).encode()
+        certificates = pem_certificates(name, role, pem)
+        yield from certificates[:1] if role == "leaf" else certificates
+
+
+def pem_certificates(name: str, role: str, pem: bytes) -> list[LoadedCertificate]:
+    """The certificates in PEM text, in its order; what does not parse is passed over."""
+    made = []
+    for block in _PEM.findall(pem):
+        try:
+            certificate = x509.load_pem_x509_certificate(block)
+        except ValueError:
+            continue
+        made.append(_of_x509(name, role, certificate))
+    return made
+
+
+def _of_x509(name: str, role: str, certificate: x509.Certificate) -> LoadedCertificate:
+    return LoadedCertificate(
+        name=name,
+        role=role,
+        subject=certificate.subject.rfc4514_string(),
+        sans=_alternative_names(certificate),
+        serial=f"{certificate.serial_number:x}",
+        sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        valid_from=certificate.not_valid_before_utc,
+        expires=certificate.not_valid_after_utc,
+    )
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    return tuple(str(n.value) for n in names)
+
+
+def stats(body: bytes) -> dict[str, int]:
+    """`/stats?format=json`: counters and gauges by name; histograms and texts are left out."""
+    answer = msgspec.json.decode(body)
+    numbers = {}
+    for entry in answer.get("stats", []):
+        value = entry.get("value")
+        if isinstance(value, int) and "name" in entry:
+            numbers[str(entry["name"])] = value
+    return numbers
+
+
+def listeners(body: bytes) -> tuple[str, ...]:
+    """`/listeners?format=json`: `address:port` of each."""
+    answer = msgspec.json.decode(body)
+    found = []
+    for status in answer.get("listener_statuses", []):
+        for local in (status.get("local_address", {}), *status.get("additional_local_addresses", ())):
+            address = local.get("socket_address", {})
+            if address:
+                found.append(f"{address.get('address', '')}:{address.get('port_value', 0)}")
+    return tuple(found)
+
+
+def rejected(body: bytes) -> dict[str, str]:
+    """`/config_dump?resource=dynamic_listeners&mask=name,error_state...`: listener name to the refused update's error."""
+    found = {}
+    for entry in _sections(body):
+        error = entry.get("error_state") or {}
+        if error.get("details"):
+            found[str(entry.get("name", ""))] = str(error["details"])
+    return found
+
+
+def jwks(body: bytes) -> dict[str, str]:
+    """Issuer to inline JWKS of every jwt_authn provider anywhere in a listener dump."""
+    found: dict[str, str] = {}
+    for node in _walk(msgspec.json.decode(body)):
+        local = node.get("local_jwks")
+        if isinstance(local, dict) and "issuer" in node:
+            found[str(node["issuer"])] = str(local.get("inline_string", ""))
+    return found
+
+
+def _walk(value: Any) -> Iterator[dict[str, Any]]:
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield node
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)

@@ -1,0 +1,226 @@
+"""One look at a live mesh: objects, every istiod, the proxies that look bad, Prometheus. Partial failure is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import yaml
+
+from meshdoctor.collect.asked import gather_limited
+from meshdoctor.collect.istiods import ask_istiod
+from meshdoctor.collect.metrics import ask_prometheus
+from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
+from meshdoctor.collect.proxies import ask_envoy
+from meshdoctor.collect.suspects import MOST, Choice, choose
+from meshdoctor.istio.controlplane import control_plane_namespaces, control_planes, injectors, istiod_pods
+from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.kube.client import ApiClient
+from meshdoctor.model import kinds
+from meshdoctor.model.cluster import ConfigMap
+from meshdoctor.model.envoy import Envoy, Said
+from meshdoctor.model.errors import NoIstio
+from meshdoctor.model.findings import Cluster
+from meshdoctor.model.istiod import Istiod, MeshConfig
+from meshdoctor.model.mesh import Mesh, Table
+from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.security import RequestAuthentication
+from meshdoctor.model.sources import Source, Unseen
+from meshdoctor.model.workloads import Pod
+
+CONFIG_MAPS = ("istio", "istio-sidecar-injector", "istio-ca-root-cert")
+AT_ONCE = 8
+
+Progress = Callable[[str], None]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What to collect. `namespace` is read where not all may be; `istio_namespace` narrows the control plane."""
+
+    namespace: str | None = None
+    istio_namespace: str | None = None
+    most_proxies: int = MOST
+    wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
+
+
+class Runtime(msgspec.Struct):
+    """What the running parts said."""
+
+    istiods: tuple[Istiod, ...] = ()
+    envoys: tuple[Envoy, ...] = ()
+    prometheus: Prometheus | None = None
+    config_maps: Table[Any] | None = None
+    choice: Choice | None = None
+
+
+def _quiet(_: str) -> None:
+    """Progress that nobody watches."""
+
+
+async def collect(api: ApiClient, options: Options, progress: Progress = _quiet) -> Mesh:
+    """One snapshot. Raises only when the cluster as a whole cannot be read, or has no Istio."""
+    progress("reading objects")
+    discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
+    listed = await list_kinds(api, discovery, options.wanted, options.namespace)
+    found = assemble(api, listed, Runtime(), kubernetes=kubernetes)
+    require_istio(found, options)
+    runtime = await ask_running(api, found, options, progress)
+    return assemble(api, listed, runtime, kubernetes=kubernetes)
+
+
+async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet) -> Runtime:
+    """What istiod, the chosen proxies and Prometheus say, given the objects."""
+    try:
+        replicas = [p for p in istiod_pods(mesh) if options.istio_namespace in (None, p.namespace)]
+    except Unseen:
+        return Runtime()
+    progress(f"asking {len(replicas)} istiod")
+    running = [p for p in replicas if p.status.phase == "Running"]
+    istiods, config_maps, prometheus = await asyncio.gather(
+        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running]),
+        read_config_maps(api, _config_map_names(mesh, options)),
+        _prometheus(api, mesh),
+    )
+    choice = choose(mesh, istiods, options.most_proxies)
+    progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
+    with_tokens = _verifies_tokens(mesh)
+    envoys = await gather_limited(
+        AT_ONCE,
+        [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p)) for p in _askable(choice)],
+    )
+    return Runtime(tuple(istiods), tuple(envoys), prometheus, config_maps, choice)
+
+
+def _askable(choice: Choice) -> list[Pod]:
+    """Pods whose proxy container runs: the others have nobody to answer."""
+    both = (*choice.gateways, *choice.sidecars)
+    return [p for p in both if (status := p.proxy_status) is not None and status.state.running is not None]
+
+
+async def _prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+    try:
+        return await ask_prometheus(api, mesh)
+    except Unseen:
+        return None
+
+
+def _config_map_names(mesh: Mesh, options: Options) -> list[tuple[str, str]]:
+    try:
+        revisions = {(p.namespace, p.revision) for p in control_planes(mesh)}
+        revisions |= {(n, "default") for n in control_plane_namespaces(mesh)}
+    except Unseen:
+        return []
+    names = set()
+    for namespace, revision in revisions:
+        if options.istio_namespace in (None, namespace):
+            suffix = "" if revision in ("", "default") else f"-{revision}"
+            names |= {(namespace, name + suffix) for name in CONFIG_MAPS[:2]} | {(namespace, CONFIG_MAPS[2])}
+    return sorted(names)
+
+
+def _verifies_tokens(mesh: Mesh) -> Callable[[Pod], bool]:
+    """Whether some RequestAuthentication may cover a pod."""
+    try:
+        policies = list(mesh[RequestAuthentication])
+        root = mesh.mesh_config.root_namespace
+    except Unseen:
+        return lambda pod: False
+
+    def covered(pod: Pod) -> bool:
+        for policy in policies:
+            wanted = policy.spec.selector.wanted if policy.spec.selector else {}
+            if policy.namespace in (pod.namespace, root) and wanted.items() <= pod.labels.items():
+                return True
+        return False
+
+    return covered
+
+
+def require_istio(mesh: Mesh, options: Options) -> None:
+    """Raise NoIstio where nothing of Istio was found and everything that would show it was seen."""
+    try:
+        planes = [p for p in control_planes(mesh) if options.istio_namespace in (None, p.namespace)]
+        if planes or injectors(mesh):
+            return
+    except Unseen:
+        return
+    served = [k for k in mesh.kinds if k.GROUP in kinds.ISTIO_GROUPS and mesh.state(k) != "absent"]
+    if not served:
+        where = f" in namespace {options.istio_namespace}" if options.istio_namespace else ""
+        raise NoIstio(
+            f"No Istio found{where}: no istiod, no injection webhook, and no Istio kind is served.",
+            "This cluster has no mesh, or it is managed from elsewhere.",
+            "Check the context, or name the namespace with --istio-namespace.",
+        )
+
+
+def assemble(api: ApiClient, listed: Iterable[Listed], runtime: Runtime, *, kubernetes: str = "") -> Mesh:
+    """The Mesh of what was listed and said."""
+    moment = time.monotonic()
+    tables: dict[Kind, Table[Any]] = {}
+    for item in listed:
+        age = round(moment - item.read_at, 1) if item.read_at else None
+        tables[item.kind] = Table(item.table, msgspec.structs.replace(item.table.source, age_s=age))
+    if runtime.config_maps is not None:
+        tables[ConfigMap] = runtime.config_maps
+    versions = tuple(sorted({i.version for i in runtime.istiods if i.has("version")}))
+    mesh = Mesh(
+        tables,
+        now=api.now(),
+        istiods=runtime.istiods,
+        envoys=runtime.envoys,
+        prometheus=runtime.prometheus,
+        sources=_runtime_sources(runtime),
+        notes=_notes(runtime.choice),
+        mesh_config=_configured(runtime.config_maps),
+    )
+    mesh.cluster = Cluster(
+        context=api.credentials.context,
+        server=api.credentials.server,
+        user=api.credentials.user,
+        kubernetes=kubernetes,
+        istio=versions,
+        root_namespace=mesh.mesh_config.root_namespace,
+    )
+    return mesh
+
+
+def _notes(choice: Choice | None) -> tuple[str, ...]:
+    if choice is None or choice.left_out <= 0:
+        return ()
+    asked = len(choice.sidecars)
+    return (
+        f"{asked} of {choice.workloads} workloads were asked for their Envoy's state, worst first; {choice.left_out} sidecars were not.",
+    )
+
+
+def _runtime_sources(runtime: Runtime) -> list[Source]:
+    found: list[Source] = []
+    everyone: list[tuple[str, str, Said]] = [("istiod", f"{i.namespace}/{i.name}", i) for i in runtime.istiods]
+    everyone += [("Envoy", f"{e.namespace}/{e.name}", e) for e in runtime.envoys]
+    for what, name, said in everyone:
+        found.extend(said.missing.values())
+        if said.parts:
+            found.append(Source(name=f"{what} {name}", age_s=0.0, objects=len(said.parts)))
+    if runtime.prometheus is not None:
+        service = runtime.prometheus.service
+        name = f"Prometheus {service.namespace}/{service.name}"
+        missing = next(iter(runtime.prometheus.missing.values()), None)
+        found.append(missing or Source(name=name, age_s=0.0, objects=len(runtime.prometheus.parts)))
+    return found
+
+
+def _configured(config_maps: Table[Any] | None) -> MeshConfig | None:
+    """The MeshConfig of a control plane's ConfigMap `istio`: what is left to read when no istiod answers."""
+    for config_map in config_maps or ():
+        text = config_map.data.get("mesh") if config_map.name.startswith("istio") else None
+        if text:
+            try:
+                told = yaml.safe_load(text) or {}
+                return msgspec.convert({"rootNamespace": config_map.namespace} | told, MeshConfig, strict=False)
+            except (yaml.YAMLError, msgspec.ValidationError):
+                continue
+    return None

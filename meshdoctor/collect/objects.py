@@ -1,0 +1,101 @@
+"""Lists the objects that rules need. What is denied, absent or broken costs that kind only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from meshdoctor.collect.asked import source_of
+from meshdoctor.kube.client import ApiClient, Denied, Discovery
+from meshdoctor.model import kinds
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
+from meshdoctor.model.mesh import Table
+from meshdoctor.model.sources import Source, SourceState
+
+Kind = type[KubernetesObject]
+
+
+class Listed(msgspec.Struct):
+    """One kind as it was read: its table, and where a watch goes on from."""
+
+    kind: Kind
+    table: Table[Any]
+    version: str = ""
+    resource_version: str = ""
+    namespace: str | None = None
+    read_at: float = 0.0
+
+
+async def list_kinds(api: ApiClient, discovery: Discovery, wanted: Iterable[Kind], namespace: str | None) -> list[Listed]:
+    """All kinds, at once as far as the client allows. `namespace` is where to look when all of them may not be listed."""
+    return list(await asyncio.gather(*(list_kind(api, discovery, kind, namespace) for kind in wanted)))
+
+
+async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace: str | None) -> Listed:
+    """One kind over all namespaces, else in the one that may be read. Never raises for what concerns this kind alone."""
+    name = kind.resource()
+    version = discovery.version_of(kind)
+    if version is None:
+        unknown = discovery.unknown_version(kind)
+        if unknown:
+            reason = f"is served only as {unknown}, which this release does not know"
+            return Listed(kind, Table((), Source(name=name, state=SourceState.ERROR, reason=reason)))
+        return Listed(kind, Table((), Source(name=name, state=SourceState.ABSENT, reason="the API server does not serve it")))
+    try:
+        return await _read(api, kind, version, None)
+    except Denied as denied:
+        if namespace is None or not kind.NAMESPACED:
+            return Listed(kind, Table((), source_of(name, denied)), version)
+    except (CredentialsError, NotTheAPI):
+        raise
+    except Unreachable as why:
+        return Listed(kind, Table((), source_of(name, why)), version)
+    except MeshdoctorError as why:
+        return Listed(kind, Table((), source_of(name, why)), version)
+    try:
+        return await _read(api, kind, version, namespace)
+    except MeshdoctorError as why:
+        return Listed(kind, Table((), source_of(name, why)), version)
+
+
+async def _read(api: ApiClient, kind: Kind, version: str, namespace: str | None) -> Listed:
+    metadata_only = kind in kinds.METADATA_ONLY
+    listing = await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
+    reason = None
+    if listing.skipped:
+        shown = "; ".join(listing.skipped[:3])
+        reason = f"{len(listing.skipped)} could not be decoded and were left out: {shown}"
+    source = Source(
+        name=kind.resource(),
+        objects=len(listing.objects),
+        namespaces=None if namespace is None else (namespace,),
+        reason=reason or (f"only namespace {namespace} may be read" if namespace else None),
+    )
+    table = Table(listing.objects, source)
+    return Listed(kind, table, version, listing.resource_version, namespace, time.monotonic())
+
+
+async def read_config_maps(api: ApiClient, wanted: Iterable[tuple[str, str]]) -> Table[Any]:
+    """The control plane's ConfigMaps by (namespace, name); those that do not exist are left out."""
+    kind = kinds.BY_NAME[0]
+    found: list[KubernetesObject] = []
+    failed: Source | None = None
+
+    async def one(namespace: str, name: str) -> None:
+        nonlocal failed
+        try:
+            found.append(await api.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}", kind))
+        except MeshdoctorError as why:
+            source = source_of(kind.resource(), why)
+            if source.state is not SourceState.ABSENT:
+                failed = source
+
+    await asyncio.gather(*(one(ns, name) for ns, name in wanted))
+    if failed is not None:
+        return Table((), failed)
+    return Table(found, Source(name=kind.resource(), objects=len(found), reason="the control plane's, read by name"))

@@ -1,0 +1,59 @@
+"""Asks an Envoy through its admin port: reads only, one request a pod at a time, masked and filtered."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import msgspec
+
+from meshdoctor.collect import decode_envoy, decode_logs
+from meshdoctor.collect.asked import Answers
+from meshdoctor.kube.client import ApiClient
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.workloads import Pod
+
+ADMIN = 15000
+LOG_SECONDS = 60
+STATS = quote(r"(update_rejected|rbac\.|xds-grpc.*upstream_cx_active|^server\.(live|state|uptime)|workers_started)", safe="")
+REJECTED = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details,error_state.last_update_attempt"
+SECRETS = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
+INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
+ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
+
+
+async def ask_envoy(api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool) -> Envoy:
+    """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with."""
+    answers = Answers(api, pod.namespace, pod.name)
+    await answers.get("state", ADMIN, "/server_info", _state)
+    if not answers.dead:
+        await answers.get("clusters", ADMIN, "/clusters?format=json", decode_envoy.clusters)
+        await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
+        await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
+        await answers.get("rejected", ADMIN, REJECTED, decode_envoy.rejected)
+        if gateway:
+            await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
+            await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
+            _split_secrets(answers)
+        if tokens:
+            await answers.get("jwks", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.jwks)
+    await ask_logs(answers)
+    return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
+
+
+async def ask_logs(answers: Answers) -> None:
+    """The last minute of istio-proxy's log."""
+    logs = answers.api.logs(answers.namespace, answers.pod, "istio-proxy", since_seconds=LOG_SECONDS)
+    await answers.keep("logs", "istio-proxy log", logs, lambda body: decode_logs.proxy_logs(body, LOG_SECONDS))
+
+
+def _state(body: bytes) -> str:
+    answer = msgspec.json.decode(body)
+    return str(answer.get("state", "LIVE")) if isinstance(answer, dict) else ""
+
+
+def _split_secrets(answers: Answers) -> None:
+    if "secrets_dump" in answers.parts:
+        answers.parts["secrets"], answers.parts["secret_certs"] = answers.parts.pop("secrets_dump")
+    elif "secrets_dump" in answers.missing:
+        why = answers.missing.pop("secrets_dump")
+        answers.missing["secrets"] = answers.missing["secret_certs"] = why
