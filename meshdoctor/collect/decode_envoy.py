@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
+from meshdoctor.istio.certificates import pem_certificates
 from meshdoctor.model.envoy import ClusterStatus, HostStatus, LoadedCertificate, SecretState
 
 REDACTED = "W3JlZGFjdGVkXQ=="
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class _Address(msgspec.Struct):
@@ -130,7 +127,8 @@ def _loaded(role: str, c: _Certificate) -> LoadedCertificate:
 
 def secrets(body: bytes) -> tuple[tuple[SecretState, ...], tuple[LoadedCertificate, ...]]:
     """`/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets`: names and public certificates, never keys."""
-    states, loaded = [], []
+    states: list[SecretState] = []
+    loaded: list[LoadedCertificate] = []
     for section in _sections(body):
         for field, warming in (("dynamic_active_secrets", False), ("dynamic_warming_secrets", True)):
             for entry in section.get(field, ()):
@@ -151,45 +149,10 @@ def _secret_certificates(name: str, secret: dict[str, Any]) -> Iterator[LoadedCe
     trusted = secret.get("validation_context", {}).get("trusted_ca", {})
     for role, data in (("leaf", chain), ("ca", trusted)):
         text = data.get("inline_bytes", "")
-        if text and text != REDACTED:
-            pem = base64.b64decode(text)
-        else:
-            pem = str(data.get("inline_string", "")).encode()
-        certificates = pem_certificates(name, role, pem)
+        inline = bool(text) and text != REDACTED
+        pem = base64.b64decode(text) if inline else str(data.get("inline_string", "")).encode()
+        certificates = pem_certificates(pem, name, role)
         yield from certificates[:1] if role == "leaf" else certificates
-
-
-def pem_certificates(name: str, role: str, pem: bytes) -> list[LoadedCertificate]:
-    """The certificates in PEM text, in its order; what does not parse is passed over."""
-    made = []
-    for block in _PEM.findall(pem):
-        try:
-            certificate = x509.load_pem_x509_certificate(block)
-        except ValueError:
-            continue
-        made.append(_of_x509(name, role, certificate))
-    return made
-
-
-def _of_x509(name: str, role: str, certificate: x509.Certificate) -> LoadedCertificate:
-    return LoadedCertificate(
-        name=name,
-        role=role,
-        subject=certificate.subject.rfc4514_string(),
-        sans=_alternative_names(certificate),
-        serial=f"{certificate.serial_number:x}",
-        sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        valid_from=certificate.not_valid_before_utc,
-        expires=certificate.not_valid_after_utc,
-    )
-
-
-def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ()
-    return tuple(str(n.value) for n in names)
 
 
 def stats(body: bytes) -> dict[str, int]:

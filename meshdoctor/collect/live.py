@@ -28,7 +28,7 @@ from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.security import RequestAuthentication
-from meshdoctor.model.sources import Source, Unseen
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Pod
 
 CONFIG_MAPS = ("istio", "istio-sidecar-injector", "istio-ca-root-cert")
@@ -183,9 +183,16 @@ def assemble(api: ApiClient, listed: Iterable[Listed], runtime: Runtime, *, kube
         user=api.credentials.user,
         kubernetes=kubernetes,
         istio=versions,
-        root_namespace=mesh.mesh_config.root_namespace,
+        root_namespace=_root_namespace(mesh),
     )
     return mesh
+
+
+def _root_namespace(mesh: Mesh) -> str:
+    try:
+        return mesh.mesh_config.root_namespace
+    except Unseen:
+        return ""
 
 
 def _notes(choice: Choice | None) -> tuple[str, ...]:
@@ -213,7 +220,7 @@ def _runtime_sources(runtime: Runtime) -> list[Source]:
     return found
 
 
-def _configured(config_maps: Table[Any] | None) -> MeshConfig | None:
+def _configured(config_maps: Table[Any] | None) -> MeshConfig | Source:
     """The MeshConfig of a control plane's ConfigMap `istio`: what is left to read when no istiod answers."""
     for config_map in config_maps or ():
         text = config_map.data.get("mesh") if config_map.name.startswith("istio") else None
@@ -223,4 +230,5 @@ def _configured(config_maps: Table[Any] | None) -> MeshConfig | None:
                 return msgspec.convert({"rootNamespace": config_map.namespace} | told, MeshConfig, strict=False)
             except (yaml.YAMLError, msgspec.ValidationError):
                 continue
-    return None
+    reason = "no istiod told it, and its ConfigMap istio could not be read"
+    return Source(name="mesh config", state=SourceState.ERROR, reason=reason)

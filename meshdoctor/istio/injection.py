@@ -31,12 +31,29 @@ class Injector(msgspec.Struct, frozen=True):
     def revision(self) -> str:
         return self.configuration.revision
 
-    def same_target(self, other: Injector) -> bool:
-        return self.webhook.client_config.service == other.webhook.client_config.service
-
 
 def called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple[Injector, ...]:
     """The webhooks that the API server calls for a pod with these labels in a namespace with these labels."""
+    of_pod = selecting(mesh, pod)
+    memo = mesh.memo.setdefault("called", {})
+    key = (tuple(sorted(selecting(mesh, namespace).items())), tuple(sorted(of_pod.items())))
+    if key not in memo:
+        memo[key] = _called(mesh, namespace, pod)
+    found: tuple[Injector, ...] = memo[key]
+    return found
+
+
+def selecting(mesh: Mesh, labels: dict[str, str]) -> dict[str, str]:
+    """Of some labels those that any injection webhook looks at: thousands of pods come down to a few sets."""
+    keys: frozenset[str] | None = mesh.memo.get("injector_keys")
+    if keys is None:
+        selectors = [s for c in injectors(mesh) for w in c.webhooks for s in (w.namespace_selector, w.object_selector)]
+        looked_at = {k for s in selectors for k in s.match_labels} | {e.key for s in selectors for e in s.match_expressions}
+        keys = mesh.memo["injector_keys"] = frozenset(looked_at)
+    return {k: v for k, v in labels.items() if k in keys}
+
+
+def _called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple[Injector, ...]:
     return tuple(
         Injector(configuration, webhook)
         for configuration in injectors(mesh)

@@ -77,3 +77,10 @@ def workload_name(mesh: Mesh, pod: Pod) -> str:
     """`namespace/name` of the owner: how a workload is named in harm and evidence."""
     owner = mesh.owner(pod)
     return f"{owner.namespace}/{owner.name}"
+
+
+def services_of(mesh: Mesh, pod: Pod) -> tuple[Service, ...]:
+    """The Services of its namespace that select a pod."""
+    return tuple(
+        s for s in mesh[Service].within(pod.namespace) if s.spec.selector and s.spec.selector.items() <= pod.labels.items()
+    )

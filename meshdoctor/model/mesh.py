@@ -15,7 +15,7 @@ from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Pod, ReplicaSet
+from meshdoctor.model.workloads import Job, Pod, ReplicaSet
 
 T = TypeVar("T", bound=KubernetesObject)
 
@@ -108,7 +108,7 @@ class Mesh:
         prometheus: Prometheus | None = None,
         sources: Iterable[Source] = (),
         notes: Iterable[str] = (),
-        mesh_config: MeshConfig | None = None,
+        mesh_config: MeshConfig | Source | None = None,
     ) -> None:
         self._tables = tables
         self.now = now
@@ -154,9 +154,14 @@ class Mesh:
 
     @cached_property
     def mesh_config(self) -> MeshConfig:
-        """The mesh config of the first istiod that told it, else that of its ConfigMap, else Istio's defaults."""
+        """The mesh config of the first istiod that told it, else that of its ConfigMap.
+
+        Manifests alone have Istio's defaults; raises Unseen where a live one could not be read.
+        """
         told = next((i.mesh_config for i in self.istiods if i.has("mesh")), None)
-        return told or self._mesh_config or MeshConfig()
+        if told is None and isinstance(self._mesh_config, Source):
+            raise Unseen(self._mesh_config)
+        return told or self._mesh_config or MeshConfig()  # type: ignore[return-value]
 
     def owner(self, pod: Pod) -> Subject:
         """The top controller of a pod: Deployment rather than ReplicaSet; the Pod itself where it has none.
@@ -170,8 +175,16 @@ class Mesh:
         if reference.kind == "ReplicaSet":
             return self._deployment_of(pod, reference.name)
         if reference.kind == "Job":
-            return Subject(group="batch", kind="Job", namespace=pod.namespace, name=reference.name)
+            return self._job_or_cronjob(pod, reference.name)
         return Subject(group=group, kind=reference.kind, namespace=pod.namespace, name=reference.name)
+
+    def _job_or_cronjob(self, pod: Pod, name: str) -> Subject:
+        table = self._tables.get(Job)
+        known: Job | None = table._by_key.get((pod.namespace, name)) if table else None
+        owner = next((o for o in known.metadata.owner_references if o.controller), None) if known else None
+        if owner is None:
+            return Subject(group="batch", kind="Job", namespace=pod.namespace, name=name)
+        return Subject(group=owner.api_version.rpartition("/")[0], kind=owner.kind, namespace=pod.namespace, name=owner.name)
 
     def _deployment_of(self, pod: Pod, replicaset: str) -> Subject:
         table = self._tables.get(ReplicaSet)

@@ -1,0 +1,97 @@
+"""From the text of a refused configuration to the Kubernetes object that put it there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import EnvoyFilter, Gateway
+from meshdoctor.model.security import RequestAuthentication
+from meshdoctor.model.workloads import Pod
+
+# Which parts of an EnvoyFilter end up in which xDS type.
+APPLIES = {
+    "LDS": {"LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER"},
+    "RDS": {"ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE"},
+    "CDS": {"CLUSTER"},
+    "EDS": {"CLUSTER"},
+    "ECDS": {"EXTENSION_CONFIG"},
+}
+_WORD = re.compile(r"[A-Za-z0-9_.\-/]{4,}")
+
+
+def culprit(mesh: Mesh, pod: Pod, kind: str, error: str, when: datetime | None) -> KubernetesObject | None:
+    """The object that a refusal leads to; None where the text leads to none, or to several alike.
+
+    EnvoyFilters that reach the pod and the refused type come first, by the words they share with the error, then the
+    youngest; then a RequestAuthentication for JWKS errors, a Gateway for ports that cannot be bound.
+    """
+    filters = [f for f in mesh[EnvoyFilter] if reaches(mesh, f, pod) and _applies(f, kind)]
+    ranked = sorted(filters, key=lambda f: (-shared_words(f, error), -_stamp(f)))
+    if ranked and (len(ranked) == 1 or shared_words(ranked[0], error) > shared_words(ranked[1], error)):
+        if shared_words(ranked[0], error) or not _leads_elsewhere(error):
+            return ranked[0]
+    elif ranked and not _leads_elsewhere(error):
+        return ranked[0]
+    if "jwks" in error.lower():
+        return next((a for a in mesh[RequestAuthentication].within(pod.namespace) if _covers(a, pod)), None)
+    if "bind" in error.lower():
+        return _gateway_of_port(mesh, pod, error)
+    return None
+
+
+def _leads_elsewhere(error: str) -> bool:
+    text = error.lower()
+    return "jwks" in text or "cannot bind" in text or "permission denied" in text
+
+
+def _stamp(thing: KubernetesObject) -> float:
+    return thing.changed.timestamp() if thing.changed else 0.0
+
+
+def reaches(mesh: Mesh, envoy_filter: EnvoyFilter, pod: Pod) -> bool:
+    """Whether an EnvoyFilter is applied to a pod: its namespace or the root, and its selector."""
+    if envoy_filter.namespace not in (pod.namespace, mesh.mesh_config.root_namespace) or envoy_filter.spec.target_refs:
+        return False
+    selector = envoy_filter.spec.workload_selector
+    return not selector or selector.wanted.items() <= pod.labels.items()
+
+
+def _applies(envoy_filter: EnvoyFilter, kind: str) -> bool:
+    return any(p.apply_to in APPLIES.get(kind, set()) for p in envoy_filter.spec.config_patches)
+
+
+def shared_words(envoy_filter: EnvoyFilter, error: str) -> int:
+    """How many words of its patches stand in the error."""
+    words = {w for p in envoy_filter.spec.config_patches for text in _texts(p.patch) for w in _WORD.findall(text)}
+    common = {"envoy", "type.googleapis.com", "typed_config", "value", "name", "INSERT_FIRST", "INSERT_BEFORE", "MERGE"}
+    return sum(w in error for w in words - common)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def _covers(policy: RequestAuthentication, pod: Pod) -> bool:
+    wanted = policy.spec.selector.wanted if policy.spec.selector else {}
+    return wanted.items() <= pod.labels.items()
+
+
+def _gateway_of_port(mesh: Mesh, pod: Pod, error: str) -> Gateway | None:
+    ports = {int(n) for n in re.findall(r"[:_](\d{2,5})\b", error)}
+    for gateway in mesh[Gateway]:
+        if gateway.spec.selector.items() <= pod.labels.items() and any(s.port.number in ports for s in gateway.spec.servers):
+            return gateway
+    return None

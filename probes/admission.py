@@ -1,0 +1,177 @@
+"""Pods that the API server refuses because of their sidecar: Pod Security, quotas, probes, user ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from meshdoctor.istio.injection import called
+from meshdoctor.istio.mtls import server_mode
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
+from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+from meshdoctor.model.cluster import Event, LimitRange, Namespace, ResourceQuota, Service
+from meshdoctor.model.findings import PROOF, STRONG, Evidence
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.security import PeerAuthentication
+from meshdoctor.model.sources import Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Container, Deployment, Pod, ReplicaSet
+from probes.registry import Draft, fail, get, probe, quote
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+VIOLATES = re.compile(r"violates PodSecurity .*istio-init.*NET_ADMIN", re.DOTALL)
+QUOTA = re.compile(
+    r"exceeded quota: (?P<quota>[^,\s]+)|must specify (limits|requests)\.(cpu|memory)|maximum (cpu|memory) usage per"
+)
+REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
+RECENT = timedelta(minutes=20)  # a ReplicaSet that is refused retries at least this often
+
+
+@probe("INJ-012", over=Namespace, needs=(Namespace, Pod, Event, MutatingWebhookConfiguration, ValidatingWebhookConfiguration))
+def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """A namespace that enforces Pod Security baseline or restricted gets injected with istio-init, which needs NET_ADMIN."""
+    level = namespace.labels.get(ENFORCE, "")
+    if (
+        level not in {"baseline", "restricted"}
+        or not called(mesh, namespace.labels, {})
+        or not _uses_istio_init(mesh, namespace.name)
+    ):
+        return
+    refused = _newest(mesh, namespace.name, VIOLATES)
+    evidence = [quote(namespace, f"metadata.labels[{ENFORCE}]", level)]
+    says = f"Pod Security {level} refuses istio-init (NET_ADMIN, NET_RAW): new pods of {namespace.name} cannot be created"
+    if refused is not None:
+        evidence.append(_refusal(refused))
+    certainty = PROOF if refused else STRONG
+    also = [_involved(mesh, refused)] if refused else []
+    yield fail(namespace, says, at=f"metadata.labels[{ENFORCE}]", evidence=evidence, confidence=certainty, also=also)
+
+
+def _uses_istio_init(mesh: Mesh, namespace: str) -> bool:
+    """Whether injection adds istio-init here: as the namespace's injected pods show, else those of the mesh."""
+    own = [p for p in mesh[Pod].within(namespace) if p.proxy is not None and not is_gateway(p)]
+    pods = own or [p for p in injected_pods(mesh) if not is_gateway(p)][:50]
+    return any(c.name == "istio-init" for p in pods for c in p.spec.init_containers)
+
+
+def _newest(mesh: Mesh, namespace: str, pattern: re.Pattern[str]) -> Event | None:
+    """The newest FailedCreate event of a namespace that matches, if it is recent; None also where events are not seen."""
+    try:
+        events = [e for e in mesh[Event].within(namespace) if e.reason == "FailedCreate" and pattern.search(e.message)]
+    except Unseen:
+        return None
+    recent = [e for e in events if e.last_seen and mesh.now - e.last_seen < RECENT]
+    return max(recent, key=lambda e: e.last_seen or mesh.now, default=None)
+
+
+def _refusal(event: Event) -> Evidence:
+    command = f"kubectl -n {event.namespace} get events --field-selector reason=FailedCreate"
+    return Evidence("the API server refuses pods", f"Event {event.namespace}/{event.name}", event.message, command)
+
+
+def _involved(mesh: Mesh, event: Event) -> Subject:
+    """The workload that an event's ReplicaSet belongs to."""
+    thing = event.involved_object
+    if thing.kind == "ReplicaSet":
+        replicaset = mesh[ReplicaSet].get(event.namespace, thing.name)
+        owner = next((o for o in replicaset.metadata.owner_references if o.controller), None) if replicaset else None
+        name = owner.name if owner else thing.name.rpartition("-")[0]
+        return Subject(group="apps", kind="Deployment", namespace=event.namespace, name=name)
+    group = thing.api_version.rpartition("/")[0]
+    return Subject(group=group, kind=thing.kind, namespace=event.namespace, name=thing.name)
+
+
+@probe("INJ-018", over=Namespace, needs=(Namespace, Event, Deployment, ReplicaSet, ResourceQuota, LimitRange, *(
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration)))  # fmt: skip
+def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """A quota or limit range refuses pods of an injected namespace, and the workload is short of replicas now."""
+    if not called(mesh, namespace.labels, {}):
+        return
+    refused = _newest(mesh, namespace.name, QUOTA)
+    if refused is None:
+        mesh[Event].within(namespace.name)  # UNKNOWN, not PASS, where events are not seen
+        return
+    workload = _involved(mesh, refused)
+    deployment = mesh[Deployment].get(workload.namespace, workload.name)
+    if deployment is None or deployment.status.replicas >= deployment.desired > 0:
+        return
+    named = QUOTA.search(refused.message)
+    quota = mesh[ResourceQuota].get(namespace.name, named["quota"]) if named and named["quota"] else None
+    limit = next(iter(mesh[LimitRange].within(namespace.name)), None)
+    subject = quota or (limit if "usage per" in refused.message else None) or namespace
+    says = f"{deployment.name} lacks {deployment.desired - deployment.status.replicas} pods: quota or limits leave no room for the sidecar"
+    yield fail(
+        subject,
+        says,
+        evidence=[_refusal(refused), quote(deployment, "status.replicas", deployment.status.replicas)],
+        also=[workload],
+    )
+
+
+@probe("INJ-016", needs=(Pod,))
+def runs_as_the_proxy(mesh: Mesh) -> Iterator[Draft]:
+    """An application container runs as user 1337, whose traffic is never redirected into the proxy."""
+    found = [p for p in injected_pods(mesh) if not is_gateway(p) and _as_1337(p)]
+    for owner, pods in by_owner(mesh, found).items():
+        place = _as_1337(pods[0])
+        evidence = [Evidence(f"{place} is 1337", str(pods[0].subject), f"{place}: 1337", get(pods[0]))]
+        yield fail(
+            owner, f"{owner.name} runs as user 1337, past the proxy", at=place, evidence=evidence, also=pods, since=pods[0].created
+        )
+
+
+def _as_1337(pod: Pod) -> str:
+    context = pod.spec.security_context
+    for number, container in enumerate(pod.spec.containers):
+        if container.name != "istio-proxy" and container.security_context and container.security_context.run_as_user == 1337:
+            return f"spec.containers[{number}].securityContext.runAsUser"
+    inherited = [c for c in pod.app_containers if not c.security_context or c.security_context.run_as_user is None]
+    return "spec.securityContext.runAsUser" if context and context.run_as_user == 1337 and inherited else ""
+
+
+@probe("INJ-017", needs=(Pod, PeerAuthentication, Event, Service))
+def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
+    """A STRICT workload's HTTP probes go past the agent: the kubelet's plain text is refused and the pod never gets Ready."""
+    for pod in injected_pods(mesh):
+        if pod.is_ready or is_gateway(pod) or pod.proxy is None:
+            continue
+        unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in _direct_probes(c)), None)
+        if unrewritten is None or server_mode(mesh, pod, unrewritten[1]).mode != "STRICT":
+            continue
+        container, port, kind = unrewritten
+        events = [e for e in mesh[Event].within(pod.namespace) if e.reason == "Unhealthy" and e.involved_object.name == pod.name]
+        if not events:
+            continue
+        decides = server_mode(mesh, pod, port).policy
+        evidence = [
+            Evidence("the probe fails", f"Event {pod.namespace}/{events[-1].name}", events[-1].message, f"kubectl -n {pod.namespace} describe pod {pod.name}"),
+            Evidence(f"{kind} of {container.name} goes to port {port}, not to the agent (15020 /app-health)", str(pod.subject), _annotation(pod), get(pod)),
+        ]  # fmt: skip
+        if decides is not None:
+            evidence.append(quote(decides, "spec.mtls.mode", "STRICT"))
+        says = f"{kind} of {container.name} is not rewritten, and port {port} is STRICT: the kubelet cannot pass"
+        yield fail(mesh.owner(pod), says, at=kind, evidence=evidence, also=[pod, *services_of(mesh, pod)], since=pod.created)
+
+
+def _annotation(pod: Pod) -> str:
+    return f"{REWRITE}: {pod.annotations[REWRITE]}" if REWRITE in pod.annotations else "no /app-health/ path"
+
+
+def _direct_probes(container: Container) -> Iterator[tuple[int, str]]:
+    """HTTP probes that do not go through the agent, as (workload port, field)."""
+    probes = (
+        ("livenessProbe", container.liveness_probe),
+        ("readinessProbe", container.readiness_probe),
+        ("startupProbe", container.startup_probe),
+    )
+    for kind, each in probes:
+        if each is None or each.http_get is None:
+            continue
+        get_action = each.http_get
+        if get_action.port == 15020 and get_action.path.startswith("/app-health/"):
+            continue
+        port = get_action.port
+        number = port if isinstance(port, int) else next((p.container_port for p in container.ports if p.name == port), 0)
+        if number:
+            yield number, kind

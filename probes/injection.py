@@ -1,0 +1,166 @@
+"""Sidecar injection: who gets a proxy, who does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshdoctor.istio.controlplane import control_plane_namespaces, is_istiod
+from meshdoctor.istio.injection import (
+    AMBIENT,
+    IGNORED_NAMESPACES,
+    INJECT,
+    NAMESPACE_LABEL,
+    REVISION,
+    called,
+    namespace_labels,
+    opted_out,
+    revisions,
+    wants_injection,
+    would_inject,
+)
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, services_of
+from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Namespace, Service
+from meshdoctor.model.findings import Evidence
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import DestinationRule, Sidecar, VirtualService
+from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
+from probes.registry import Draft, fail, get, probe, quote
+
+WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+MESH_KINDS: tuple[type[KubernetesObject], ...] = (DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, VirtualService)
+
+
+@probe("INJ-001", over=Namespace, needs=(Namespace, Pod, Deployment, *WEBHOOKS, *MESH_KINDS))
+def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """A namespace that belongs to the mesh has no enrolment label, and no webhook would inject its pods."""
+    labels = namespace.labels
+    if {NAMESPACE_LABEL, REVISION} & labels.keys() or labels.get(AMBIENT) == "ambient" or namespace.name in IGNORED_NAMESPACES:
+        return
+    if namespace.name in control_plane_namespaces(mesh) or called(mesh, labels, {}):
+        return
+    outside = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None and not _exempt(p)]
+    if not outside or namespace.name == mesh.mesh_config.root_namespace:
+        return
+    why = _expected(mesh, namespace.name)
+    if why is not None:
+        says = f"namespace {namespace.name} has no injection label, and {len(outside)} of its pods run without a sidecar"
+        evidence = (quote(namespace, f"metadata.labels: {dict(labels)}"), why)
+        yield fail(namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside))
+
+
+def _exempt(pod: Pod) -> bool:
+    return pod.spec.host_network or opted_out(pod.labels, pod.annotations)
+
+
+def _owners(mesh: Mesh, pods: list[Pod]) -> list[Subject]:
+    return list(by_owner(mesh, pods))
+
+
+def _expected(mesh: Mesh, namespace: str) -> Evidence | None:
+    """Why the namespace is taken to be in the mesh: a sidecar runs there, or an object that only sidecars read."""
+    for pod in mesh[Pod].within(namespace):
+        if pod.proxy is not None and not is_gateway(pod):
+            return Evidence(f"pod {pod.name} there has a sidecar", str(pod.subject), "container istio-proxy", get(pod))
+    for kind in MESH_KINDS:
+        for thing in mesh[kind].within(namespace):
+            if not (isinstance(thing, VirtualService) and thing.spec.gateways and "mesh" not in thing.spec.gateways):
+                return quote(thing, says=f"{thing.subject} is there, which only sidecars read")
+    return None
+
+
+@probe("INJ-002", needs=(Pod, Namespace, Service, Deployment, *WEBHOOKS))
+def pod_without_sidecar(mesh: Mesh) -> Iterator[Draft]:
+    """A running pod has no proxy though a webhook would inject it today."""
+    candidates = [p for p in mesh[Pod] if p.proxy is None and p.status.phase == "Running" and is_live(p)]
+    bare = [p for p in candidates if not is_istiod(p.labels) and would_inject(mesh, p.namespace, p)]
+    for owner, pods in by_owner(mesh, bare).items():
+        pod = pods[0]
+        injector = would_inject(mesh, pod.namespace, pod)[0]
+        evidence = (
+            Evidence(f"{pod.name} has no container istio-proxy", str(pod.subject), _containers(pod), get(pod)),
+            quote(injector.configuration, f"webhooks[{injector.webhook.name}]", says=f"{injector.webhook.name} selects it"),
+            Evidence("its namespace's labels", f"Namespace {pod.namespace}", str(namespace_labels(mesh, pod.namespace)), ""),
+        )
+        says = f"{len(pods)} running pod{'s' if len(pods) > 1 else ''} of {owner.name} in {owner.namespace} without a sidecar"
+        why = "created before the namespace was labelled, or while the webhook did not answer"
+        services = services_of(mesh, pod)
+        yield fail(owner, says, why=why, evidence=evidence, also=[pod, *services], since=pod.created)
+
+
+def _containers(pod: Pod) -> str:
+    return "containers: " + ", ".join(c.name for c in pod.all_containers)
+
+
+@probe("INJ-003", needs=(Deployment, StatefulSet, DaemonSet, Namespace, *WEBHOOKS))
+def injection_switched_off(mesh: Mesh) -> Iterator[Draft]:
+    """A workload of an injected namespace opts out, or its override sits where nobody reads it or says nothing valid."""
+    kinds: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
+    for kind in kinds:
+        for workload in mesh[kind]:
+            if workload.namespace not in IGNORED_NAMESPACES and not is_istiod(workload.template.metadata.labels):
+                yield from _override(mesh, workload)
+
+
+def _override(mesh: Mesh, workload: Workload) -> Iterator[Draft]:
+    meta = workload.template.metadata
+    label = meta.labels.get(INJECT)
+    said = meta.annotations.get(INJECT) if label is None else label
+    without = {k: v for k, v in meta.labels.items() if k != INJECT}
+    if not called(mesh, namespace_labels(mesh, workload.namespace), without) or "gateway" in meta.annotations.get(
+        "inject.istio.io/templates", ""
+    ):
+        return
+    place = f"spec.template.metadata.{'annotations' if label is None else 'labels'}[{INJECT}]"
+    if said is not None and said.lower() == "false":
+        yield fail(workload, f"{workload.name} opts out of injection", at=place, evidence=[quote(workload, place, said)])
+    elif said is not None and said.lower() != "true":
+        says = f"{workload.name} has {INJECT}: {said!r}, which is neither true nor false"
+        yield fail(workload, says, at=place, evidence=[quote(workload, place, said)])
+    elif said is None and (INJECT in workload.labels or INJECT in workload.annotations):
+        says = f"{workload.name} carries {INJECT} on itself; only the pod template's counts"
+        yield fail(workload, says, at=f"metadata.labels[{INJECT}]", why="the webhook sees pods, not their controller")
+    elif workload.template.spec.host_network:
+        says = f"{workload.name} uses the host's network, so istiod never injects it"
+        yield fail(workload, says, at="spec.template.spec.hostNetwork", evidence=[quote(workload, "hostNetwork", "true")])
+
+
+@probe("INJ-004", over=Namespace, needs=(Namespace, *WEBHOOKS))
+def both_labels(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """A namespace carries istio-injection and istio.io/rev: the former wins, whatever the latter says."""
+    labels = namespace.labels
+    if NAMESPACE_LABEL not in labels or REVISION not in labels:
+        return
+    now = called(mesh, labels, {})
+    effect = f"revision {now[0].revision} injects" if now else "nothing is injected"
+    says = f"{NAMESPACE_LABEL}={labels[NAMESPACE_LABEL]} and {REVISION}={labels[REVISION]} together: {effect}"
+    yield fail(namespace, says, at="metadata.labels", evidence=[quote(namespace, "metadata.labels", dict(labels), says)])
+
+
+@probe("INJ-005", over=Namespace, needs=(Namespace, Pod, *WEBHOOKS))
+def unknown_revision(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """A namespace asks for a revision or tag for which there is no webhook: its new pods come up without a sidecar."""
+    wanted = namespace.labels.get(REVISION)
+    if wanted is None or NAMESPACE_LABEL in namespace.labels or not wants_injection(namespace):
+        return
+    known = revisions(mesh)
+    if wanted in known or called(mesh, namespace.labels, {}):
+        return
+    bare = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None]
+    says = f"{REVISION}={wanted} names no revision or tag; there are: {', '.join(sorted(known)) or 'none'}"
+    evidence = (
+        quote(namespace, f"metadata.labels[{REVISION}]", wanted),
+        Evidence("the revisions and tags that inject", "MutatingWebhookConfigurations", ", ".join(sorted(known)), LIST_INJECTORS),
+    )
+    also = _owners(mesh, bare)
+    yield fail(namespace, says, at=f"metadata.labels[{REVISION}]", why=_bare(bare), evidence=evidence, also=also)
+
+
+LIST_INJECTORS = "kubectl get mutatingwebhookconfigurations -l app=sidecar-injector --show-labels"
+
+
+def _bare(pods: list[Pod]) -> str:
+    return f"{len(pods)} pods there run without a sidecar" if pods else "no pod runs there yet"

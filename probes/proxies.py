@@ -1,0 +1,102 @@
+"""The life of a proxy: killed, not ready, left running, left draining."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_live, services_of
+from meshdoctor.model.cluster import Service
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.findings import Evidence
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Job, Pod, StateTerminated
+from probes.registry import Draft, fail, get, probe
+
+OOM_WINDOW = timedelta(hours=24)
+NOT_READY_AFTER = timedelta(seconds=20)
+LEFT_RUNNING_AFTER = timedelta(minutes=2)
+_NOT_READY = re.compile(r"Envoy proxy is NOT ready: (?P<why>.*)")
+
+
+@probe("PRX-001", needs=(Pod, Service))
+def proxy_killed_for_memory(mesh: Mesh) -> Iterator[Draft]:
+    """The kernel killed istio-proxy because it passed its memory limit."""
+    killed = [(p, ended) for p in injected_pods(mesh) if (ended := _out_of_memory(p)) is not None]
+    recent = [(p, e) for p, e in killed if e.finished_at is None or mesh.now - e.finished_at < OOM_WINDOW]
+    for owner, pods in by_owner(mesh, [p for p, _ in recent]).items():
+        pod = pods[0]
+        proxy, status = pod.proxy, pod.proxy_status
+        limit = proxy.resources.limits.get("memory", "none") if proxy else "none"
+        says = f"istio-proxy of {len(pods)} pods was OOMKilled at its memory limit of {limit}"
+        words = f"lastState.terminated.reason: OOMKilled, {status.restart_count if status else 0} restarts, limit {limit}"
+        evidence = [Evidence(f"{pod.name} was killed", str(pod.subject), words, get(pod))]
+        ended = _out_of_memory(pod)
+        yield fail(
+            owner, says, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=ended.finished_at if ended else None
+        )
+
+
+def _out_of_memory(pod: Pod) -> StateTerminated | None:
+    status = pod.proxy_status
+    for state in (status.state, status.last_state) if status else ():
+        if state.terminated and state.terminated.reason == "OOMKilled":
+            return state.terminated
+    return None
+
+
+@probe("PRX-002", needs=(Pod, Envoy, Service))
+def proxy_not_ready(mesh: Mesh) -> Iterator[Draft]:
+    """A proxy runs and is not ready, and says in its log why: configuration refused, incomplete, or never received."""
+    waiting = [p for p in injected_pods(mesh) if _is_waiting(mesh, p)]
+    for owner, pods in by_owner(mesh, waiting).items():
+        for pod in pods:
+            envoy = mesh.envoy(pod)
+            line = next((t for _, t in reversed(envoy.logs.lines) if _NOT_READY.search(t)), "") if envoy else ""
+            match = _NOT_READY.search(line)
+            if match is None:
+                continue
+            command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --tail=50"
+            evidence = [Evidence(f"{pod.name} is not ready", f"istio-proxy log of {pod.name}", line, command)]
+            says = f"{len(pods)} proxies of {owner.name} are not ready: {match['why']}"
+            yield fail(owner, says, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=pod.created)
+            break
+
+
+def _is_waiting(mesh: Mesh, pod: Pod) -> bool:
+    status = pod.proxy_status
+    running = status.state.running if status and not status.ready else None
+    return running is not None and running.started_at is not None and mesh.now - running.started_at > NOT_READY_AFTER
+
+
+@probe("PRX-004", needs=(Pod, Job))
+def job_held_open(mesh: Mesh) -> Iterator[Draft]:
+    """The containers of a Job's pod have ended, but its sidecar keeps running and the Job never completes."""
+    for pod in mesh[Pod]:
+        owners = [o.kind for o in pod.metadata.owner_references if o.controller]
+        if "Job" not in owners or not is_live(pod) or not any(c.name == "istio-proxy" for c in pod.spec.containers):
+            continue
+        apps = [s for s in pod.status.container_statuses if s.name != "istio-proxy"]
+        proxy = next((s for s in pod.status.container_statuses if s.name == "istio-proxy"), None)
+        ends = [s.state.terminated.finished_at for s in apps if s.state.terminated and s.state.terminated.finished_at]
+        if proxy is None or proxy.state.running is None or not apps or len(ends) < len(apps):
+            continue
+        waited = mesh.now - max(ends)
+        if waited > LEFT_RUNNING_AFTER:
+            says = f"{pod.name} finished {waited.total_seconds() / 60:.0f} min ago, its sidecar still runs"
+            evidence = [Evidence(says, str(pod.subject), "all containers terminated but istio-proxy", get(pod))]
+            yield fail(mesh.owner(pod), says, evidence=evidence, also=[pod], since=max(ends))
+
+
+@probe("PRX-007", needs=(Pod, Envoy))
+def left_draining(mesh: Mesh) -> Iterator[Draft]:
+    """A proxy is DRAINING though nobody deletes its pod: it fails its health check and gets no traffic."""
+    for pod in injected_pods(mesh):
+        envoy = mesh.envoy(pod)
+        if envoy is None or not envoy.has("state") or envoy.state != "DRAINING":
+            continue
+        command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET server_info"
+        evidence = [Evidence(f"{pod.name} says DRAINING", f"/server_info of {pod.name}", "state: DRAINING", command)]
+        says = f"{pod.name} is left DRAINING: somebody failed its health check by hand"
+        yield fail(mesh.owner(pod), says, at=pod.name, evidence=evidence, also=[pod], since=None)

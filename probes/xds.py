@@ -1,0 +1,182 @@
+"""Configuration on its way from istiod to the proxies: refused, stale, or never sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from meshdoctor.istio.controlplane import control_planes
+from meshdoctor.istio.nack import culprit
+from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
+from meshdoctor.model.cluster import Service
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.findings import PROOF, STRONG, Evidence
+from meshdoctor.model.istiod import Istiod, ProxySync
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import EnvoyFilter, Gateway
+from meshdoctor.model.security import RequestAuthentication
+from meshdoctor.model.sources import Source, SourceState, Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Deployment, Pod
+from probes.registry import Draft, fail, get, probe, quote
+
+STALE_AFTER = timedelta(seconds=30)
+CONNECTED_WITHIN = timedelta(seconds=60)
+
+
+def connected(mesh: Mesh) -> list[ProxySync]:
+    """Every proxy that some replica of istiod knows; what only some replicas told is no ground for absence."""
+    return [s for i in mesh.istiods if i.has("syncz") for s in i.syncz]
+
+
+def all_told(mesh: Mesh) -> list[ProxySync]:
+    """As `connected`, but raises Unseen where a replica did not tell, or none could be asked."""
+    if not mesh.istiods:
+        if any(p.pods or p.deployment for p in control_planes(mesh)):
+            return []
+        raise Unseen(Source(name="/debug/syncz", state=SourceState.SKIPPED, reason="no istiod runs in this cluster"))
+    return [s for i in mesh.istiods for s in i.syncz]
+
+
+def sync_command(proxy: ProxySync) -> str:
+    """How to see a proxy's sync state by hand."""
+    return f"istioctl proxy-status {proxy.name}.{proxy.namespace}"
+
+
+@probe("XDS-001", needs=(Istiod, Pod, EnvoyFilter, RequestAuthentication, Gateway, Envoy))
+def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
+    """A proxy refuses what istiod sends and goes on with its last good configuration."""
+    told: dict[Subject, list[tuple[Pod, str, str]]] = {}
+    certain: dict[Subject, float] = {}
+    for pod, kind, error, when in _refusals(mesh):
+        thing = culprit(mesh, pod, kind, error, when)
+        subject = thing.subject if thing else mesh.owner(pod)
+        told.setdefault(subject, []).append((pod, kind, error))
+        certain[subject] = PROOF if thing else STRONG
+    if not told and not mesh.istiods:
+        all_told(mesh)
+    for subject, refused in told.items():
+        pod, kind, error = refused[0]
+        says = f"{len({p.name for p, _, _ in refused})} proxies refuse {kind}: {error}"
+        command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
+        evidence = [Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command), _shown(subject)]
+        owners = by_owner(mesh, [p for p, _, _ in refused])
+        yield fail(
+            subject, says, evidence=evidence, confidence=certain[subject], also=[*owners, *(p for p, _, _ in refused)], since=None
+        )
+
+
+def _shown(subject: Subject) -> Evidence:
+    return Evidence("the object that the refused text leads to", str(subject), "", get(subject))
+
+
+def _refusals(mesh: Mesh) -> Iterator[tuple[Pod, str, str, datetime | None]]:
+    """(pod, xDS type, error, when) of every refusal that istiod holds, or that Envoy keeps for its listeners."""
+    seen = set()
+    for proxy in connected(mesh):
+        pod = mesh[Pod].get(proxy.namespace, proxy.name)
+        for kind, sync in proxy.types.items():
+            if sync.error and pod is not None:
+                seen.add((pod.name, kind))
+                yield pod, kind, sync.error, sync.sent_at
+    for envoy in mesh.envoys:
+        pod = mesh[Pod].get(envoy.namespace, envoy.name)
+        if pod is not None and envoy.has("rejected") and (pod.name, "LDS") not in seen:
+            for error in list(envoy.rejected_listeners.values())[:1]:
+                yield pod, "LDS", error, None
+
+
+@probe("XDS-002", needs=(Istiod, Pod))
+def proxy_stale(mesh: Mesh) -> Iterator[Draft]:
+    """A proxy has not acknowledged what istiod sent more than half a minute ago."""
+    all_told(mesh)
+    for proxy in connected(mesh):
+        pod = mesh[Pod].get(proxy.namespace, proxy.name)
+        late = [(k, s) for k, s in proxy.types.items() if s.state == "STALE" and s.sent_at and mesh.now - s.sent_at > STALE_AFTER]
+        if not late or pod is None or pod.is_terminating:
+            continue
+        kind, sync = late[0]
+        seconds = (mesh.now - sync.sent_at).total_seconds() if sync.sent_at else 0
+        says = f"{proxy.name} has not acknowledged {', '.join(k for k, _ in late)} for {seconds:.0f} s"
+        words = f"{kind} sent {sync.sent} acked {sync.acked or 'never'}"
+        evidence = [Evidence(says, f"/debug/syncz of {proxy.istiod}", words, sync_command(proxy))]
+        yield fail(mesh.owner(pod), says, at=proxy.name, evidence=evidence, also=[pod], since=sync.sent_at)
+
+
+@probe("XDS-003", needs=(Pod, Istiod, Deployment, Service, Envoy))
+def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
+    """A proxy that runs for a minute is known to no replica of istiod: its configuration and certificate stand still."""
+    known = {(s.namespace, s.name) for s in all_told(mesh)}
+    lost = [p for p in injected_pods(mesh) if (p.namespace, p.name) not in known and _runs_long_enough(p, mesh.now)]
+    for owner, pods in by_owner(mesh, lost).items():
+        pod = pods[0]
+        why, proof = _why_disconnected(mesh, pod)
+        says = f"{len(pods)} of its proxies are connected to no istiod{': ' + why if why else ''}"
+        command = "istioctl proxy-status"
+        evidence = [Evidence(f"{pod.name} is in no replica's list", "/debug/syncz of every istiod", "", command), *proof]
+        yield fail(owner, says, why=why, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=pod.created)
+
+
+def _runs_long_enough(pod: Pod, now: datetime) -> bool:
+    status = pod.proxy_status
+    running = status.state.running if status else None
+    if running is None or running.started_at is None or status is None:
+        return False
+    began = pod.status.start_time if status.restart_count and pod.status.start_time else running.started_at
+    return now - began > CONNECTED_WITHIN
+
+
+_DISCOVERY = re.compile(r"discoveryAddress:\s*[\"']?([^\s\"',}]+)")
+
+
+def _why_disconnected(mesh: Mesh, pod: Pod) -> tuple[str, list[Evidence]]:
+    """What its own settings and its log say about why."""
+    address = _DISCOVERY.search(pod.annotations.get("proxy.istio.io/config", ""))
+    if address:
+        name, _, rest = address[1].partition(".")
+        namespace = re.split(r"[.:]", rest)[0]
+        if mesh[Service].get(namespace, name) is None:
+            place = "metadata.annotations[proxy.istio.io/config]"
+            says = f"its discoveryAddress {address[1]} names no Service"
+            return says, [quote(pod, place, address[1], says)]
+    envoy = mesh.envoy(pod)
+    for _, line in reversed(envoy.logs.lines if envoy and envoy.has("logs") else ()):
+        for pattern, says in REASONS:
+            if pattern.search(line):
+                command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --tail=100"
+                return says, [Evidence(says, f"istio-proxy log of {pod.name}", line, command)]
+    return "", []
+
+
+REASONS = (
+    (re.compile(r"no such host|server misbehaving"), "its name for istiod does not resolve"),
+    (re.compile(r"i/o timeout|context deadline exceeded"), "its connection to istiod times out"),
+    (re.compile(r"connection refused|no route to host"), "nobody listens at its address for istiod"),
+    (re.compile(r"[Uu]nauthenticated|authentication failure"), "istiod refuses its token or certificate"),
+    (re.compile(r"certificate signed by unknown authority|x509"), "it does not trust istiod's certificate"),
+)
+
+_REFUSED = re.compile(r"Failed to authenticate client from (?P<peer>\S+?):\d+[:;]? ?(?P<why>.*)")
+_NOISE = re.compile(r"no verified chain is found\W*$")
+
+
+@probe("XDS-006", needs=(Istiod, Pod))
+def istiod_refuses_the_proxy(mesh: Mesh) -> Iterator[Draft]:
+    """istiod refuses the token or certificate of a proxy that is not ready or not connected now."""
+    if not mesh.istiods:
+        all_told(mesh)
+    known = {(s.namespace, s.name) for s in connected(mesh)}
+    told = set()
+    for istiod in mesh.istiods:
+        for when, line in istiod.log:
+            match = _REFUSED.search(line)
+            pod = mesh.pods_by_ip.get(match["peer"].strip("[]")) if match else None
+            if match is None or pod is None or _NOISE.search(line) or pod.name in told:
+                continue
+            if pod.is_ready and (pod.namespace, pod.name) in known:
+                continue
+            told.add(pod.name)
+            command = f"kubectl -n {istiod.namespace} logs {istiod.name} -c discovery --since=5m | grep authenticate"
+            evidence = [Evidence("istiod refused it", f"log of {istiod.name}", line, command)]
+            yield fail(mesh.owner(pod), f"istiod refuses {pod.name}: {match['why']}", evidence=evidence, also=[pod], since=when)
