@@ -1,0 +1,248 @@
+"""Mutual TLS: clients and servers that do not agree, and policies that do not mean what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
+from meshdoctor.istio.mtls import age, scope_of, selects, server_mode, speaks_mtls
+from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
+from meshdoctor.model.cluster import Service, ServicePort
+from meshdoctor.model.envoy import AccessLogEntry, Envoy
+from meshdoctor.model.findings import Evidence, Harm
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
+from meshdoctor.model.security import PeerAuthentication
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod, ReplicaSet
+from probes.registry import Draft, fail, get, probe, quote
+
+NO_CHAIN = "filter_chain_not_found"
+
+
+def _entries(mesh: Mesh, pod: Pod) -> tuple[AccessLogEntry, ...]:
+    envoy = mesh.envoy(pod)
+    return envoy.logs.access if envoy and envoy.has("logs") else ()
+
+
+def _log_command(pod: Pod) -> str:
+    return f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --since=5m"
+
+
+@probe("MTL-001", needs=(PeerAuthentication, Pod, Envoy, Service, ReplicaSet))
+def plain_text_refused(mesh: Mesh) -> Iterator[Draft]:
+    """A STRICT server refuses connections that come in plain text: the caller has no proxy, or goes past it."""
+    found: dict[Subject, list[tuple[Pod, Pod, AccessLogEntry]]] = {}
+    for server in injected_pods(mesh):
+        for entry in _entries(mesh, server):
+            if NO_CHAIN not in entry.details and NO_CHAIN not in entry.connection_details and entry.flags != "NR":
+                continue
+            address, _, port = entry.downstream_local.rpartition(":")
+            caller = mesh.pods_by_ip.get(entry.downstream_remote.rpartition(":")[0])
+            if entry.sni or caller is None or caller.name == server.name or address not in ("", server.status.pod_ip):
+                continue
+            strict = server_mode(mesh, server, int(port) if port.isdigit() else None)
+            newer = strict.policy is None or not strict.policy.changed or not entry.time or entry.time > strict.policy.changed
+            if strict.mode == "STRICT" and newer and not speaks_mtls(caller):
+                found.setdefault(mesh.owner(caller), []).append((caller, server, entry))
+    for owner, refused in found.items():
+        yield _plain(mesh, owner, refused)
+
+
+def _plain(mesh: Mesh, owner: Subject, refused: list[tuple[Pod, Pod, AccessLogEntry]]) -> Draft:
+    caller, server, entry = refused[-1]
+    port = entry.downstream_local.rpartition(":")[2]
+    policy = server_mode(mesh, server, int(port) if port.isdigit() else None).policy
+    envoy = mesh.envoy(server)
+    rate = round(len(refused) / (envoy.logs.window_s if envoy else 60.0), 2)
+    words = f"{entry.flags} {NO_CHAIN} from {entry.downstream_remote} to {entry.downstream_local}"
+    evidence = [
+        Evidence(f"{len(refused)} connections refused", f"access log of {server.name}", words, _log_command(server)),
+        Evidence(f"{caller.name} has no sidecar", str(caller.subject), "no label security.istio.io/tlsMode=istio", get(caller)),
+    ]
+    if policy is not None:
+        evidence.append(quote(policy, "spec.mtls.mode", "STRICT", f"{policy.subject} decides STRICT"))
+    servers = {workload_name(mesh, s): s for _, s, _ in refused}
+    says = f"{owner.namespace}/{owner.name} calls {', '.join(servers)} in plain text, and STRICT refuses it"
+    also = [mesh.owner(s) for s in servers.values()] + [v.subject for s in servers.values() for v in services_of(mesh, s)]
+    harm = Harm((f"{owner.namespace}/{owner.name}",), rate)
+    return fail(
+        owner, says, evidence=evidence, harm=harm, also=[*also, *([policy.subject] if policy else [])], since=caller.created
+    )
+
+
+def tls_settings(rule: DestinationRule) -> Iterator[tuple[str, int | None, str, ClientTLSSettings]]:
+    """Every tls block of a DestinationRule as (path, port or None, subset, settings)."""
+    policies = [("spec.trafficPolicy", "", rule.spec.traffic_policy)]
+    policies += [(f"spec.subsets[{i}].trafficPolicy", s.name, s.traffic_policy) for i, s in enumerate(rule.spec.subsets)]
+    for path, subset, policy in policies:
+        if policy is None:
+            continue
+        if policy.tls is not None:
+            yield f"{path}.tls.mode", None, subset, policy.tls
+        for i, setting in enumerate(policy.port_level_settings):
+            if setting.tls is not None and setting.port is not None:
+                yield f"{path}.portLevelSettings[{i}].tls.mode", setting.port.number, subset, setting.tls
+
+
+def targets(mesh: Mesh, rule: DestinationRule) -> list[Service]:
+    """The Kubernetes Services that a rule's host means; a wildcard means those of one namespace at most."""
+    host = fqdn(rule.spec.host, rule.namespace)
+    if not host.startswith("*"):
+        service = service_of(mesh, host, rule.namespace)
+        return [service] if service else []
+    if not host.endswith(f".svc.{DOMAIN}") or host.count(".") != 4:
+        return []
+    return [s for s in mesh[Service].within(host.split(".")[1]) if matches(host, service_host(s))]
+
+
+def _workload_port(port: ServicePort, pod: Pod) -> int | None:
+    """The container port that a Service port leads to on a pod."""
+    if isinstance(port.target, int):
+        return port.target
+    return next((p.container_port for c in pod.app_containers for p in c.ports if p.name == port.target), None)
+
+
+def _servers(
+    mesh: Mesh, rule: DestinationRule, service: Service, port: int | None, subset: str
+) -> Iterator[tuple[Pod, int | None, int]]:
+    """(pod, its port, the Service's port) of everything that a tls block is about."""
+    labels = next((s.labels for s in rule.spec.subsets if s.name == subset), {})
+    for pod in pods_of(mesh, service):
+        if labels.items() <= pod.labels.items():
+            for service_port in service.spec.ports:
+                if port in (None, service_port.port):
+                    yield pod, _workload_port(service_port, pod), service_port.port
+
+
+@probe("MTL-002", over=DestinationRule, needs=(DestinationRule, PeerAuthentication, Service, Pod, Envoy, ReplicaSet))
+def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
+    """A DestinationRule sends plain text or foreign TLS to a mesh server that accepts only Istio's mutual TLS."""
+    for path, port, subset, tls in tls_settings(rule):
+        if tls.mode not in {"DISABLE", "SIMPLE", "MUTUAL"}:
+            continue
+        for service in targets(mesh, rule):
+            strict = [
+                (pod, service_port)
+                for pod, number, service_port in _servers(mesh, rule, service, port, subset)
+                if pod.proxy is not None and server_mode(mesh, pod, number).mode == "STRICT"
+            ]
+            if strict:
+                yield _off(mesh, rule, path, tls, service, strict)
+
+
+def _off(
+    mesh: Mesh, rule: DestinationRule, path: str, tls: ClientTLSSettings, service: Service, strict: list[tuple[Pod, int]]
+) -> Draft:
+    server, port = strict[0]
+    policy = server_mode(mesh, server, port).policy
+    harm, clients, seen = _failing_clients(mesh, rule, service, {"UC", "UF", "URX"})
+    evidence = [quote(rule, path, tls.mode)]
+    if policy is not None:
+        evidence.append(quote(policy, "spec.mtls.mode", "STRICT", f"{policy.subject} makes {service.name} accept only mutual TLS"))
+    says = f"{rule.name} sets tls.mode {tls.mode} for {service.name}.{service.namespace}, which is STRICT"
+    also = [service.subject, mesh.owner(server), *clients]
+    return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also)
+
+
+def _failing_clients(
+    mesh: Mesh, rule: DestinationRule, service: Service, flags: set[str]
+) -> tuple[Harm | None, list[Subject], list[Evidence]]:
+    """Clients whose calls to the Service fail with these flags since the rule's last change."""
+    suffix = f"|{service_host(service)}"
+    failing: list[tuple[Pod, AccessLogEntry]] = []
+    for pod in injected_pods(mesh):
+        for entry in _entries(mesh, pod):
+            wanted = entry.upstream_cluster.startswith("outbound|") and entry.upstream_cluster.endswith(suffix)
+            newer = entry.time is None or rule.changed is None or entry.time > rule.changed
+            if wanted and newer and flags & set(entry.flags.split(",")):
+                failing.append((pod, entry))
+    if not failing:
+        return None, [], []
+    pod, entry = failing[-1]
+    words = f"{entry.code} {entry.flags} {entry.details} {entry.upstream_cluster}"
+    shown = Evidence(f"{len(failing)} calls failed", f"access log of {pod.name}", words, _log_command(pod))
+    owners = list(dict.fromkeys(mesh.owner(p) for p, _ in failing))
+    rate = round(len(failing) / 60.0, 2)
+    return Harm(tuple(f"{o.namespace}/{o.name}" for o in owners), rate), owners, [shown]
+
+
+@probe("MTL-003", over=DestinationRule, needs=(DestinationRule, Service, Pod, PeerAuthentication, Envoy, ReplicaSet))
+def mutual_towards_plain(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
+    """A DestinationRule forces Istio's mutual TLS towards a pod that has no sidecar, or whose policy switches mTLS off."""
+    for path, port, subset, tls in tls_settings(rule):
+        if tls.mode != "ISTIO_MUTUAL":
+            continue
+        for service in targets(mesh, rule):
+            plain = [
+                pod
+                for pod, number, _ in _servers(mesh, rule, service, port, subset)
+                if not speaks_mtls(pod) or server_mode(mesh, pod, number).mode == "DISABLE"
+            ]
+            if not plain:
+                continue
+            pod = plain[0]
+            harm, clients, seen = _failing_clients(mesh, rule, service, {"UF", "URX", "UC"})
+            shown = Evidence(f"{pod.name} takes no mutual TLS", str(pod.subject), f"labels: {pod.labels}", get(pod))
+            says = f"{rule.name} forces ISTIO_MUTUAL, and {pod.name} behind {service.name} takes no mutual TLS"
+            also = [service.subject, mesh.owner(pod), *clients]
+            yield fail(rule, says, at=path, evidence=[*seen, quote(rule, path, tls.mode), shown], harm=harm, also=also)
+
+
+@probe("MTL-004", needs=(PeerAuthentication, Pod))
+def several_policies(mesh: Mesh) -> Iterator[Draft]:
+    """Several PeerAuthentications compete for one scope: the oldest counts, the others are ignored."""
+    root = mesh.mesh_config.root_namespace
+    table = mesh[PeerAuthentication]
+    for namespace in sorted(table.namespaces):
+        policies = sorted(table.within(namespace), key=age)
+        whole = [p for p in policies if scope_of(p, root) != "workload"]
+        for ignored in whole[1:]:
+            yield _ignored(ignored, whole[0], f"namespace {namespace}")
+        narrow = [p for p in policies if scope_of(p, root) == "workload"]
+        told = set()
+        for pod in live_pods(mesh, namespace, {}) if len(narrow) > 1 else ():
+            both = [p for p in narrow if selects(p, pod)]
+            for ignored in both[1:]:
+                if ignored.name not in told:
+                    told.add(ignored.name)
+                    yield _ignored(ignored, both[0], f"pod {pod.name}")
+
+
+def _ignored(ignored: PeerAuthentication, older: PeerAuthentication, scope: str) -> Draft:
+    says = f"{ignored.name} is ignored: {older.name} is older and decides for {scope}"
+    evidence = [
+        quote(ignored, "metadata.creationTimestamp", ignored.created),
+        quote(older, "metadata.creationTimestamp", older.created),
+    ]
+    return fail(ignored, says, at="spec", evidence=evidence, also=[older])
+
+
+@probe("MTL-005", over=PeerAuthentication, needs=(PeerAuthentication, Pod, Service))
+def port_level_without_effect(mesh: Mesh, policy: PeerAuthentication) -> Iterator[Draft]:
+    """portLevelMtls needs a selector and the workload's port; a Service's port there has no effect."""
+    if not policy.spec.port_level_mtls:
+        return
+    selector = policy.spec.selector.wanted if policy.spec.selector else {}
+    if not selector:
+        yield fail(policy, "portLevelMtls has no effect without a selector", at="spec.portLevelMtls")
+        return
+    pods = live_pods(mesh, policy.namespace, selector)
+    open_ports = {p.container_port for pod in pods for c in pod.app_containers for p in c.ports}
+    for key in policy.spec.port_level_mtls:
+        if not pods or not key.isdigit() or int(key) in open_ports:
+            continue
+        for service in {s.name: s for pod in pods for s in services_of(mesh, pod)}.values():
+            port = next((p for p in service.spec.ports if p.port == int(key)), None)
+            number = _workload_port(port, pods[0]) if port else None
+            if port is not None and number not in (None, int(key)):
+                says = f"{key} is the port of Service {service.name}; its pods listen on {number}"
+                place = f"spec.portLevelMtls[{key}]"
+                yield fail(
+                    policy,
+                    says,
+                    at=place,
+                    evidence=[quote(policy, place), quote(service, "spec.ports", f"{key} -> {number}")],
+                    also=[service],
+                )
+                break
