@@ -15,6 +15,7 @@ from meshdoctor.istio.workloads import workload_name
 from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -145,3 +146,23 @@ def shown(mesh: Mesh, failed: Iterable[Line]) -> tuple[Evidence, ...]:
     says = f"{same} such requests in the last {last.window_s:.0f} s at {workload_name(mesh, pod)}"
     command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --since=60s"
     return (Evidence(says, f"access log of {pod.namespace}/{pod.name}", quote, command),)
+
+
+def must_have(mesh: Mesh, part: str) -> None:
+    """Raise Unseen where no proxy told this part: SKIPPED if none was asked, else for the reason it gave."""
+    envoys = tuple(mesh.envoys)
+    if not envoys:
+        raise Unseen(Source(name=f"{part} of proxies", state=SourceState.SKIPPED, reason="no proxy was asked"))
+    if not any(e.has(part) for e in envoys):
+        envoys[0].part(part)
+
+
+def still_failing(found: Iterable[Line], fails: Callable[[Line], bool]) -> tuple[Line, ...]:
+    """The failed lines of those proxies and clusters whose newest line failed: what fails now, not what failed once."""
+    groups: dict[tuple[str, str, str], list[Line]] = {}
+    for line in found:
+        key = (line.pod.namespace, line.pod.name, line.entry.upstream_cluster)
+        groups.setdefault(key, []).append(line)
+    last = (max(g, key=lambda x: x.entry.time.timestamp() if x.entry.time else 0.0) for g in groups.values())
+    kept = {(x.pod.namespace, x.pod.name, x.entry.upstream_cluster) for x in last if fails(x)}
+    return tuple(x for k in kept for x in groups[k] if fails(x))
