@@ -1,0 +1,272 @@
+"""The Gateway API: classes, gateways and routes that Istio's controllers did not take as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from meshdoctor.model.base import Condition, KubernetesObject
+from meshdoctor.model.cluster import Service
+from meshdoctor.model.findings import Severity
+from meshdoctor.model.gatewayapi import (
+    BackendReference,
+    Gateway,
+    GatewayClass,
+    GRPCRoute,
+    HTTPRoute,
+    ParentReference,
+    ReferenceGrant,
+    Route,
+    RouteParentStatus,
+    TCPRoute,
+    TLSRoute,
+)
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
+from probes.registry import Draft, fail, probe, quote
+
+ROUTES: tuple[type[Route], ...] = (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute)
+CONTROLLERS = "istio.io/"
+PATIENCE = timedelta(minutes=1)  # what a controller may take to judge an object
+
+
+def _said(thing: KubernetesObject, conditions: tuple[Condition, ...], kind: str) -> Condition | None:
+    """A condition, if it was made of the object as it is now."""
+    current = (c for c in conditions if c.type == kind)
+    least = thing.metadata.generation
+    return next((c for c in current if not c.observed_generation or c.observed_generation >= least), None)
+
+
+def _is_settled(mesh: Mesh, thing: KubernetesObject) -> bool:
+    return thing.changed is None or mesh.now - thing.changed > PATIENCE
+
+
+def _refused(mesh: Mesh, thing: KubernetesObject, conditions: tuple[Condition, ...], kind: str) -> Condition | None:
+    """A condition that is False, or still Unknown after a while."""
+    condition = _said(thing, conditions, kind)
+    if condition is None or condition.status == "True":
+        return None
+    return condition if condition.status == "False" or _is_settled(mesh, thing) else None
+
+
+@probe("GA-001", needs=(Gateway, GatewayClass))
+def class_not_accepted(mesh: Mesh) -> Iterator[Draft]:
+    """A Gateway names a GatewayClass that does not exist, or Istio's controller does not accept its class."""
+    for gateway in mesh[Gateway]:
+        name = gateway.spec.gateway_class_name
+        if mesh[GatewayClass].get("", name) is None:
+            yield fail(
+                gateway,
+                f"GatewayClass {name} does not exist",
+                at="spec.gatewayClassName",
+                evidence=(quote(gateway, "spec.gatewayClassName", name),),
+                also=(Subject(group=GatewayClass.GROUP, kind="GatewayClass", name=name),),
+            )
+    for each in mesh[GatewayClass]:
+        if not each.spec.controller_name.startswith(CONTROLLERS):
+            continue
+        condition = _refused(mesh, each, each.status.conditions, "Accepted")
+        if condition is not None:
+            yield fail(
+                each,
+                f"it is not accepted: {condition.reason}",
+                at="status.conditions.Accepted",
+                why=condition.message,
+                evidence=(quote(each, "status.conditions.Accepted", _words(condition)),),
+            )
+
+
+def _words(condition: Condition) -> str:
+    return f"{condition.status} {condition.reason} {condition.message}"
+
+
+def _is_istio(mesh: Mesh, gateway: Gateway) -> bool:
+    found = mesh[GatewayClass].get("", gateway.spec.gateway_class_name)
+    return found is not None and found.spec.controller_name.startswith(CONTROLLERS)
+
+
+@probe("GA-002", over=Gateway, needs=(Gateway, GatewayClass))
+def not_programmed(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
+    """Istio's controller did not program a Gateway, or one of its listeners."""
+    if not _is_istio(mesh, gateway):
+        return
+    status = gateway.status
+    also = (
+        Subject(kind="Service", namespace=gateway.namespace, name=f"{gateway.name}-{gateway.spec.gateway_class_name}"),
+        Subject("apps", "Deployment", gateway.namespace, f"{gateway.name}-{gateway.spec.gateway_class_name}"),
+        *(
+            Subject(kind=r.kind, namespace=r.namespace or gateway.namespace, name=r.name)
+            for listener in gateway.spec.listeners
+            for r in (listener.tls.certificate_refs if listener.tls else ())
+        ),
+    )
+    for kind in ("Programmed", "Accepted"):
+        condition = _refused(mesh, gateway, status.conditions, kind)
+        if condition is not None:
+            yield _not(gateway, kind, condition, f"status.conditions.{kind}", "", also)
+            return
+    for i, listener in enumerate(status.listeners):
+        for kind in ("Accepted", "ResolvedRefs", "Programmed"):
+            condition = _refused(mesh, gateway, listener.conditions, kind)
+            if condition is not None:
+                where = f"status.listeners[{i}].conditions.{kind}"
+                yield _not(gateway, kind, condition, where, f"listener {listener.name}", also, "high")
+                break
+
+
+def _not(
+    gateway: Gateway,
+    kind: str,
+    condition: Condition,
+    at: str,
+    part: str,
+    also: tuple[Subject, ...],
+    severity: Severity | None = None,
+) -> Draft:
+    return fail(
+        gateway,
+        f"{part or 'it'} is not {kind}: {condition.reason}",
+        at=at,
+        why=condition.message,
+        evidence=(quote(gateway, at, _words(condition)),),
+        severity=severity,
+        also=also,
+        since=condition.last_transition_time,
+    )
+
+
+@probe("GA-003", needs=(*ROUTES, Gateway, Service))
+def route_not_accepted(mesh: Mesh) -> Iterator[Draft]:
+    """A route was not accepted by a parent, or its parent does not exist: its requests get 404."""
+    for kind in ROUTES:
+        for route in mesh[kind]:
+            for parent in _judged(route):
+                condition = _refused(mesh, route, parent.conditions, "Accepted")
+                if condition is not None:
+                    at = "status.parents.conditions.Accepted"
+                    yield fail(
+                        route,
+                        f"{_parent(route, parent.parent_ref)} does not accept it: {condition.reason}",
+                        at=at,
+                        why=condition.message,
+                        evidence=(quote(route, at, _words(condition)),),
+                        also=(_parent(route, parent.parent_ref),),
+                        since=condition.last_transition_time,
+                    )
+            for i, reference in enumerate(route.spec.parent_refs):
+                if _is_lost(mesh, route, reference):
+                    at = f"spec.parentRefs[{i}]"
+                    yield fail(
+                        route,
+                        f"its parent {_parent(route, reference)} does not exist",
+                        at=at,
+                        evidence=(quote(route, at, str(_parent(route, reference))),),
+                        also=(_parent(route, reference),),
+                    )
+
+
+def _judged(route: Route) -> tuple[RouteParentStatus, ...]:
+    """What Istio's controllers said of a route."""
+    return tuple(p for p in route.status.parents if p.controller_name.startswith(CONTROLLERS))
+
+
+def _parent(route: Route, reference: ParentReference) -> Subject:
+    return Subject(reference.group, reference.kind, reference.namespace or route.namespace, reference.name)
+
+
+def _is_lost(mesh: Mesh, route: Route, reference: ParentReference) -> bool:
+    """A parent that does not exist is judged by nobody: there is no status of it."""
+    parent = _parent(route, reference)
+    if any(_parent(route, p.parent_ref) == parent for p in route.status.parents):
+        return False
+    if (parent.group, parent.kind) == (Gateway.GROUP, "Gateway"):
+        return mesh[Gateway].get(parent.namespace, parent.name) is None
+    return (parent.group, parent.kind) == ("", "Service") and mesh[Service].get(parent.namespace, parent.name) is None
+
+
+@probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant))
+def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
+    """A route's backend does not exist or may not be referred to from its namespace: the rule answers 500."""
+    for kind in ROUTES:
+        for route in mesh[kind]:
+            yield from _unresolved(mesh, route)
+
+
+def _unresolved(mesh: Mesh, route: Route) -> Iterator[Draft]:
+    judged = [c for p in _judged(route) if (c := _said(route, p.conditions, "ResolvedRefs")) is not None]
+    refused = next((c for c in judged if c.status == "False"), None)
+    if refused is None and (judged or not _is_ours(mesh, route)):
+        return
+    told = False
+    for i, rule in enumerate(route.spec.rules):
+        for j, backend in enumerate(rule.backend_refs):
+            problem = _problem(mesh, route, backend)
+            if problem:
+                told = True
+                yield _broken(route, f"spec.rules[{i}].backendRefs[{j}]", problem, _backend(route, backend), refused)
+    if refused is not None and not told:
+        at = "status.parents.conditions.ResolvedRefs"
+        backends = tuple(_backend(route, b) for r in route.spec.rules for b in r.backend_refs)
+        yield fail(
+            route,
+            f"its references are not resolved: {refused.reason}",
+            at=at,
+            why=refused.message,
+            evidence=(quote(route, at, _words(refused)),),
+            also=backends,
+        )
+
+
+def _is_ours(mesh: Mesh, route: Route) -> bool:
+    """Whether a route without a status is for Istio: its parent is a Service, or a Gateway of an Istio class."""
+    for reference in route.spec.parent_refs:
+        parent = _parent(route, reference)
+        if (parent.group, parent.kind) == ("", "Service"):
+            return True
+        if (parent.group, parent.kind) == (Gateway.GROUP, "Gateway"):
+            gateway = mesh[Gateway].get(parent.namespace, parent.name)
+            if gateway is not None and _is_istio(mesh, gateway):
+                return True
+    return False
+
+
+def _backend(route: Route, backend: BackendReference) -> Subject:
+    return Subject(backend.group, backend.kind, backend.namespace or route.namespace, backend.name)
+
+
+def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
+    """Why a backend is not resolved; empty for one that is, or that is no Service."""
+    target = _backend(route, backend)
+    if (target.group, target.kind) != ("", "Service"):
+        return ""
+    service = mesh[Service].get(target.namespace, target.name)
+    if service is None:
+        return f"{target} does not exist"
+    if target.namespace != route.namespace and not _is_granted(mesh, route, target):
+        return f"no ReferenceGrant in {target.namespace} lets {route.KIND} of {route.namespace} refer to {target}"
+    ports = [p.port for p in service.spec.ports]
+    if backend.port is not None and backend.port not in ports:
+        return f"{target} has no port {backend.port}, only {', '.join(map(str, ports))}"
+    return ""
+
+
+def _is_granted(mesh: Mesh, route: Route, target: Subject) -> bool:
+    return any(
+        any((f.group, f.kind, f.namespace) == (route.GROUP, route.KIND, route.namespace) for f in g.spec.from_)
+        and any((t.group, t.kind) == ("", "Service") and t.name in ("", target.name) for t in g.spec.to)
+        for g in mesh[ReferenceGrant].within(target.namespace)
+    )
+
+
+def _broken(route: Route, at: str, problem: str, backend: Subject, refused: Condition | None) -> Draft:
+    status = "status.parents.conditions.ResolvedRefs"
+    said = (quote(route, status, _words(refused)),) if refused else ()
+    return fail(
+        route,
+        f"{problem}: the rule answers 500",
+        at=at,
+        why=refused.message if refused else "",
+        evidence=(quote(route, at, str(backend)), *said),
+        also=(backend,),
+        since=(refused.last_transition_time if refused else None) or route.changed,
+    )

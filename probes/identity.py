@@ -1,0 +1,29 @@
+"""Identities of workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.model.findings import Evidence
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Pod
+from probes.registry import Draft, fail, get, probe
+
+
+@probe("PS-003", needs=(Pod,))
+def default_service_account(mesh: Mesh) -> Iterator[Draft]:
+    """A workload with a sidecar runs as the default ServiceAccount: policies cannot tell it from others."""
+    shared = [p for p in injected_pods(mesh) if p.service_account == "default" and not is_gateway(p)]
+    for owner, pods in by_owner(mesh, shared).items():
+        command = f"kubectl -n {owner.namespace} get pod {pods[0].name} -o jsonpath={{.spec.serviceAccountName}}"
+        yield fail(
+            owner,
+            "it runs as the ServiceAccount default of its namespace",
+            at="spec.template.spec.serviceAccountName" if owner.kind != "Pod" else "spec.serviceAccountName",
+            evidence=(
+                Evidence(f"{pods[0].subject} runs as default", str(pods[0].subject), "serviceAccountName: default", command),
+                Evidence(f"{owner}", str(owner), "serviceAccountName", get(owner)),
+            ),
+            also=[p.subject for p in pods],
+        )

@@ -1,0 +1,116 @@
+"""Telemetry: what proxies report, and whether anybody collects it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import combinations
+
+from meshdoctor.istio.workloads import is_live
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import EndpointSlice, Service
+from meshdoctor.model.findings import STRONG, Evidence
+from meshdoctor.model.istiod import Sample
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.security import Telemetry
+from meshdoctor.model.sources import Source, SourceState, Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
+from probes.registry import Draft, fail, probe, quote
+
+SETTLED = timedelta(minutes=1)
+
+
+@probe("OB-005", needs=(Telemetry, Pod))
+def conflicting_telemetry(mesh: Mesh) -> Iterator[Draft]:
+    """Two Telemetry objects hold for one namespace or one pod: only the older one counts."""
+    groups: dict[str, list[Telemetry]] = {}
+    for each in sorted(mesh[Telemetry], key=_age):
+        if not each.spec.targets:
+            groups.setdefault(each.namespace, []).append(each)
+    for namespace, found in groups.items():
+        wide = [t for t in found if not _wanted(t)]
+        for younger in wide[1:]:
+            yield _overlap(younger, wide[0], f"hold for all of namespace {namespace}")
+        told: set[Subject] = set()
+        for older, younger in combinations([t for t in found if _wanted(t)], 2):
+            both = {**_wanted(older), **_wanted(younger)}
+            agree = all(_wanted(older).get(k, v) == v for k, v in _wanted(younger).items())
+            pods = [p for p in mesh[Pod].matching(namespace, both) if is_live(p)] if agree else []
+            if pods and younger.subject not in told:
+                told.add(younger.subject)
+                yield _overlap(younger, older, f"select {pods[0].subject}")
+
+
+def _wanted(telemetry: Telemetry) -> dict[str, str]:
+    return telemetry.spec.selector.wanted if telemetry.spec.selector else {}
+
+
+def _age(thing: KubernetesObject) -> tuple[float, str]:
+    return thing.created.timestamp() if thing.created else 0.0, thing.name
+
+
+def _overlap(younger: Telemetry, older: Telemetry, how: str) -> Draft:
+    at = "spec.selector"
+    return fail(
+        younger,
+        f"it and {older.subject} both {how}: the younger one is ignored",
+        at=at,
+        evidence=[quote(t, at, _wanted(t) or "none") for t in (younger, older)],
+        also=(older,),
+        since=younger.created,
+    )
+
+
+@probe("OB-001", needs=(Prometheus, Service, EndpointSlice, Pod))
+def nobody_scrapes(mesh: Mesh) -> Iterator[Draft]:
+    """Prometheus runs nowhere, knows no istiod, or fails to scrape istiod or proxies that are Ready."""
+    prometheus = mesh.prometheus
+    if prometheus is None:
+        raise Unseen(Source(name="prometheus", state=SourceState.SKIPPED, reason="no Prometheus was found"))
+    about = prometheus.workload or prometheus.service
+    service = mesh[Service].get(prometheus.service.namespace, prometheus.service.name)
+    if service is not None and service.spec.selector and not _has_endpoints(mesh, service):
+        command = f"kubectl -n {service.namespace} get endpointslice -l kubernetes.io/service-name={service.name}"
+        says = "no endpoint of Prometheus is ready"
+        yield fail(about, says, at="status", evidence=(Evidence(says, str(service.subject), "0 ready", command),), also=(service,))
+        return
+    samples = prometheus.answer("up")
+    yield from _unscraped_istiod(mesh, prometheus, about)
+    down = [(s, pod) for s in samples if s.value == 0 and (pod := _settled(mesh, s)) is not None]
+    if down:
+        owners = dict.fromkeys(mesh.owner(p) for _, p in down)
+        yield fail(
+            about,
+            f"it fails to scrape {len(down)} targets that are Ready: {', '.join(str(o) for o in owners)}",
+            at="up",
+            evidence=[_query(prometheus, "up == 0", f"up{s.labels} 0") for s, _ in down[:2]],
+            also=owners,
+        )
+
+
+def _has_endpoints(mesh: Mesh, service: Service) -> bool:
+    return any(e.is_ready and e.addresses for s in mesh.slices_of(service) for e in s.endpoints or ())
+
+
+def _unscraped_istiod(mesh: Mesh, prometheus: Prometheus, about: Subject) -> Iterator[Draft]:
+    if mesh.istiods and not prometheus.answer("pilot_xds"):
+        says = "it has no metric of istiod (pilot_xds is absent)"
+        yield fail(about, says, at="pilot_xds", evidence=(_query(prometheus, "pilot_xds", "no sample"),), confidence=STRONG)
+
+
+def _settled(mesh: Mesh, sample: Sample) -> Pod | None:
+    """The pod of a sample, if it is istiod's or has a proxy and has been Ready for a while."""
+    namespace, name = sample.labels.get("namespace", ""), sample.labels.get("pod", "")
+    pod = mesh[Pod].get(namespace, name) if namespace and name else None
+    if pod is None or not is_live(pod) or not pod.is_ready or not pod.ready_since:
+        return None
+    ours = pod.proxy is not None or pod.labels.get("app") == "istiod"
+    return pod if ours and mesh.now - pod.ready_since > SETTLED else None
+
+
+def _query(prometheus: Prometheus, query: str, words: str) -> Evidence:
+    service = prometheus.service
+    path = f"/api/v1/namespaces/{service.namespace}/services/{service.name}:9090/proxy/api/v1/query?query={query}"
+    return Evidence(query, str(service), words, f"kubectl get --raw '{path.replace(' ', '%20')}'")
