@@ -19,6 +19,7 @@ from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Container, Deployment, Pod, ReplicaSet
 from probes.registry import Draft, fail, get, probe, quote
 
+WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 ENFORCE = "pod-security.kubernetes.io/enforce"
 VIOLATES = re.compile(r"violates PodSecurity .*istio-init.*NET_ADMIN", re.DOTALL)
 QUOTA = re.compile(
@@ -28,7 +29,7 @@ REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
 RECENT = timedelta(minutes=20)  # a ReplicaSet that is refused retries at least this often
 
 
-@probe("INJ-012", over=Namespace, needs=(Namespace, Pod, Event, MutatingWebhookConfiguration, ValidatingWebhookConfiguration))
+@probe("INJ-012", over=Namespace, needs=(Namespace, Pod, Event, *WEBHOOKS))
 def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     """A namespace that enforces Pod Security baseline or restricted gets injected with istio-init, which needs NET_ADMIN."""
     level = namespace.labels.get(ENFORCE, "")
@@ -82,8 +83,7 @@ def _involved(mesh: Mesh, event: Event) -> Subject:
     return Subject(group=group, kind=thing.kind, namespace=event.namespace, name=thing.name)
 
 
-@probe("INJ-018", over=Namespace, needs=(Namespace, Event, Deployment, ReplicaSet, ResourceQuota, LimitRange, *(
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration)))  # fmt: skip
+@probe("INJ-018", over=Namespace, needs=(Namespace, Event, Deployment, ReplicaSet, ResourceQuota, LimitRange, *WEBHOOKS))
 def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     """A quota or limit range refuses pods of an injected namespace, and the workload is short of replicas now."""
     if not called(mesh, namespace.labels, {}):
@@ -100,7 +100,8 @@ def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     quota = mesh[ResourceQuota].get(namespace.name, named["quota"]) if named and named["quota"] else None
     limit = next(iter(mesh[LimitRange].within(namespace.name)), None)
     subject = quota or (limit if "usage per" in refused.message else None) or namespace
-    says = f"{deployment.name} lacks {deployment.desired - deployment.status.replicas} pods: quota or limits leave no room for the sidecar"
+    lacking = deployment.desired - deployment.status.replicas
+    says = f"{deployment.name} lacks {lacking} pods: quota or limits leave no room for the sidecar"
     yield fail(
         subject,
         says,
@@ -144,10 +145,12 @@ def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
         if not events:
             continue
         decides = server_mode(mesh, pod, port).policy
+        direct = f"{kind} of {container.name} goes to port {port}, not to the agent (15020 /app-health)"
+        describe = f"kubectl -n {pod.namespace} describe pod {pod.name}"
         evidence = [
-            Evidence("the probe fails", f"Event {pod.namespace}/{events[-1].name}", events[-1].message, f"kubectl -n {pod.namespace} describe pod {pod.name}"),
-            Evidence(f"{kind} of {container.name} goes to port {port}, not to the agent (15020 /app-health)", str(pod.subject), _annotation(pod), get(pod)),
-        ]  # fmt: skip
+            Evidence("the probe fails", f"Event {pod.namespace}/{events[-1].name}", events[-1].message, describe),
+            Evidence(direct, str(pod.subject), _annotation(pod), get(pod)),
+        ]
         if decides is not None:
             evidence.append(quote(decides, "spec.mtls.mode", "STRICT"))
         says = f"{kind} of {container.name} is not rewritten, and port {port} is STRICT: the kubelet cannot pass"

@@ -108,7 +108,7 @@ def _silent(
         ),
         quote(nearest, f"spec.rules: {field}", says=f"{nearest.subject} does not match"),
     ]
-    also = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for _, _, c in told if c)]
+    also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for _, _, c in told if c)]
     harm = _rate(mesh, pod, [e for e, _, _ in told], callers)
     return fail(nearest, says, at="spec.rules", why=field, evidence=evidence, harm=harm, also=also)
 
@@ -135,7 +135,7 @@ def denied_by_policy(mesh: Mesh) -> Iterator[Draft]:
                 quote(policy, f"spec.rules[{rule}]"),
             ]
             harm = _rate(mesh, pod, found, callers)
-            also = [mesh.owner(pod), *services_of(mesh, pod)]
+            also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod)]
             yield fail(policy, says, at=f"spec.rules[{rule}]", evidence=evidence, harm=harm, also=also)
 
 
@@ -184,7 +184,11 @@ TARGETS: dict[tuple[str, str], type[KubernetesObject]] = {
 }
 
 
-@probe("AZ-005", over=AuthorizationPolicy, needs=(AuthorizationPolicy, Pod, Deployment, StatefulSet, Service, gatewayapi.Gateway, ServiceEntry))  # fmt: skip
+@probe(
+    "AZ-005",
+    over=AuthorizationPolicy,
+    needs=(AuthorizationPolicy, Pod, Deployment, StatefulSet, Service, gatewayapi.Gateway, ServiceEntry),
+)
 def policy_selects_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
     """A policy's selector matches no pod, or its target does not exist: it protects nothing."""
     for target in policy.spec.targets:
@@ -248,5 +252,5 @@ def allows_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
         evidence.append(Evidence("requests are refused", f"access log of {pod.name}", words, log_command(pod)))
         callers = {workload_name(mesh, c) for _, es in refused for e in es if (c := asked(mesh, e)[1])}
         harm = _rate(mesh, pod, [e for _, es in refused for e in es], callers)
-    also = [*closed, *(s for p in closed.values() for s in services_of(mesh, p))]
+    also: list[KubernetesObject | Subject] = [*closed, *(s for p in closed.values() for s in services_of(mesh, p))]
     yield fail(policy, says, at="spec", evidence=evidence, harm=harm, also=also, confidence=PROOF if refused else STRONG)

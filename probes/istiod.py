@@ -132,7 +132,8 @@ def istiod_not_highly_available(mesh: Mesh) -> Iterator[Draft]:
         if len(plane.pods) > 1 and len(nodes) == 1 and len(schedulable_nodes(mesh, plane.pods[0])) > 1:
             reasons.append(f"all {len(plane.pods)} replicas run on node {next(iter(nodes))}")
         if reasons:
-            evidence = [quote(deployment, "status.readyReplicas", plane.ready), *(quote(b, "status.disruptionsAllowed", b.status.disruptions_allowed) for b in budgets)]  # fmt: skip
+            evidence = [quote(deployment, "status.readyReplicas", plane.ready)]
+            evidence += [quote(b, "status.disruptionsAllowed", b.status.disruptions_allowed) for b in budgets]
             yield fail(deployment, f"{deployment.name}: {'; '.join(reasons)}", evidence=evidence, also=budgets)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from meshdoctor.istio.controlplane import control_planes
+from meshdoctor.istio.controlplane import control_planes, is_istiod
 from meshdoctor.istio.nack import culprit
 from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
 from meshdoctor.model.cluster import Service
@@ -108,6 +108,8 @@ def proxy_stale(mesh: Mesh) -> Iterator[Draft]:
 def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
     """A proxy that runs for a minute is known to no replica of istiod: its configuration and certificate stand still."""
     known = {(s.namespace, s.name) for s in all_told(mesh)}
+    if _reconnecting(mesh):
+        return
     lost = [p for p in injected_pods(mesh) if (p.namespace, p.name) not in known and _runs_long_enough(p, mesh.now)]
     for owner, pods in by_owner(mesh, lost).items():
         pod = pods[0]
@@ -116,6 +118,18 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
         command = "istioctl proxy-status"
         evidence = [Evidence(f"{pod.name} is in no replica's list", "/debug/syncz of every istiod", "", command), *proof]
         yield fail(owner, says, why=why, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=pod.created)
+
+
+def _reconnecting(mesh: Mesh) -> bool:
+    """Whether a replica came or went within the last minute: its proxies are on their way to another one."""
+    moments: list[datetime | None] = []
+    for plane in control_planes(mesh):
+        if any(p.is_terminating for p in mesh[Pod].within(plane.namespace) if is_istiod(p.labels)):
+            return True
+        moments.append(plane.deployment.changed if plane.deployment else None)
+        states = [s.state.running for p in plane.pods for s in p.status.container_statuses]
+        moments += [r.started_at for r in states if r is not None]
+    return any(m is not None and mesh.now - m < CONNECTED_WITHIN for m in moments)
 
 
 def _runs_long_enough(pod: Pod, now: datetime) -> bool:

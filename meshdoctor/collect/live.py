@@ -200,7 +200,8 @@ def _notes(choice: Choice | None) -> tuple[str, ...]:
         return ()
     asked = len(choice.sidecars)
     return (
-        f"{asked} of {choice.workloads} workloads were asked for their Envoy's state, worst first; {choice.left_out} sidecars were not.",
+        f"{asked} of {choice.workloads} workloads were asked for their Envoy's state, worst first; "
+        f"{choice.left_out} sidecars were not.",
     )
 
 

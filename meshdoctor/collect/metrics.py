@@ -25,16 +25,16 @@ QUERIES = {
 NAMES = ("prometheus", "kube-prometheus", "prometheus-server", "prometheus-operated", "thanos-query", "vmsingle")
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, frozen=True):
     metric: dict[str, str] = {}
     value: tuple[float, str] = (0.0, "0")
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, frozen=True):
     result: tuple[_Result, ...] = ()
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, frozen=True):
     status: str = ""
     data: _Data = _Data()
 

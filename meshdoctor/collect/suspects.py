@@ -82,16 +82,15 @@ def _configured(mesh: Mesh) -> list[tuple[Pod, int]]:
 
 
 def _with_policies(mesh: Mesh) -> list[tuple[Pod, int]]:
-    found = []
-    for kind in (AuthorizationPolicy, RequestAuthentication):
-        for policy in mesh[kind]:
-            wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-            found.extend((p, 12) for p in live_pods(mesh, policy.namespace, wanted))
+    found: list[tuple[Pod, int]] = []
+    for policy in (*mesh[AuthorizationPolicy], *mesh[RequestAuthentication]):
+        wanted = policy.spec.selector.wanted if policy.spec.selector else {}
+        found.extend((p, 12) for p in live_pods(mesh, policy.namespace, wanted))
     return found
 
 
 def _with_rules(mesh: Mesh) -> list[tuple[Pod, int]]:
-    found = []
+    found: list[tuple[Pod, int]] = []
     hosts = [(r.spec.host, r.namespace) for r in mesh[DestinationRule] if r.spec.traffic_policy]
     hosts += [(h, v.namespace) for v in mesh[VirtualService] for h in v.spec.hosts]
     for host, namespace in hosts[:2000]:

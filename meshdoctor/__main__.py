@@ -1,0 +1,5 @@
+"""`python -m meshdoctor`."""
+
+from meshdoctor.cli import entry
+
+entry()

@@ -1,0 +1,49 @@
+"""`meshdoctor diagnose`: look once, judge, rank, print."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from meshdoctor.commands.failed import in_json
+from meshdoctor.commands.session import Waiting, look, run_async, wants_colour, width
+from meshdoctor.diagnosis import judge
+from meshdoctor.model.errors import ClusterError
+from meshdoctor.model.findings import Diagnosis
+from meshdoctor.reports.exit_codes import exit_code
+
+EVERY = 15.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The exit code of the last look."""
+    while True:
+        code = once(arguments)
+        if not arguments.watch:
+            return code
+        time.sleep(EVERY)
+
+
+def once(arguments: argparse.Namespace) -> int:
+    """One look, printed."""
+    waiting = Waiting(colour=not arguments.no_color)
+    try:
+        mesh, seconds = run_async(look(arguments, waiting))
+    except ClusterError as error:
+        return in_json(arguments, error)
+    finally:
+        waiting.stop()
+    found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
+    print(printed(found, arguments), end="")
+    return exit_code(found, strict=arguments.strict)
+
+
+def printed(found: Diagnosis, arguments: argparse.Namespace) -> str:
+    """The diagnosis in the wanted format."""
+    if arguments.output == "json":
+        from meshdoctor.reports import schema
+
+        return schema.encode(schema.diagnosis(found)) + "\n"
+    from meshdoctor.reports import text
+
+    return text.diagnosis(found, colour=wants_colour(arguments), width=width())

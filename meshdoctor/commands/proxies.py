@@ -1,0 +1,40 @@
+"""`meshdoctor proxies`: the sync state of every proxy, over all istiod replicas."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from meshdoctor.commands.session import Waiting, look, run_async, wants_colour, width
+from meshdoctor.istio.sync import ProxyRow, proxy_rows
+from meshdoctor.reports.tables import table
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one row a proxy; 2 where one is refused, stale or connected to nobody."""
+    waiting = Waiting(colour=not arguments.no_color)
+    try:
+        mesh, _ = run_async(look(arguments, waiting))
+    finally:
+        waiting.stop()
+    rows = [r for r in proxy_rows(mesh) if arguments.namespace in (None, r.namespace)]
+    if arguments.output == "json":
+        from meshdoctor.reports import schema
+
+        print(schema.encode({"schema": "meshdoctor.proxies/v1", "proxies": [_json(r) for r in rows]}))
+    else:
+        head = ("", "NAMESPACE", "POD", "ISTIOD", "CDS", "LDS", "EDS", "RDS", "ECDS", "VERSION")
+        lines = [(r.glyph, r.namespace, r.name, r.istiod or "none", *(r.word(k) for k in head[4:9]), r.version) for r in rows]
+        print(table(head, lines, colour=wants_colour(arguments), width=width()), end="")
+    return 2 if any(r.bad for r in rows) else 0
+
+
+def _json(row: ProxyRow) -> dict[str, Any]:
+    return {
+        "namespace": row.namespace,
+        "name": row.name,
+        "istiod": row.istiod or None,
+        "version": row.version or None,
+        "state": row.state,
+        "types": row.states,
+    }

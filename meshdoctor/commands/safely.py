@@ -1,0 +1,88 @@
+"""Runs a command: errors in one line, a crash as a report that says what to send, ctrl-c as 130."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import logging.handlers
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from meshdoctor.model.errors import MeshdoctorError
+from meshdoctor.model.redact import redact
+from meshdoctor.model.text import plain
+
+CRASHED = 70  # EX_SOFTWARE: our bug
+INTERRUPTED = 130
+
+
+def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """The exit code of a command."""
+    start_log(verbose=getattr(arguments, "verbose", False))
+    try:
+        return command(arguments)
+    except MeshdoctorError as error:
+        logging.getLogger("meshdoctor").error("%s", error)
+        print(f"meshdoctor: {plain(redact(str(error)), 600)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `meshdoctor ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as crash:  # the last boundary: a crash becomes a report, never a bare traceback
+        return report_crash(crash)
+
+
+def state_folder() -> Path:
+    """Where log and crash reports go."""
+    from platformdirs import user_state_path
+
+    return user_state_path("meshdoctor")
+
+
+class Redacting(logging.Formatter):
+    """A formatter that writes no secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def start_log(*, verbose: bool) -> None:
+    """Log into the state folder, rotated; a folder that cannot be written costs the log only."""
+    logger = logging.getLogger("meshdoctor")
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.propagate = False
+    if logger.handlers:
+        return
+    try:
+        folder = state_folder()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+            folder / "meshdoctor.log", maxBytes=1_000_000, backupCount=2, delay=True
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger.addHandler(handler)
+
+
+def report_crash(crash: BaseException) -> int:
+    """Write a crash report without secrets, and say where it is and what to do with it."""
+    text = redact("".join(traceback.format_exception(crash)))
+    now = datetime.now(UTC)
+    try:
+        folder = state_folder()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"crash-{now:%Y%m%dT%H%M%S}.txt"
+        path.write_text(f"meshdoctor crashed at {now.isoformat()}\npython {sys.version}\n\n{text}")
+        path.chmod(0o600)
+        where = f"The report is in {path}: send it with the command you ran."
+    except OSError:
+        where = f"The report could not be written; send this:\n{text}"
+    print(f"meshdoctor: this is our bug: {type(crash).__name__}: {plain(redact(str(crash)), 200)}. {where}", file=sys.stderr)
+    return CRASHED

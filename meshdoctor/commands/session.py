@@ -1,0 +1,104 @@
+"""Opens what a command looks at: a cluster by its kubeconfig, or a recorded mesh by the replay server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+from meshdoctor.collect.live import Options, Progress, collect
+from meshdoctor.kube.client import ApiClient
+from meshdoctor.model.mesh import Mesh
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_api(arguments: argparse.Namespace, context: str | None = None) -> AsyncIterator[ApiClient]:
+    """A client for the cluster or the recording that the flags name."""
+    from meshdoctor.kube.credentials import load
+
+    async with AsyncExitStack() as stack:
+        scenario = getattr(arguments, "demo", None)
+        if scenario:
+            credentials = await _replayed(stack, scenario)
+        else:
+            credentials = await load(arguments.kubeconfig, context or arguments.context)
+        show = _show_request if getattr(arguments, "verbose", False) else None
+        yield await stack.enter_async_context(ApiClient(credentials, timeout=arguments.timeout, on_request=show))
+
+
+async def _replayed(stack: AsyncExitStack, scenario: str) -> Any:
+    from meshdoctor.bundle.replay import ReplayServer
+    from meshdoctor.bundle.scenarios import open_scenario
+    from meshdoctor.kube.credentials import Credentials
+
+    server = await stack.enter_async_context(ReplayServer(open_scenario(scenario)))
+    name = f"demo/{scenario}"
+    return Credentials(context=name, cluster=name, server=server.url, user="demo", namespace="default")
+
+
+def _show_request(line: object) -> None:
+    print(line, file=sys.stderr)
+
+
+def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
+    """What to collect: where all namespaces may not be listed, `-n` or the context's namespace is."""
+    return Options(
+        namespace=arguments.namespace or api.credentials.namespace or None,
+        istio_namespace=arguments.istio_namespace,
+    )
+
+
+async def look(arguments: argparse.Namespace, progress: Progress) -> tuple[Mesh, float]:
+    """One snapshot, and the seconds it took."""
+    began = time.perf_counter()
+    async with open_api(arguments) as api:
+        mesh = await collect(api, options(arguments, api), progress)
+        return mesh, time.perf_counter() - began
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end."""
+    return asyncio.run(main)
+
+
+class Waiting:
+    """A line on stderr that says what is being waited for; only on a terminal, and only after a second."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self.began = time.perf_counter()
+        self.status: Any = None
+        self.shown = sys.stderr.isatty() and colour
+
+    def __call__(self, doing: str) -> None:
+        if not self.shown or time.perf_counter() - self.began < 1.0:
+            return
+        if self.status is None:
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status(doing)
+            self.status.start()
+        self.status.update(f"{doing} …")
+
+    def stop(self) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+
+def wants_colour(arguments: argparse.Namespace) -> bool:
+    """Whether stdout takes colour: a terminal, and neither --no-color nor NO_COLOR."""
+    import os
+
+    return sys.stdout.isatty() and not arguments.no_color and "NO_COLOR" not in os.environ
+
+
+def width() -> int:
+    """The terminal's width; 100 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 40)).columns

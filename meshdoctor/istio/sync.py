@@ -1,0 +1,69 @@
+"""Every proxy beside what the replicas of istiod say of it: those that no replica knows are listed too."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshdoctor.istio.workloads import injected_pods
+from meshdoctor.model.istiod import ProxySync
+from meshdoctor.model.mesh import Mesh
+
+ORDER = ("NACK", "DISCONNECTED", "STALE", "UNKNOWN", "SYNCED")
+
+
+class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One proxy. `state` is the worst of its types; DISCONNECTED where no replica knows it, UNKNOWN where some did not tell."""
+
+    namespace: str
+    name: str
+    istiod: str = ""
+    version: str = ""
+    ready: bool = False
+    state: str = "UNKNOWN"
+    states: dict[str, str] = {}
+    ages: dict[str, float] = {}  # seconds since the type was last sent
+
+    @property
+    def bad(self) -> bool:
+        return self.state in {"NACK", "DISCONNECTED", "STALE"}
+
+    @property
+    def glyph(self) -> str:
+        return "✖" if self.bad else "?" if self.state == "UNKNOWN" else "●"
+
+    def word(self, kind: str) -> str:
+        """A type's state, with its age while it is not acknowledged."""
+        state = self.states.get(kind, "-")
+        return f"{state} {self.ages[kind]:.0f} s" if state == "STALE" and kind in self.ages else state
+
+
+def proxy_rows(mesh: Mesh) -> list[ProxyRow]:
+    """All live proxies, worst first."""
+    told = [i for i in mesh.istiods if i.has("syncz")]
+    complete = bool(told) and len(told) == len(mesh.istiods)
+    known = {(s.namespace, s.name): s for i in told for s in i.syncz}
+    rows = []
+    for pod in injected_pods(mesh):
+        sync = known.get((pod.namespace, pod.name))
+        if sync is None:
+            state = "DISCONNECTED" if complete else "UNKNOWN"
+            rows.append(ProxyRow(namespace=pod.namespace, name=pod.name, ready=pod.is_ready, state=state))
+        else:
+            rows.append(_row(mesh, sync, ready=pod.is_ready))
+    return sorted(rows, key=lambda r: (ORDER.index(r.state), r.namespace, r.name))
+
+
+def _row(mesh: Mesh, sync: ProxySync, *, ready: bool) -> ProxyRow:
+    states = {kind: each.state for kind, each in sync.types.items()}
+    ages = {kind: (mesh.now - each.sent_at).total_seconds() for kind, each in sync.types.items() if each.sent_at}
+    worst = next((s for s in ("NACK", "STALE") if s in states.values()), "SYNCED")
+    return ProxyRow(
+        namespace=sync.namespace,
+        name=sync.name,
+        istiod=sync.istiod,
+        version=sync.version,
+        ready=ready,
+        state=worst,
+        states=states,
+        ages=ages,
+    )

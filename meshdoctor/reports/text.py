@@ -1,0 +1,174 @@
+"""A diagnosis as text: the answer first, then causes with their proof, then what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from io import StringIO
+
+from rich.console import Console
+from rich.text import Text
+
+from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
+from meshdoctor.model.text import plain
+
+GLYPHS = {
+    "critical": ("✖", "bold red"),
+    "high": ("✖", "red"),
+    "medium": ("▲", "yellow"),
+    "low": ("▲", "yellow"),
+    "info": ("·", "dim"),
+}
+STATUS = {
+    Status.PASS: ("●", "green"),
+    Status.FAIL: ("✖", "red"),
+    Status.WARN: ("▲", "yellow"),
+    Status.UNKNOWN: ("?", "magenta"),
+    Status.SKIPPED: ("○", "dim"),
+    Status.ERROR: ("✖", "bold magenta"),
+}
+
+
+def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> str:
+    """The whole diagnosis."""
+    out, console = _console(colour, width)
+    console.print(headline(found))
+    for number, each in enumerate(found.causes, 1):
+        _cause(console, number, each, found.observed_at)
+    _unseen(console, found)
+    _footer(console, found)
+    return out.getvalue()
+
+
+def findings(found: Diagnosis, *, colour: bool = False, width: int = 100) -> str:
+    """The findings alone, worst first."""
+    out, console = _console(colour, width)
+    shown = [f for f in found.findings if f.status is not Status.UNKNOWN]
+    for finding in shown:
+        _finding(console, finding)
+    if not shown:
+        console.print(Text("● No finding.", "green"))
+    _unseen(console, found)
+    _footer(console, found)
+    return out.getvalue()
+
+
+def headline(found: Diagnosis) -> Text:
+    """One line: what is wrong, or that nothing was found in what could be seen."""
+    counts = found.coverage
+    unseen = f"{counts.unknown} of {counts.rules} checks unknown"
+    if not found.causes:
+        glyph = "●" if not counts.unknown else "◐"
+        return Text(
+            f"{glyph} No fault found in what could be seen ({unseen}).", "bold green" if not counts.unknown else "bold yellow"
+        )
+    first = found.causes[0]
+    glyph, style = GLYPHS[first.severity]
+    more = f"  (+{len(found.causes) - 1} more)" if len(found.causes) > 1 else ""
+    return Text(f"{glyph} {plain(first.title)}: {plain(first.subject)}{more}", f"bold {style.removeprefix('bold ')}")
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """`4 s`, `2 m`, `3 h`, `5 d`; empty where it is not known."""
+    if then is None:
+        return ""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _console(colour: bool, width: int) -> tuple[StringIO, Console]:
+    out = StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False)
+    return out, console
+
+
+def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
+    glyph, style = GLYPHS[cause.severity]
+    kind = "" if cause.observed else "  latent"
+    title = Text.assemble(
+        "\n", (f"{number}. {glyph} {cause.problem} ", style), (plain(cause.title), "bold"), f"  {cause.confidence:.0%} sure{kind}"
+    )
+    console.print(title)
+    _field(console, "object", f"{cause.subject}{f'  {cause.path}' if cause.path else ''}")
+    _field(console, "observed", cause.summary)
+    rate = cause.impact.requests_failed_per_s
+    harm = ", ".join(cause.impact.workloads[:5])
+    if rate is not None or harm:
+        figure = "rate unknown" if rate is None else f"{rate:g} requests/s fail"
+        _field(console, "harm", f"{figure}{f' at {harm}' if harm else ''}")
+    if cause.since:
+        _field(console, "since", f"{cause.since:%Y-%m-%d %H:%M:%S}Z, {ago(cause.since, now)}")
+    for evidence in cause.evidence[:4]:
+        words = f"{evidence.says}: {evidence.quote}" if evidence.quote and evidence.quote not in evidence.says else evidence.says
+        _field(console, "proof", f"{words}  [{evidence.source}]" if evidence.source else words)
+        if evidence.command:
+            _field(console, "", f"$ {evidence.command}", "dim")
+    if cause.explains:
+        _field(console, "explains", f"{len(cause.explains)} other findings")
+    for fix in cause.fixes[:1]:
+        _field(console, "do", f"{fix.title} (risk {fix.risk})")
+        for command in fix.commands:
+            _field(console, "", f"$ {command}", "dim")
+
+
+def _finding(console: Console, finding: Finding) -> None:
+    glyph, style = STATUS[finding.status]
+    codes = f" ({', '.join(finding.codes)})" if finding.codes else ""
+    where = f"{finding.file}:{finding.line} " if finding.file else ""
+    console.print(
+        Text.assemble(
+            (f"{glyph} {finding.status} ", style),
+            f"{finding.code} {finding.problem or ''}{codes} ",
+            (where, "dim"),
+            (plain(finding.subject), "bold"),
+        )
+    )
+    _field(console, "", finding.summary)
+
+
+def _unseen(console: Console, found: Diagnosis) -> None:
+    bad = [s for s in found.sources if s.state in ("denied", "error", "stale")]
+    unknown = [c for c in found.checks if c.status is Status.UNKNOWN]
+    if not bad and not unknown and not found.notes:
+        return
+    console.print()
+    if bad or unknown:
+        console.print(Text(f"? Not seen: {len(unknown)} of {found.coverage.rules} checks unknown", "magenta"))
+    for source in bad[:12]:
+        _field(console, str(source.state), f"{source.name}: {source.reason or ''}")
+        if source.command:
+            _field(console, "", f"$ {source.command}", "dim")
+    if len(bad) > 12:
+        _field(console, "", f"and {len(bad) - 12} more (-o json has them all)")
+    for note in found.notes:
+        _field(console, "note", note)
+
+
+def _footer(console: Console, found: Diagnosis) -> None:
+    c = found.coverage
+    parts = (
+        (c.pass_, "passed"),
+        (c.fail, "failed"),
+        (c.warn, "warned"),
+        (c.unknown, "unknown"),
+        (c.skipped, "skipped"),
+        (c.error, "errors"),
+    )
+    counted = ", ".join(f"{n} {word}" for n, word in parts if n)
+    where = f"{found.cluster.context or 'cluster'}, Istio {', '.join(found.cluster.istio) or 'version unknown'}"
+    seconds = f"{found.seconds.collect:.1f} s to collect, {found.seconds.rules:.1f} s to judge"
+    console.print(Text(f"\n{plain(where)}: {c.rules} checks: {counted}; {seconds}", "dim"))
+
+
+def _field(console: Console, name: str, value: str, style: str = "") -> None:
+    text = Text(f"   {name:<9} ", "dim")
+    text.append(plain(value, 400), style)
+    console.print(text, soft_wrap=False)
+
+
+def lines(items: Iterable[str]) -> str:
+    """Items as lines of plain text."""
+    return "\n".join(plain(i) for i in items) + "\n"
