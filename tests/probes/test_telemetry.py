@@ -1,0 +1,81 @@
+"""OB-001 and OB-005: who collects, and what proxies report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshdoctor.model.cluster import Service
+from meshdoctor.model.istiod import Istiod, Sample
+from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.security import Telemetry
+from meshdoctor.model.subject import Subject
+from tests.conftest import build, judge, subjects
+from tests.probes.things import all_of, pod, service, thing
+
+
+def telemetry(where: str, day: int, **spec: Any) -> str:
+    return thing("telemetry.istio.io/v1", "Telemetry", where, spec, created=f"2026-07-0{day}T00:00:00Z")
+
+
+def of(**labels: str) -> dict[str, Any]:
+    return {"selector": {"matchLabels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("older", "younger", "found"),
+    [
+        (telemetry("shop/z", 1), telemetry("shop/a", 2), True),
+        (telemetry("shop/z", 1), telemetry("bank/a", 2), False),
+        (telemetry("shop/z", 1), telemetry("shop/a", 2, **of(app="web")), False),
+        (telemetry("shop/z", 1, **of(app="web")), telemetry("shop/a", 2, **of(tier="x")), True),
+        (telemetry("shop/z", 1, **of(app="web")), telemetry("shop/a", 2, **of(app="cart")), False),
+        (telemetry("shop/z", 1), telemetry("shop/a", 2, targetRefs=[{"kind": "Gateway", "name": "x"}]), False),
+    ],
+)
+def test_conflicting_telemetry(older: str, younger: str, found: bool) -> None:
+    text = all_of(pod("shop/web-1", {"tier": "x"}), pod("shop/cart-1"), older, younger)
+    assert subjects(judge(build(text), "OB-005")) == (["Telemetry shop/a"] if found else [])
+    assert {f.status for f in judge(build(text, unseen=[Telemetry]), "OB-005")} == {"UNKNOWN"}
+
+
+def asked(up: float = 1, pilot: bool = True, pod_name: str = "web-1") -> Prometheus:
+    samples = (Sample("up", {"job": "envoy", "namespace": "shop", "pod": pod_name}, up),)
+    return Prometheus(
+        service=Subject(kind="Service", namespace="mon", name="prom"),
+        workload=Subject("apps", "Deployment", "mon", "prom"),
+        parts={"up": samples, "pilot_xds": (Sample("pilot_xds", {}, 3),) if pilot else ()},
+    )
+
+
+def slices(ready: bool) -> str:
+    labels = {"kubernetes.io/service-name": "prom"}
+    endpoints = [{"addresses": ["1"], "conditions": {"ready": ready}}]
+    return thing("discovery.k8s.io/v1", "EndpointSlice", "mon/prom-x", labels=labels, endpoints=endpoints)
+
+
+BASE = all_of(service("mon/prom"), pod("shop/web-1"), pod("shop/bad-1", ready=False))
+ISTIOD = Istiod(namespace="i", name="i")
+
+
+@pytest.mark.parametrize(
+    ("answers", "ready", "words"),
+    [
+        (asked(), True, None),
+        (asked(), False, "no endpoint"),
+        (asked(pilot=False), True, "pilot_xds"),
+        (asked(up=0), True, "fails to scrape 1"),
+        (asked(up=0, pod_name="bad-1"), True, None),  # not Ready: that is another matter
+        (asked(up=0, pod_name="gone-1"), True, None),
+    ],
+)
+def test_scraping(answers: Prometheus, ready: bool, words: str | None) -> None:
+    findings = judge(build(all_of(BASE, slices(ready)), prometheus=answers, istiods=[ISTIOD]), "OB-001")
+    assert subjects(findings) == (["Deployment mon/prom"] if words else [])
+    assert all(str(words) in f.summary for f in findings)
+
+
+def test_without_prometheus_nothing_is_said_and_blindness_is_unknown() -> None:
+    assert judge(build(BASE), "OB-001") == []
+    assert {f.status for f in judge(build(BASE, prometheus=asked(), unseen=[Service]), "OB-001")} == {"UNKNOWN"}
