@@ -16,7 +16,7 @@ from tests.probes.things import all_of, deployment, destination_rule, line, logg
 CART = "cart.shop.svc.cluster.local"
 CLUSTER = f"outbound|8080||{CART}"
 WEB = pod("shop/web-1")
-REFUSED = {"transport_failure": "delayed connect error: 111"}
+REFUSED: dict[str, Any] = {"transport_failure": "delayed connect error: 111"}
 
 
 def slices(where: str, *ready: bool) -> str:
