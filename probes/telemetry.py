@@ -95,7 +95,8 @@ def _has_endpoints(mesh: Mesh, service: Service) -> bool:
 
 
 def _unscraped_istiod(mesh: Mesh, prometheus: Prometheus, about: Subject) -> Iterator[Draft]:
-    if mesh.istiods and not prometheus.answer("pilot_xds"):
+    runs = any(p.labels.get("app") == "istiod" and is_live(p) and _is_settled(mesh, p) for p in mesh[Pod])
+    if runs and not prometheus.answer("pilot_xds"):
         says = "it has no metric of istiod (pilot_xds is absent)"
         yield fail(about, says, at="pilot_xds", evidence=(_query(prometheus, "pilot_xds", "no sample"),), confidence=STRONG)
 
@@ -104,10 +105,14 @@ def _settled(mesh: Mesh, sample: Sample) -> Pod | None:
     """The pod of a sample, if it is istiod's or has a proxy and has been Ready for a while."""
     namespace, name = sample.labels.get("namespace", ""), sample.labels.get("pod", "")
     pod = mesh[Pod].get(namespace, name) if namespace and name else None
-    if pod is None or not is_live(pod) or not pod.is_ready or not pod.ready_since:
+    if pod is None or not is_live(pod) or not _is_settled(mesh, pod):
         return None
-    ours = pod.proxy is not None or pod.labels.get("app") == "istiod"
-    return pod if ours and mesh.now - pod.ready_since > SETTLED else None
+    return pod if pod.proxy is not None or pod.labels.get("app") == "istiod" else None
+
+
+def _is_settled(mesh: Mesh, pod: Pod) -> bool:
+    """Ready, and long enough to have been scraped."""
+    return pod.is_ready and pod.ready_since is not None and mesh.now - pod.ready_since > SETTLED
 
 
 def _query(prometheus: Prometheus, query: str, words: str) -> Evidence:

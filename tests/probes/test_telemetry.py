@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshdoctor.model.cluster import Service
-from meshdoctor.model.istiod import Istiod, Sample
+from meshdoctor.model.istiod import Sample
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.security import Telemetry
 from meshdoctor.model.subject import Subject
@@ -55,8 +55,8 @@ def slices(ready: bool) -> str:
     return thing("discovery.k8s.io/v1", "EndpointSlice", "mon/prom-x", labels=labels, endpoints=endpoints)
 
 
-BASE = all_of(service("mon/prom"), pod("shop/web-1"), pod("shop/bad-1", ready=False))
-ISTIOD = Istiod(namespace="i", name="i")
+PODS = all_of(pod("shop/web-1"), pod("shop/bad-1", ready=False))
+BASE = all_of(service("mon/prom"), PODS, pod("i/istiod-1", proxy=False))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ ISTIOD = Istiod(namespace="i", name="i")
     ],
 )
 def test_scraping(answers: Prometheus, ready: bool, words: str | None) -> None:
-    findings = judge(build(all_of(BASE, slices(ready)), prometheus=answers, istiods=[ISTIOD]), "OB-001")
+    findings = judge(build(all_of(BASE, slices(ready)), prometheus=answers), "OB-001")
     assert subjects(findings) == (["Deployment mon/prom"] if words else [])
     assert all(str(words) in f.summary for f in findings)
 
@@ -79,3 +79,8 @@ def test_scraping(answers: Prometheus, ready: bool, words: str | None) -> None:
 def test_without_prometheus_nothing_is_said_and_blindness_is_unknown() -> None:
     assert judge(build(BASE), "OB-001") == []
     assert {f.status for f in judge(build(BASE, prometheus=asked(), unseen=[Service]), "OB-001")} == {"UNKNOWN"}
+
+
+def test_an_istiod_that_is_down_is_not_the_scrapers_fault() -> None:
+    text = all_of(service("mon/prom"), PODS, pod("i/istiod-1", proxy=False, ready=False), slices(True))
+    assert judge(build(text, prometheus=asked(pilot=False)), "OB-001") == []
