@@ -1,0 +1,133 @@
+"""What an answer or a broken connection means: each becomes one of our errors, with one clear sentence."""
+
+from __future__ import annotations
+
+import re
+import ssl
+
+import httpx
+import msgspec
+
+from meshdoctor.kube.credentials import Credentials
+from meshdoctor.kube.failures import Gone, NotFound, denied_request
+from meshdoctor.kube.tls import certificate_expired
+from meshdoctor.model.errors import ClusterError, CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
+
+
+class ApiStatus(msgspec.Struct, frozen=True):
+    """The API server's `Status` object."""
+
+    kind: str = ""
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+def status_error(
+    status: int, content_type: str, body: bytes, path: str, who: Credentials, *, watch: bool = False
+) -> MeshdoctorError:
+    """The error that an answer of 400 and above is."""
+    told = _status(body)
+    message = (told.message if told else "") or plain_words(body)
+    bare = path.partition("?")[0]
+    if status == 401:
+        return unauthorized(who, message)
+    if "html" in content_type or (told is None and status in (403, 407)):
+        return not_the_api(who.server, f"{status} {plain_words(body)}")
+    if status == 403:
+        return denied_request(path, who.context, message, watch=watch)
+    if status == 404:
+        return NotFound(f"GET {bare} answered 404: {message}.")
+    if status == 410:
+        return Gone(f"GET {bare} answered 410: {message}.")
+    return ClusterError(f"GET {bare} answered {status}: {message}.".replace("..", "."))
+
+
+def unauthorized(who: Credentials, message: str = "") -> CredentialsError:
+    """The error of a 401: the certificate that expired, else what was refused."""
+    expired = certificate_expired(who)
+    if expired:
+        return CredentialsError(f"{who.server} refused the credentials (401).", expired, "Renew it in the kubeconfig.")
+    if who.expires is not None:
+        means = f"The credentials of user {who.user!r} ended at {who.expires:%H:%M:%S}."
+    elif who.headers or who.client_cert_data or who.client_cert_file:
+        means = f"What user {who.user!r} of context {who.context!r} shows is expired or was never valid here."
+    else:
+        means = f"The user of context {who.context!r} has no credentials."
+    said = f": {message}" if message and message != "Unauthorized" else ""
+    return CredentialsError(f"{who.server} refused the credentials (401{said}).", means, "Log in again, or choose another context.")
+
+
+def not_the_api(server: str, words: str) -> NotTheAPI:
+    """The error of an answer that no API server gives."""
+    means = "Something else answers there: a login page, a proxy or another service."
+    return NotTheAPI(f"{server} answered {words!r}, which is not the Kubernetes API.", means, "Check the server of the context.")
+
+
+def plain_words(body: bytes) -> str:
+    """The first words of an answer, without tags, in 120 characters."""
+    text = re.sub(r"(?is)<(script|style).*?</\1>|<[^>]*>", " ", body[:4000].decode("utf-8", "replace"))
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text[:120] or "an empty answer"
+
+
+def _status(body: bytes) -> ApiStatus | None:
+    try:
+        told = msgspec.json.decode(body, type=ApiStatus)
+    except msgspec.DecodeError:
+        return None
+    return told if told.kind == "Status" else None
+
+
+def connection_error(why: Exception, who: Credentials) -> MeshdoctorError:
+    """The error that a failed or broken connection is."""
+    where = who.server
+    tls = next((e for e in _chain(why) if isinstance(e, ssl.SSLError)), None)
+    if tls is not None or "SSL" in str(why):
+        return _tls_error(tls, why, who)
+    via = f" through the proxy {_without_password(who.proxy_url)}" if who.proxy_url else ""
+    do = "Check the network, the VPN and the server of the context."
+    if isinstance(why, httpx.ProxyError):
+        return Unreachable(f"{where} cannot be reached{via}: the proxy refused ({why}).", do=do)
+    if isinstance(why, (httpx.ConnectTimeout, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)):
+        what = "did not accept a connection" if isinstance(why, httpx.ConnectTimeout) else "did not answer"
+        return Unreachable(f"{where} {what} in time{via}.", do=do)
+    if isinstance(why, httpx.ConnectError):
+        return Unreachable(f"{where} cannot be reached{via}: {_reason(why)}.", do=do)
+    if isinstance(why, (httpx.LocalProtocolError, httpx.RemoteProtocolError)) and "malformed" in str(why).lower():
+        return not_the_api(where, "something that is not HTTP")
+    return Unreachable(f"The connection to {where} broke{via}: {str(why) or type(why).__name__}.", do=do)
+
+
+def _tls_error(tls: ssl.SSLError | None, why: Exception, who: Credentials) -> MeshdoctorError:
+    if expired := certificate_expired(who):
+        return CredentialsError(f"{who.server} ended the TLS handshake.", expired, "Renew it in the kubeconfig.")
+    said = getattr(tls, "verify_message", "") or (tls.reason if tls else "") or str(why)
+    if isinstance(tls, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(why):
+        means = (
+            "The kubeconfig's certificate authority did not sign it, its names or dates do not fit, or something sits in between."
+        )
+        return Unreachable(f"The certificate of {who.server} cannot be trusted: {said}.", means)
+    if "alert" in str(why).lower():
+        return CredentialsError(f"{who.server} refused our client certificate: {said}.", do="Check the user of the context.")
+    return Unreachable(f"TLS with {who.server} failed: {said}.", do="Check that the server of the context speaks https.")
+
+
+def _reason(why: Exception) -> str:
+    """The operating system's words, without Python's."""
+    found = [e for e in _chain(why) if isinstance(e, OSError) and e.strerror]
+    text = str(found[-1].strerror) if found else str(why)
+    return text.strip(".") or "no connection"
+
+
+def _chain(why: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = why
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.__cause__ or current.__context__
+    return found
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^@/]*@", "//", url)

@@ -1,0 +1,165 @@
+"""The API server's client: reads, watches, logs, and HTTP to the ports of pods. Everything of it is a read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TypeVar
+
+import msgspec
+
+from meshdoctor.kube import discovery, permissions
+from meshdoctor.kube.answers import not_the_api, plain_words
+from meshdoctor.kube.credentials import Credentials
+from meshdoctor.kube.discovery import Discovery
+from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
+from meshdoctor.kube.listing import Lister, Listing, collection_path
+from meshdoctor.kube.pods import PodAnswer, Pods
+from meshdoctor.kube.session import Params, Recorder, RequestLine, Session
+from meshdoctor.kube.watch import WatchEvent, watch_kind
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.errors import ClusterError
+
+__all__ = [
+    "ApiClient",
+    "Denied",
+    "Discovery",
+    "Gone",
+    "Listing",
+    "NotFound",
+    "PodAnswer",
+    "PodRefused",
+    "Recorder",
+    "RequestLine",
+    "WatchEvent",
+]
+
+K = TypeVar("K", bound=KubernetesObject)
+T = TypeVar("T")
+
+
+class Version(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer of /version."""
+
+    git_version: str
+
+
+class ApiClient:
+    """An async context manager; `timeout` seconds replaces the 10 that an answer may take. Raises MeshdoctorError only."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        timeout: float | None = None,
+        on_request: Callable[[RequestLine], None] | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._session = Session(credentials, timeout, on_request, recorder)
+        self._pods = Pods(self._session, timeout, on_request)
+
+    async def __aenter__(self) -> ApiClient:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pods.close()
+        await self._session.close()
+
+    @property
+    def credentials(self) -> Credentials:
+        """Who we are now; plugins' credentials are renewed when they end."""
+        return self._session.credentials
+
+    def now(self) -> datetime:
+        """The API server's clock, in UTC; this machine's until it answered once."""
+        return self._session.clock.now()
+
+    async def get_bytes(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """The body of a GET."""
+        return (await self._session.fetch(path, params, headers))[0]
+
+    async def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002
+        """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it does not fit the type."""
+        body = await self.get_bytes(path, params)
+        try:
+            return msgspec.json.decode(body, type=type)
+        except msgspec.ValidationError as why:
+            raise ClusterError(f"GET {path} answered what cannot be decoded: {why}.") from why
+        except msgspec.DecodeError as why:
+            raise not_the_api(self.credentials.server, plain_words(body)) from why
+
+    async def version(self) -> str:
+        """The API server's version, e.g. `v1.36.3`."""
+        body = await self.get_bytes("/version")
+        try:
+            return msgspec.json.decode(body, type=Version).git_version
+        except msgspec.DecodeError as why:
+            raise not_the_api(self.credentials.server, plain_words(body)) from why
+
+    async def livez(self) -> bool:
+        """True where the API server says that it lives. Raises what keeps it from that."""
+        return (await self.get_bytes("/livez")).strip() == b"ok"
+
+    async def discover(self) -> Discovery:
+        """Which kinds are served, in which versions."""
+        return await discovery.discover(self._session)
+
+    async def list(
+        self,
+        kind: type[K],
+        *,
+        version: str | None = None,
+        namespace: str | None = None,
+        metadata_only: bool = False,
+        field_selector: str | None = None,
+        label_selector: str | None = None,
+    ) -> Listing[K]:
+        """All objects of a kind, of one namespace or all. Raises Denied, NotFound (not served), Unreachable and the like."""
+        selectors = {"fieldSelector": field_selector, "labelSelector": label_selector}
+        given = {name: value for name, value in selectors.items() if value}
+        path = collection_path(kind, version, namespace)
+        return await Lister(self._session, kind, path, given, metadata_only=metadata_only).run()
+
+    def watch(
+        self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
+    ) -> AsyncIterator[WatchEvent[K]]:
+        """Changes from a list's version on, until the server ends the watch. Raises Gone on 410: list again."""
+        return watch_kind(self._session, kind, collection_path(kind, version, namespace), resource_version)
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        since_seconds: int = 60,
+        tail_lines: int = 2000,
+        limit_bytes: int = 2_000_000,
+        previous: bool = False,
+        timestamps: bool = True,
+    ) -> bytes:
+        """The end of a container's log."""
+        params = {
+            "container": container,
+            "sinceSeconds": since_seconds,
+            "tailLines": tail_lines,
+            "limitBytes": limit_bytes,
+            "previous": str(previous).lower(),
+            "timestamps": str(timestamps).lower(),
+        }
+        return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
+
+    async def pod_get(
+        self, namespace: str, pod: str, port: int, path: str, *, limit: int = 8_000_000, container: str = "istio-proxy"
+    ) -> PodAnswer:
+        """GET from a port of a pod, by port-forward, exec or proxy. Raises ClusterError above `limit` bytes, Denied, PodRefused."""
+        return await self._pods.get(namespace, pod, port, path, limit=limit, container=container)
+
+    async def review(self, verb: str, group: str, resource: str, namespace: str = "", subresource: str = "") -> bool:
+        """Whether we may do this."""
+        return await permissions.review(self._session, verb, group, resource, namespace, subresource)

@@ -1,0 +1,67 @@
+"""What can fail between us and the API server, told in one sentence each."""
+
+from __future__ import annotations
+
+import re
+
+from meshdoctor.model.errors import ClusterError
+
+
+class Denied(ClusterError):
+    """A 403: who we are may not do this. `source_reason` says what; `command` settles it by hand."""
+
+    def __init__(self, verb: str, resource: str, namespace: str = "", *, context: str = "", said: str = "") -> None:
+        self.verb, self.resource, self.namespace, self.said = verb, resource, namespace, said
+        nonresource = resource.startswith("/")
+        where = "" if nonresource else (f" in namespace {namespace}" if namespace else " in all namespaces")
+        self.source_reason = f"{verb} {resource} is forbidden{where}"
+        plural, _, subresource = resource.partition("/") if not nonresource else (resource, "", "")
+        words = ["kubectl", "auth", "can-i", verb, plural]
+        words += [f"--subresource={subresource}"] if subresource else []
+        words += [] if nonresource else (["-n", namespace] if namespace else ["-A"])
+        words += [f"--context={context}"] if context else []
+        self.command = " ".join(words)
+        super().__init__(f"{self.source_reason}.", do=f"Ask for the right, or check with: {self.command}")
+
+
+class NotFound(ClusterError):
+    """A 404: there is no such object or path."""
+
+
+class Gone(ClusterError):
+    """A 410: the resource version is too old; list again."""
+
+
+class PodRefused(ClusterError):
+    """The pod was reached and its port did not answer."""
+
+
+class NoUpgrade(ClusterError):
+    """The connection to a pod was answered, but not opened (a proxy without WebSockets, an old API server)."""
+
+
+RESOURCE = re.compile(
+    r"/(?:api/[^/]+|apis/(?P<group>[^/]+)/[^/]+)"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[^/?]+)(?:/(?P<name>[^/?]+))?(?:/(?P<sub>[^/?]+))?"
+)
+
+
+def denied_request(path: str, context: str, said: str = "", *, watch: bool = False) -> Denied:
+    """The Denied of a GET path: its verb, resource and namespace."""
+    match = RESOURCE.match(path)
+    if match is None:
+        return Denied("get", path.partition("?")[0], context=context, said=said)
+    group, namespace, plural, name, sub = match.group("group", "namespace", "plural", "name", "sub")
+    resource = f"{plural}.{group}" if group else plural
+    verb = "get" if name else ("watch" if watch else "list")
+    if sub:
+        resource += f"/{sub}"
+    if sub in ("portforward", "exec"):
+        verb = _asked_verb(said) or "create"
+    return Denied(verb, resource, namespace or "", context=context, said=said)
+
+
+def _asked_verb(said: str) -> str:
+    """The verb that the API server's sentence names: for WebSockets it asks for `get`, and since 1.35 also `create`."""
+    match = re.search(r"cannot (\w+) resource", said)
+    return match[1] if match else ""

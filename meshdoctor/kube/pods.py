@@ -1,0 +1,144 @@
+"""HTTP GET to a port of a pod, by the first way that is allowed: port-forward, exec, the API server's proxy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+import httpcore
+import httpx
+import msgspec
+
+from meshdoctor.kube import exec as pod_exec
+from meshdoctor.kube.deny import refuse
+from meshdoctor.kube.failures import Denied, NotFound, NoUpgrade, PodRefused
+from meshdoctor.kube.portforward import pod_client, pod_url
+from meshdoctor.kube.session import READ_SECONDS, RequestLine, Session
+from meshdoctor.model.errors import ClusterError, MeshdoctorError
+
+T = TypeVar("T")
+Via = Literal["port-forward", "exec", "proxy"]
+
+PROXY_PORTS = (15014, 15020, 15021, 15090)
+"""Ports that listen on the pod's address, where the API server's proxy reaches them; 15000 is loopback only."""
+EXEC_PORTS = {"istio-proxy": (15000, 15004, 15020, 15021), "discovery": (15014,)}
+
+
+class PodAnswer(msgspec.Struct, frozen=True):
+    """What a pod answered, and which way it took."""
+
+    status: int
+    body: bytes
+    via: Via
+
+
+class Pods:
+    """Asks pods. A way that was forbidden in a namespace is not tried there again."""
+
+    def __init__(self, session: Session, timeout: float | None, on_request: Callable[[RequestLine], None] | None) -> None:
+        self._session, self._seconds, self._on_request = session, timeout or READ_SECONDS, on_request
+        self._http = pod_client(session, self._seconds)
+        self._closed_ways: dict[tuple[Via, str], ClusterError] = {}
+
+    async def close(self) -> None:
+        """Close all forwarded connections."""
+        await self._http.aclose()
+
+    async def get(self, namespace: str, pod: str, port: int, path: str, *, limit: int, container: str) -> PodAnswer:
+        """One GET. Raises Denied where no way is allowed, NotFound, PodRefused, Unreachable, ClusterError above `limit` bytes."""
+        refuse("GET", path)
+        first: ClusterError | None = None
+        for via in self._ways(port, container):
+            if (known := self._closed_ways.get((via, namespace))) is not None:
+                first = first or known
+                continue
+            try:
+                return await self._ask(via, namespace, pod, port, path, limit, container)
+            except (Denied, NoUpgrade) as why:
+                self._closed_ways[via, namespace] = why
+                first = first or why
+        raise first or ClusterError(f"There is no way to port {port} of {namespace}/{pod}.")
+
+    @staticmethod
+    def _ways(port: int, container: str) -> list[Via]:
+        ways: list[Via] = ["port-forward"]
+        ways += ["exec"] if port in EXEC_PORTS.get(container, ()) else []
+        ways += ["proxy"] if port in PROXY_PORTS else []
+        return ways
+
+    async def _ask(self, via: Via, namespace: str, pod: str, port: int, path: str, limit: int, container: str) -> PodAnswer:
+        where, started, moment = f"{namespace}/{pod}:{port}", time.perf_counter(), datetime.now(UTC)
+        status, body, kind = 0, b"", ""
+        try:
+            if via == "port-forward":
+                status, kind, body = await self._forwarded(pod_url(namespace, pod, port, path), where, limit)
+            elif via == "exec":
+                status, body = await self._executed(namespace, pod, port, path, limit, container)
+            else:
+                status, kind, body = await self._proxied(namespace, pod, port, path, where, limit)
+        finally:
+            if self._on_request is not None:
+                shown = f"pod {where}{path} ({via})"
+                took = (time.perf_counter() - started) * 1000
+                self._on_request(RequestLine("GET", shown, status, took, len(body), moment))
+        if self._session.recorder is not None:
+            self._session.recorder.record(f"pod {where} GET {path}", status, kind, body)
+        return PodAnswer(status, body, via)
+
+    async def _forwarded(self, url: str, where: str, limit: int) -> tuple[int, str, bytes]:
+        try:
+            return await _named(where, lambda: self._streamed(url, where, limit))
+        except httpx.RemoteProtocolError:  # a kept connection that the pod had closed meanwhile; a GET may be asked again
+            return await _named(where, lambda: self._streamed(url, where, limit), last=True)
+
+    async def _streamed(self, url: str, where: str, limit: int) -> tuple[int, str, bytes]:
+        async with self._http.stream("GET", url, headers={"Host": "localhost"}) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                _cap(len(body), limit, where)
+            return response.status_code, str(response.headers.get("content-type", "")), bytes(body)
+
+    async def _executed(self, namespace: str, pod: str, port: int, path: str, limit: int, container: str) -> tuple[int, bytes]:
+        where = f"{namespace}/{pod}:{port}"
+        command = pod_exec.request_command(container, port, path)
+        answer = await _named(
+            where,
+            lambda: pod_exec.run(self._session, namespace, pod, container, command, limit=limit, timeout=self._seconds),
+            last=True,
+        )
+        return pod_exec.http_answer(where, answer)
+
+    async def _proxied(self, namespace: str, pod: str, port: int, path: str, where: str, limit: int) -> tuple[int, str, bytes]:
+        bare, mark, query = path.partition("?")
+        url = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{quote(bare, safe='/%')}{mark}{query}"
+        body = bytearray()
+        async with self._session.gate, self._session.open(url, headers={"Accept": "*/*"}) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                _cap(len(body), limit, where)
+        return response.status_code, str(response.headers.get("content-type", "")), bytes(body)
+
+
+def _cap(size: int, limit: int, where: str) -> None:
+    if size > limit:
+        raise ClusterError(f"{where} answers more than {limit} bytes; the rest was not read.")
+
+
+async def _named(where: str, ask: Callable[[], Awaitable[T]], *, last: bool = False) -> T:
+    """The answer, failures told as the pod's. Only the `last` try explains a connection that broke off."""
+    try:
+        return await ask()
+    except (Denied, NotFound, NoUpgrade, MeshdoctorError):
+        raise
+    except (httpx.TimeoutException, httpcore.TimeoutException) as why:
+        raise PodRefused(f"{where} did not answer in time.") from why
+    except (httpx.RemoteProtocolError, httpcore.RemoteProtocolError) as why:
+        if not last and isinstance(why, httpx.RemoteProtocolError):
+            raise
+        raise PodRefused(f"{where} broke the connection off: {why}") from why
+    except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as why:
+        raise PodRefused(f"The connection to {where} broke: {str(why) or type(why).__name__}.") from why
