@@ -31,7 +31,7 @@ def fqdn(host: str, namespace: str) -> str:
 def matches(pattern: str, host: str) -> bool:
     """Whether a host pattern (exact, `*`, `*.suffix`) covers a host; a wildcard host is covered by a wider wildcard."""
     pattern, host = pattern.lower(), host.lower()
-    if pattern == "*" or pattern == host:
+    if pattern in {"*", host}:
         return True
     return pattern.startswith("*") and host.removeprefix("*").endswith(pattern[1:])
 
@@ -76,7 +76,7 @@ def registry(mesh: Mesh) -> dict[str, tuple[Registered, ...]]:
 
 
 def resolve(mesh: Mesh, host: str, namespace: str) -> tuple[Registered, ...]:
-    """What a host written in an object of that namespace stands for: exact first, else wildcards that cover it or that it covers."""
+    """What a host in an object of that namespace stands for: exact first, else wildcards that cover it or that it covers."""
     name = fqdn(host, namespace).lower()
     hosts = registry(mesh)
     if name in hosts:

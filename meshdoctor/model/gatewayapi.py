@@ -9,7 +9,7 @@ from meshdoctor.model.base import Condition, KubernetesObject, Record
 
 class GatewayAPIObject(KubernetesObject, frozen=True):
     GROUP = "gateway.networking.k8s.io"
-    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1", "v1alpha2")
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1", "v1beta1", "v1alpha3", "v1alpha2")
 
 
 class GatewayClassSpec(Record, frozen=True):
@@ -146,7 +146,6 @@ class TLSRoute(Route, frozen=True):
 
 
 class TCPRoute(Route, frozen=True):
-    VERSIONS: ClassVar[tuple[str, ...]] = ("v1alpha2",)
     KIND = "TCPRoute"
     PLURAL = "tcproutes"
 

@@ -1,0 +1,25 @@
+"""A proxy by what an operator types: a pod, or the workload it belongs to."""
+
+from __future__ import annotations
+
+import difflib
+
+from meshdoctor.istio.workloads import injected_pods
+from meshdoctor.model.errors import UsageError
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Pod
+
+
+def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
+    """The pod that `NAME`, `NAMESPACE/NAME`, `NAME.NAMESPACE` or `KIND/NAME` means; raises UsageError with near names."""
+    pods = [p for p in injected_pods(mesh) if namespace in (None, p.namespace)]
+    for pod in pods:
+        owner = mesh.owner(pod)
+        names = {pod.name, f"{pod.namespace}/{pod.name}", f"{pod.name}.{pod.namespace}"}
+        names |= {owner.name, f"{owner.kind}/{owner.name}".lower(), f"{owner.namespace}/{owner.name}"}
+        names |= {f"deploy/{owner.name}", f"{pod.namespace}/{owner.kind}/{owner.name}".lower()}
+        if text in names or text.lower() in names:
+            return pod
+    near = difflib.get_close_matches(text.rpartition("/")[2], [p.name for p in pods], 3, 0.4)
+    hint = f"Near: {', '.join(near)}." if near else "`meshdoctor proxies` lists them."
+    raise UsageError(f"No pod with a proxy is called {text!r}.", do=hint)
