@@ -1,0 +1,22 @@
+"""What the operator may choose about the terminal application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+def _local_time() -> datetime:
+    return datetime.now().astimezone()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`bell` and `title` tell of a new cause; `theme` is `dark`, `light` or empty to ask the terminal's settings."""
+
+    bell: bool = True
+    title: bool = True
+    theme: str = ""
+    start: str = "home"
+    clock: Callable[[], datetime] = _local_time

@@ -1,0 +1,155 @@
+"""The one door for text from outside: cleaned, cut to cells, wrapped. What leaves it is never parsed as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from meshdoctor.model.text import plain
+
+ROLES = ("dim", "strong", "bad", "warn", "ok", "unknown", "head", "key")
+"""What a text may be besides plain. Colour means state only; `key` is a key to press."""
+
+GLYPHS: dict[str, tuple[str, str]] = {
+    "FAIL": ("✖", "bad"),
+    "ERROR": ("✖", "bad"),
+    "WARN": ("▲", "warn"),
+    "OK": ("●", "ok"),
+    "PASS": ("●", "ok"),
+    "UNKNOWN": ("?", "unknown"),
+    "SKIPPED": ("○", "dim"),
+    "absent": ("○", "dim"),
+    "partly": ("◐", "warn"),
+}
+"""A state's glyph and role. The word itself always stands beside them."""
+
+
+class Run(NamedTuple):
+    """A piece of a line: its text, and what it means."""
+
+    text: str
+    role: str = ""
+
+
+Line = Sequence[Run]
+
+
+def width_of(text: str) -> int:
+    """How many cells a clean text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def clean(text: object, width: int = 400) -> str:
+    """Text from outside made harmless, and no longer than a screen can show."""
+    return plain(text, max(width, 8) * 2)
+
+
+def badge(state: str, word: str | None = None) -> Run:
+    """Glyph and word of a state: `✖ FAIL`."""
+    glyph, role = GLYPHS.get(state, ("?", "unknown"))
+    said = state if word is None else word
+    return Run(f"{glyph} {said}".rstrip(), role)
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells; what is left out at the end shows as `…`."""
+    if width_of(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def cut_name(text: str, width: int) -> str:
+    """A name in at most `width` cells: its namespace goes first, then its middle, never what tells it apart."""
+    if width_of(text) <= width:
+        return text
+    kind, space, rest = text.rpartition(" ")
+    if "/" in rest:
+        short = f"{kind}{space}…/{rest.partition('/')[2]}"
+        if width_of(short) <= width:
+            return short
+        text = f"…/{rest.partition('/')[2]}"
+    if width_of(text) <= width:
+        return text
+    if width < 5:
+        return cut(text, width)
+    tail = (width - 1) * 2 // 3
+    head = set_cell_size(text, width - 1 - tail)
+    return f"{head}…{_last_cells(text, tail)}"
+
+
+def _last_cells(text: str, width: int) -> str:
+    end = text[-width:]
+    while width_of(end) > width:
+        end = end[1:]
+    return end
+
+
+def common_prefix(names: Iterable[str]) -> str:
+    """What several names begin with, up to a boundary: what can be cut of a column without loss."""
+    several = set(names)
+    prefix = _shared_start(min(several), max(several)) if len(several) > 1 else ""
+    edge = max(prefix.rfind(mark) for mark in "-/. ")
+    return prefix[: edge + 1] if edge >= 3 else ""
+
+
+def _shared_start(one: str, other: str) -> str:
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:same]
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """A clean text in lines of at most `width` cells, broken at spaces where it can be."""
+    width = max(width, 1)
+    lines, line, used = [], "", 0
+    for word in text.split(" "):
+        size = width_of(word)
+        if line and used + 1 + size <= width:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if line:
+            lines.append(line)
+        *full, line = chop_cells(word, width) if size > width else [word]
+        lines.extend(full)
+        used = width_of(line)
+    return [*lines, line]
+
+
+def age(seconds: float | None) -> str:
+    """A short age: `0.8 s`, `12 s`, `4 m`, `3 h`, `9 d`; nothing where it is not known."""
+    if seconds is None:
+        return ""
+    seconds = max(seconds, 0.0)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for size, unit, until in ((1, "s", 120), (60, "m", 7200), (3600, "h", 172800)):
+        if seconds < until:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86400)} d"
+
+
+def duration(seconds: float) -> str:
+    """A duration to the second where seconds matter: `2 m 53 s`, `3 h 4 m`, `9 d`."""
+    whole = max(int(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60} s"
+    if whole < 172800:
+        return f"{whole // 3600} h {whole % 3600 // 60} m"
+    return f"{whole // 86400} d"
+
+
+def moment(when: datetime, now: datetime) -> str:
+    """A time on the operator's clock; with its date where it was another day."""
+    local, today = when.astimezone(), now.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 finding`, `3 findings`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

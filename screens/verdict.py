@@ -1,0 +1,95 @@
+"""The answer in words: what is wrong, which object, how sure, since when, who changed it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from meshdoctor.model.findings import Cause, Diagnosis
+from meshdoctor.model.mesh import Mesh
+from screens.seen import Seen, thing
+from screens.text import Run, badge, count, duration, moment
+from screens.widgets.doc import Item
+
+
+def verdict(seen: Seen) -> list[Item]:
+    """The first lines of the home screen, whatever the state of things."""
+    if seen.mesh is None:
+        return _no_mesh(seen)
+    if seen.diagnosis is None:
+        return [Item((Run("… judging", "unknown"), Run("  the objects are read, the rules are running")))]
+    observed = [c for c in seen.diagnosis.causes if c.observed]
+    first = (observed or list(seen.diagnosis.causes))[:1]
+    if not first:
+        return [nothing_found(seen.diagnosis)]
+    return _of_cause(first[0], seen, len(observed) if observed else len(seen.diagnosis.causes))
+
+
+def nothing_found(diagnosis: Diagnosis) -> Item:
+    """No cause: said with what was not seen."""
+    c = diagnosis.coverage
+    says = f"No fault in what could be seen ({c.unknown} of {c.rules} checks unknown)."
+    return Item((Run("● ", "ok"), Run(says, "strong")))
+
+
+def _of_cause(cause: Cause, seen: Seen, others: int) -> list[Item]:
+    role = "bad" if cause.observed or cause.severity in ("critical", "high") else "warn"
+    glyph = "✖" if role == "bad" else "▲"
+    items = [Item((Run(f"{glyph} ", role), Run(_sentence(cause), "strong")))]
+    facts = [Run(f"{cause.subject}")]
+    facts += [Run("   "), Run(sure(cause.confidence)), Run("   "), Run(harm(cause))]
+    now = seen.now()
+    if cause.since and now:
+        facts += [Run(f"   since {moment(cause.since, now)}, {duration((now - cause.since).total_seconds())}")]
+    items.append(Item(tuple(facts), indent=2))
+    changed = changed_by(seen.mesh, cause, now)
+    more = f"{count(others - 1, 'other cause')} below" if others > 1 else ""
+    said = "   ".join(part for part in (changed, more) if part)
+    if said:
+        items.append(Item(said, "dim", indent=2))
+    return items
+
+
+def _sentence(cause: Cause) -> str:
+    """What happens, then why, where the rule's own words say more than the title."""
+    return cause.title or cause.summary
+
+
+def sure(confidence: float) -> str:
+    return f"{confidence:.0%} sure".replace("%", " %")
+
+
+def harm(cause: Cause) -> str:
+    """What was seen to suffer. Unknown figures are not zero."""
+    if cause.impact.requests_failed_per_s is not None:
+        return f"{cause.impact.requests_failed_per_s:.1f} req/s fail"
+    if cause.impact.workloads:
+        return f"{count(len(cause.impact.workloads), 'workload')} suffer{'s' if len(cause.impact.workloads) == 1 else ''}"
+    return "harm seen" if cause.observed else "no harm seen yet"
+
+
+def changed_by(mesh: Mesh | None, cause: Cause, now: datetime | None) -> str:
+    """When the object was last written, and by whom."""
+    found = thing(mesh, cause.subject)
+    if found is None or found.changed is None or now is None:
+        return ""
+    by = f" by {found.editor}" if found.editor else ""
+    return f"changed {moment(found.changed, now)}{by}"
+
+
+def _no_mesh(seen: Seen) -> list[Item]:
+    link = seen.link
+    if link.state == "error":
+        items = [Item((Run("✖ ", "bad"), Run("The cluster cannot be read", "strong")))]
+        items += [Item(text, indent=2) for text in (link.reason, link.do) if text]
+        keys = (Run("r", "key"), Run(" try again   ", "dim"), Run("c", "key"), Run(" other contexts   ", "dim"))
+        return [*items, Item(""), Item((*keys, Run("d", "key"), Run(" demo on a recorded mesh", "dim")), indent=2)]
+    says = f"connecting to {seen.context or 'the cluster'}"
+    items = [Item((Run("… ", "unknown"), Run(says, "strong")))]
+    if link.reason:
+        items.append(Item(link.reason, "dim", indent=2))
+    return items
+
+
+def cause_badge(cause: Cause) -> Run:
+    """A cause's state: FAIL where harm was seen or the severity says so."""
+    return badge("FAIL", "") if cause.observed or cause.severity in ("critical", "high") else badge("WARN", "")

@@ -1,0 +1,205 @@
+"""Home: the answer first, then the ranked causes, the mesh in figures, and what was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from meshdoctor.model.findings import Cause
+from meshdoctor.model.mesh import Mesh
+from screens.figures import Figure, figures, unseen_words
+from screens.proof import proof
+from screens.registry import screen
+from screens.seen import Seen
+from screens.text import Run, age, badge, count
+from screens.verdict import cause_badge, harm, verdict
+from screens.views.view import View
+from screens.widgets.doc import Doc, Item
+from screens.widgets.listing import Listing
+from screens.widgets.rows import Column, Row, Rows
+
+COLUMNS = (
+    Column("CAUSE", least=24, most=76, keep=True),
+    Column("OBJECT", least=18, most=58, is_name=True, keep=True),
+    Column("HARM", least=6, most=20, align="right"),
+    Column("SURE", least=4, align="right"),
+    Column("EXPLAINS", least=8, align="right"),
+    Column("CODE", least=7),
+)
+ROOMY = 34  # lines from which the selected cause's proof stands below the table
+
+
+@screen(key="1", name="home", aliases=("causes", "pulse"), title="Home", says="is it broken, where, since when, how sure")
+class Home(View):
+    """What an operator sees first."""
+
+    about = "What is wrong, worst first. Enter shows the proof of a cause and the way out."
+    DEFAULT_CSS = """
+    Home > #causes { height: auto; }
+    Home > #proof { height: 1fr; margin-top: 1; }
+    Home > #space { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "proof", id="home.proof", tooltip="what was seen, what it means, what to do"),
+        Binding("y", "copy", "copy verdict", id="home.copy", tooltip="copy the verdict as text"),
+        Binding("c", "contexts", "contexts", show=False, id="home.contexts", tooltip="another cluster"),
+        Binding("d", "demo", "demo", show=False, id="home.demo", tooltip="the recorded mesh, where there is no cluster"),
+    ]
+
+    def body(self) -> ComposeResult:
+        yield Doc("verdict", classes="auto", label=0)
+        yield Container(classes="rule")
+        yield Rows(COLUMNS, "causes")
+        yield Doc("proof")
+        yield Container(id="space")
+        yield Doc("figures", classes="auto", label=0)
+        yield Doc("unseen", classes="auto", label=0)
+
+    def on_mount(self) -> None:
+        for name in ("verdict", "proof", "figures", "unseen"):
+            self.query_one(f"#{name}", Doc).can_focus = False
+
+    @property
+    def main(self) -> Widget:
+        return self.query_one("#causes", Rows)
+
+    def fill(self, seen: Seen) -> None:
+        self._show_verdict(seen)
+        causes = seen.diagnosis.causes if seen.diagnosis else ()
+        self.query_one("#causes", Rows).set_rows(rows_of(causes))
+        self._arrange()
+        mesh = seen.mesh
+        if mesh is None:
+            self.query_one("#figures", Doc).set_items(())
+            self.query_one("#unseen", Doc).set_items(())
+            return
+        self.beside(seen, lambda: figures(mesh), self._show_figures)
+        self._show_unseen(seen, mesh)
+
+    def tick(self) -> None:
+        if self.seen is not None:
+            self._show_verdict(self.seen)
+
+    def _show_verdict(self, seen: Seen) -> None:
+        self.query_one("#verdict", Doc).set_items(verdict(seen))
+
+    def _show_figures(self, made: tuple[Figure, ...]) -> None:
+        doc = self.query_one("#figures", Doc)
+        doc.set_items([Item(""), *_strip(made, self.app.size.width)])
+
+    def _show_unseen(self, seen: Seen, mesh: Mesh) -> None:
+        self.query_one("#unseen", Doc).set_items(_not_seen(seen, mesh, self.app.size.height))
+
+    def _arrange(self) -> None:
+        """Give the table what it needs, and the rest to the proof of the selected cause."""
+        table = self.query_one("#causes", Rows)
+        roomy = self.app.size.height >= ROOMY
+        table.display = bool(table.rows)
+        most = max(self.app.size.height - (26 if roomy else 15), 3)
+        table.styles.height = min(len(table.rows) + 1, most)
+        self.query_one("#proof", Doc).display = roomy and bool(table.rows)
+        self.query_one("#space", Container).display = not (roomy and table.rows)
+        self._show_proof()
+
+    def _show_proof(self) -> None:
+        doc, cause = self.query_one("#proof", Doc), self.cause
+        if not doc.display or cause is None or self.seen is None:
+            return
+        doc.set_items(proof(cause, self.seen, brief=True))
+
+    @property
+    def cause(self) -> Cause | None:
+        row = self.query_one("#causes", Rows).row
+        return row.payload if row is not None else None
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self.seen is not None:
+            self.present(self.seen)
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        event.stop()
+        self.guard(self._show_proof)
+
+    def on_listing_opened(self, event: Listing.Opened) -> None:
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        from screens.views.proof import Proof
+
+        if self.cause is not None:
+            self.boss.open(Proof(self.cause))
+
+    def action_copy(self) -> None:
+        if self.seen is not None:
+            lines = ["".join(r.text for r in item.runs) for item in verdict(self.seen)]
+            self.boss.copy("\n".join(lines), "the verdict")
+
+    def action_contexts(self) -> None:
+        self.boss.action_go("contexts")
+
+    def action_demo(self) -> None:
+        self.boss.start_demo()
+
+
+def rows_of(causes: Iterable[Cause]) -> list[Row]:
+    """The observed causes, then, under their own heading, those that have done no harm yet."""
+    rows, latent = [], False
+    for number, cause in enumerate(causes):
+        if not cause.observed and not latent:
+            latent = True
+            if number:
+                rows.append(Row("latent", (Run("LATENT", "head"),), is_heading=True))
+        rows.append(_row(cause))
+    return rows
+
+
+def _row(cause: Cause) -> Row:
+    state = cause_badge(cause)
+    cells = (
+        Run(f"{state.text}{' ' if state.text else ''}{cause.title or cause.summary}", state.role),
+        str(cause.subject),
+        _harm_cell(cause),
+        f"{cause.confidence:.0%}".replace("%", " %"),
+        count(len(cause.explains), "finding") if cause.explains else "",
+        cause.problem,
+    )
+    return Row(cause.finding or f"{cause.problem} {cause.subject}", cells, payload=cause)
+
+
+def _harm_cell(cause: Cause) -> Run:
+    return Run(harm(cause)) if cause.observed else Run("none yet", "dim")
+
+
+def _strip(made: tuple[Figure, ...], width: int) -> list[Item]:
+    """The figures in columns; each on its own is glyph, name and number."""
+    cells = [(f"{f.name} ", badge(f.state, ""), f" {f.says}") for f in made]
+    widest = max(sum(len(part if isinstance(part, str) else part.text) for part in cell) for cell in cells) + 3
+    columns = max(min((width - 2) // widest, len(cells)), 1)
+    items = []
+    for start in range(0, len(cells), columns):
+        runs: list[Run] = []
+        for name, state, says in cells[start : start + columns]:
+            text = f"{name}{state.text}{says}"
+            runs += [Run(name, "dim"), state, Run(says + " " * (widest - len(text)))]
+        items.append(Item(tuple(runs)))
+    return items
+
+
+def _not_seen(seen: Seen, mesh: Mesh, height: int) -> list[Item]:
+    words = list(unseen_words(mesh))
+    coverage = seen.diagnosis.coverage if seen.diagnosis else None
+    unknown = f"{coverage.unknown} of {coverage.rules} checks unknown." if coverage else ""
+    most = 3 if height < ROOMY else 8
+    listed = ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+    ages = [s.age_s for s in mesh.sources if s.age_s is not None]
+    read = f"{count(sum(s.state == 'live' for s in mesh.sources), 'source')} read"
+    oldest = f", the oldest {age(max(ages))} before this picture" if ages else ""
+    runs = [Run(f"Not seen: {listed}. ", "")] if words else [Run(f"{read}{oldest}. ", "dim")]
+    return [Item((*runs, Run(unknown, "dim"), Run("  u", "key"), Run(" why", "dim")))]

@@ -1,0 +1,211 @@
+"""What every table has in common: filter, faults only, order, details of the selected row, and empty states that help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from screens import filter as filters
+from screens.seen import Seen
+from screens.text import Run
+from screens.views.view import View
+from screens.widgets.doc import Doc, Item
+from screens.widgets.listing import Listing
+from screens.widgets.rows import Column, Row, Rows
+
+TALL = 32  # lines from which the selected row is told in full below the table
+
+
+class TableView(View):
+    """One table. Subclasses say `columns` and make `rows_of` a snapshot, purely: it may run in a thread."""
+
+    columns: ClassVar[Sequence[Column]] = ()
+    fields: ClassVar[frozenset[str]] = frozenset()
+    empty: ClassVar[str] = "There is none."
+    narrows = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "faults", "faults only", id="table.faults", tooltip="show only rows with a fault, or all again"),
+        Binding("s", "order", "sort", show=False, id="table.sort", tooltip="sort by the next column; after the last, worst first"),
+        Binding("S", "reverse", "reverse", show=False, id="table.reverse", tooltip="turn the order round"),
+        Binding("c", "copy_name", "copy name", show=False, id="table.copy", tooltip="copy the name in the selected row"),
+        Binding("w", "export", "copy table", show=False, id="table.export", tooltip="copy what is shown as tab-separated text"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: tuple[Row, ...] = ()
+        self._filter = filters.Filter()
+        self._faults = False
+        self._order: int | None = None
+        self._reversed = False
+        self._has_rows = False
+
+    def body(self) -> ComposeResult:
+        yield Doc("summary", classes="auto")
+        yield Rows(self.columns, "rows")
+        yield Doc("detail", classes="auto")
+
+    def on_mount(self) -> None:
+        self.query_one("#summary", Doc).can_focus = False
+        self.query_one("#detail", Doc).can_focus = False
+
+    # What subclasses say.
+
+    def rows_of(self, seen: Seen) -> Iterable[Row]:
+        """All rows of a snapshot, worst first. Pure."""
+        return ()
+
+    def summary_of(self, seen: Seen) -> list[Item]:
+        """What stands above the table, besides how much of it is shown."""
+        return []
+
+    def detail_of(self, row: Row) -> list[Item]:
+        """The selected row in full, for tall screens."""
+        return []
+
+    def open(self, row: Row) -> None:
+        """Enter on a row."""
+
+    def name_in(self, row: Row) -> str:
+        """What `c` copies."""
+        first = row.cells[0]
+        return first.text if isinstance(first, Run) else first
+
+    # Filling.
+
+    @property
+    def table(self) -> Rows:
+        return self.query_one("#rows", Rows)
+
+    @property
+    def main(self) -> Widget:
+        return self.table
+
+    @property
+    def row(self) -> Row | None:
+        return self.table.row
+
+    def fill(self, seen: Seen) -> None:
+        if seen.mesh is None:
+            self._show_summary()
+            return
+        self.beside(seen, lambda: tuple(self.rows_of(seen)), self.take)
+
+    def take(self, rows: tuple[Row, ...]) -> None:
+        """Show these rows, as filter and order want."""
+        self._all, self._has_rows = rows, True
+        self._apply()
+
+    def _apply(self) -> None:
+        rows = [r for r in self._all if self._keeps(r)]
+        if self._order is not None:
+            rows = sorted((r for r in rows if not r.is_heading), key=self._sort_key, reverse=self._reversed)
+        self.table.set_rows(rows)
+        self._show_summary()
+        self._show_detail()
+
+    def _keeps(self, row: Row) -> bool:
+        if row.is_heading:
+            return not self._faults and not self._filter.text
+        if self._faults and not row.is_fault:
+            return False
+        return not self._filter.tests or self._filter.keeps(row.words, row.fields)
+
+    def _sort_key(self, row: Row) -> tuple[object, ...]:
+        cell = row.cells[self._order or 0] if (self._order or 0) < len(row.cells) else ""
+        text = cell.text if isinstance(cell, Run) else cell
+        return tuple(
+            (0, float(p), "") if p.replace(".", "", 1).isdigit() else (1, 0.0, p) for p in re.findall(r"\d+\.?\d*|\D+", text)
+        )
+
+    def _show_summary(self) -> None:
+        items = self.summary_of(self.seen) if self.seen else []
+        self.query_one("#summary", Doc).set_items([*items, *self._state()])
+
+    def _state(self) -> list[Item]:
+        """What is shown of how much, and what to press where it is nothing."""
+        total = sum(not r.is_heading for r in self._all)
+        shown = sum(not r.is_heading for r in self.table.rows)
+        if not self._has_rows:
+            return [Item("reading …", "dim")]
+        said = []
+        if self._filter.text:
+            said.append(f"/{self._filter.text}")
+        if self._faults:
+            said.append("faults only")
+        if self._order is not None:
+            said.append(f"by {self.columns[self._order].title.lower()}{', reversed' if self._reversed else ''}")
+        items = [Item(f"{shown} of {total} shown: {', '.join(said)}", "dim")] if said else []
+        if self._filter.flaw:
+            items.append(Item((Run("▲ WARN", "warn"), Run(f"  {self._filter.flaw}; it is left out"))))
+        if not shown:
+            items.append(Item(self._why_empty(total)))
+        return items
+
+    def _why_empty(self, total: int) -> str:
+        if not total:
+            return self.empty
+        return f"None of {total} matches. esc clears the filter{', f shows all' if self._faults else ''}."
+
+    def _show_detail(self) -> None:
+        doc = self.query_one("#detail", Doc)
+        row = self.row
+        items = self.detail_of(row) if row is not None and self.app.size.height >= TALL else []
+        doc.display = bool(items)
+        doc.set_items([Item(""), *items] if items else ())
+
+    def on_listing_moved(self, event: Listing.Moved) -> None:
+        event.stop()
+        self.guard(self._show_detail)
+
+    def on_listing_opened(self, event: Listing.Opened) -> None:
+        event.stop()
+        row = self.row
+        if row is not None:
+            self.guard(lambda: self.open(row))
+
+    # Filter and order.
+
+    @property
+    def filter_text(self) -> str:
+        return self._filter.text
+
+    def narrow(self, text: str) -> None:
+        self._filter = filters.parse(text, self.fields)
+        self._apply()
+
+    def back(self) -> bool:
+        """The filter goes first, then faults-only."""
+        if not self._filter.text and not self._faults:
+            return False
+        self._filter, self._faults = filters.Filter(), False
+        self._apply()
+        return True
+
+    def action_faults(self) -> None:
+        self._faults = not self._faults
+        self._apply()
+
+    def action_order(self) -> None:
+        after = 0 if self._order is None else self._order + 1
+        self._order = after if after < len(self.columns) else None
+        self._apply()
+
+    def action_reverse(self) -> None:
+        self._reversed = not self._reversed
+        self._apply()
+
+    def action_copy_name(self) -> None:
+        if self.row is not None:
+            self.boss.copy(self.name_in(self.row), "the name")
+
+    def action_export(self) -> None:
+        lines = ["\t".join(c.title for c in self.columns)]
+        lines += ["\t".join(c.text if isinstance(c, Run) else c for c in r.cells) for r in self.table.rows if not r.is_heading]
+        self.boss.copy("\n".join(lines), f"{len(lines) - 1} rows")

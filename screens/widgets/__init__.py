@@ -1,0 +1,1 @@
+"""Widgets that paint text from outside as text, never as markup."""

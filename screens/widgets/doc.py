@@ -1,0 +1,146 @@
+"""A document of labelled, wrapped lines; some of them can be selected and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.strip import Strip
+
+from screens.text import Line, Run, clean, width_of, wrap
+from screens.widgets.listing import Listing
+
+LABEL = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A paragraph: a label in the margin, text that wraps under itself, and a note at the right end.
+
+    With a `payload` it can be selected; `key` keeps the selection over refreshes. `whole` text is not cut at 4,000.
+    """
+
+    text: str | tuple[Run, ...] = ""
+    role: str = ""
+    label: str = ""
+    note: str = ""
+    key: str = ""
+    payload: Any = None
+    indent: int = 0
+    longest: int = 3000
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return (Run(self.text, self.role),) if isinstance(self.text, str) else self.text
+
+
+class Doc(Listing):
+    """The document. Without items to select it just scrolls."""
+
+    DEFAULT_CSS = """
+    Doc.auto { height: auto; }
+    """
+
+    def __init__(self, ident: str | None = None, *, label: int = LABEL, classes: str | None = None) -> None:
+        super().__init__(ident, classes=classes)
+        self.items: tuple[Item, ...] = ()
+        self.label = label
+        self._lines: list[tuple[int, Line]] = []
+        self._first: list[int] = []
+
+    def set_items(self, items: Iterable[Item]) -> None:
+        """Show these; the selection stays on its key."""
+        key = self.key
+        self.items = tuple(items)
+        self.keys = [i.key or f"#{n}" for n, i in enumerate(self.items)]
+        self._lay_out()
+        self.select(key)
+        self.refresh(layout=True)
+
+    @property
+    def item(self) -> Item | None:
+        """The selected item."""
+        return self.items[self.at] if self.at is not None and self.at < len(self.items) else None
+
+    @property
+    def height(self) -> int:
+        return len(self._lines)
+
+    def height_in(self, width: int) -> int:
+        """How many lines it takes in that width."""
+        return sum(len(self._wrapped(item, width)) for item in self.items)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return self.height_in(width)
+
+    def spot(self, index: int) -> tuple[int, int]:
+        first = self._first[index]
+        end = self._first[index + 1] if index + 1 < len(self._first) else len(self._lines)
+        return first, end - first
+
+    def item_at(self, line: int) -> int | None:
+        return self._lines[line][0] if 0 <= line < len(self._lines) else None
+
+    def selectable(self, index: int) -> bool:
+        return self.items[index].payload is not None
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+        self._show_cursor()
+
+    def _lay_out(self) -> None:
+        self._lines, self._first = [], []
+        for index, item in enumerate(self.items):
+            self._first.append(len(self._lines))
+            self._lines.extend((index, line) for line in self._wrapped(item, self.size.width))
+        self.resize_lines(len(self._lines))
+
+    def _wrapped(self, item: Item, width: int) -> list[Line]:
+        margin = 1 + (self.label if self.label else 0) + item.indent
+        note = clean(item.note, 60) if width >= 70 else ""
+        room = max(width - margin - 1 - (width_of(note) + 2 if note else 0), 8)
+        lines = _flow(item.runs, room, item.longest)
+        made: list[Line] = []
+        for number, line in enumerate(lines):
+            head = clean(item.label, 40) if number == 0 else ""
+            runs = [Run(" "), Run(f"{head:<{margin - 1}}", "head" if item.role != "strong" or item.label else "")]
+            runs.extend(line)
+            if number == 0 and note:
+                used = sum(width_of(r.text) for r in line)
+                runs.append(Run(" " * (width - 1 - margin - used - width_of(note)) + note, "dim"))
+            made.append(runs)
+        return made
+
+    def render_line(self, y: int) -> Strip:
+        line = y + self.scroll_offset.y
+        if not 0 <= line < len(self._lines):
+            return self.blank(self.size.width)
+        index, runs = self._lines[line]
+        return self.painter.strip(runs, self.size.width, index == self.at and self.selectable(index))
+
+
+def _flow(runs: tuple[Run, ...], width: int, longest: int) -> list[list[Run]]:
+    """Runs wrapped together: roles stay with their words."""
+    texts = [clean(r.text, longest // 2) for r in runs]
+    whole = "".join(texts)
+    if width_of(whole) <= width:
+        return [[Run(t, r.role) for t, r in zip(texts, runs, strict=True)]]
+    roles = [r.role for t, r in zip(texts, runs, strict=True) for _ in t]
+    made, place = [], 0
+    for line in wrap(whole, width):
+        place = whole.index(line, place) if line else place
+        made.append(_grouped(line, roles[place : place + len(line)]))
+        place += len(line)
+    return made
+
+
+def _grouped(line: str, roles: list[str]) -> list[Run]:
+    grouped: list[Run] = []
+    for character, role in zip(line, roles, strict=False):
+        if grouped and grouped[-1].role == role:
+            grouped[-1] = Run(grouped[-1].text + character, role)
+        else:
+            grouped.append(Run(character, role))
+    return grouped

@@ -1,0 +1,152 @@
+"""The two prompts: `:` goes somewhere, `/` narrows what is here. They take the place of the footer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from screens.text import Run
+from screens.widgets.band import Band, Part
+
+Mode = Literal[":", "/"]
+
+
+class Ask(Input):
+    """The input: tab completes, up and down walk what was typed before, escape leaves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "complete", show=False),
+        Binding("up", "older", "older", show=False),
+        Binding("down", "newer", "newer", show=False),
+        Binding("escape", "leave", "leave", show=False),
+    ]
+
+    class Leave(Message):
+        """Nothing is wanted after all."""
+
+    class Complete(Message):
+        """Tab was pressed."""
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, select_on_focus=False)
+        self.past: list[str] = []
+        self._place = 0
+
+    def begin(self, value: str) -> None:
+        self.value = value
+        self.cursor_position = len(value)
+        self._place = len(self.past)
+
+    def keep(self, value: str) -> None:
+        """Remember what was typed."""
+        if value and (not self.past or self.past[-1] != value):
+            self.past.append(value)
+
+    def action_complete(self) -> None:
+        self.post_message(self.Complete())
+
+    def action_leave(self) -> None:
+        self.post_message(self.Leave())
+
+    def action_older(self) -> None:
+        self._walk(-1)
+
+    def action_newer(self) -> None:
+        self._walk(1)
+
+    def _walk(self, by: int) -> None:
+        self._place = min(max(self._place + by, 0), len(self.past))
+        self.value = self.past[self._place] if self._place < len(self.past) else ""
+        self.cursor_position = len(self.value)
+
+
+class Prompt(Horizontal):
+    """Mark, input and hints in one line."""
+
+    DEFAULT_CSS = """
+    Prompt { height: 1; display: none; }
+    Prompt.-open { display: block; }
+    Prompt > #mark { width: 2; }
+    Prompt > Ask { width: 2fr; background: transparent; }
+    Prompt > #hints { width: 3fr; }
+    """
+
+    class Changed(Message):
+        def __init__(self, mode: Mode, value: str) -> None:
+            self.mode, self.value = mode, value
+            super().__init__()
+
+    class Given(Message):
+        """Enter: exactly this text."""
+
+        def __init__(self, mode: Mode, value: str) -> None:
+            self.mode, self.value = mode, value
+            super().__init__()
+
+    class Closed(Message):
+        """Escape: as if nothing had been typed."""
+
+        def __init__(self, mode: Mode) -> None:
+            self.mode = mode
+            super().__init__()
+
+    def __init__(self, hints: Callable[[Mode, str], list[Run]], complete: Callable[[Mode, str], str]) -> None:
+        super().__init__(id="prompt")
+        self.mode: Mode = ":"
+        self._hints, self._complete = hints, complete
+        self._past: dict[Mode, list[str]] = {":": [], "/": []}
+
+    def compose(self) -> ComposeResult:
+        yield Band("mark")
+        yield Ask()
+        yield Band("hints")
+
+    @property
+    def is_open(self) -> bool:
+        return self.has_class("-open")
+
+    def open(self, mode: Mode, value: str = "") -> None:
+        self.mode = mode
+        self.query_one("#mark", Band).set_parts([Part((Run(mode, "strong"),))])
+        ask = self.query_one(Ask)
+        ask.past = self._past[mode]
+        ask.begin(value)
+        self.add_class("-open")
+        self._hint(value)
+        ask.focus()
+
+    def close(self) -> None:
+        self.remove_class("-open")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.is_open:
+            self._hint(event.value)
+            self.post_message(self.Changed(self.mode, event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.query_one(Ask).keep(event.value)
+        self.post_message(self.Given(self.mode, event.value))
+
+    def on_ask_complete(self, event: Ask.Complete) -> None:
+        ask = self.query_one(Ask)
+        ask.value = self._complete(self.mode, ask.value)
+        ask.cursor_position = len(ask.value)
+
+    def on_ask_leave(self, event: Ask.Leave) -> None:
+        self.post_message(self.Closed(self.mode))
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if self.is_open and not self.has_focus_within:
+            self.close()
+
+    def _hint(self, value: str) -> None:
+        self.query_one("#hints", Band).set_parts([Part(tuple(self._hints(self.mode, value)), 1)])

@@ -1,0 +1,197 @@
+"""A table of any length: 100,000 rows cost what fits on the screen. Rows have keys; refreshing keeps the selected one.
+
+A DataTable takes a quarter of a second for a thousand rows, so it would need slices and keyed diffs; this needs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from textual import events
+from textual.geometry import Spacing
+from textual.strip import Strip
+
+from screens.text import Line, Run, clean, common_prefix, cut, cut_name, width_of
+from screens.widgets.listing import Listing
+
+GAP = 2
+SAMPLE = 400  # rows that column widths are measured by, besides the first screen
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a column shows: between `least` and `most` cells; `name` keeps what tells names apart; `keep` never goes."""
+
+    title: str
+    least: int = 4
+    most: int = 40
+    align: Literal["left", "right"] = "left"
+    is_name: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: a key that outlives refreshes, cells, and what the filter can ask for. A heading cannot be selected."""
+
+    key: str
+    cells: tuple[Run | str, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    is_fault: bool = False
+    is_heading: bool = False
+    payload: Any = None
+
+    @property
+    def words(self) -> str:
+        """All its text in lower case: what plain filter words look in."""
+        texts = [c if isinstance(c, str) else c.text for c in self.cells]
+        return " ".join((*texts, *self.fields.values())).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A column as it fits: its place among the cells, its width, and the prefix all its names share."""
+
+    index: int
+    column: Column
+    width: int
+    prefix: str = ""
+
+
+class Rows(Listing):
+    """The table. Columns on the right go first when it is narrow."""
+
+    def __init__(self, columns: Sequence[Column], ident: str | None = None, *, header: bool = True) -> None:
+        super().__init__(ident)
+        self.columns = tuple(columns)
+        self.header = header
+        self.rows: tuple[Row, ...] = ()
+        self._fitted: list[Fitted] = []
+
+    def set_rows(self, rows: Iterable[Row]) -> None:
+        """Show these rows; the cursor stays on its key."""
+        key = self.key
+        self.rows = tuple(rows)
+        self.keys = [r.key for r in self.rows]
+        self._fit()
+        self.resize_lines(len(self.rows) + self.header)
+        self.select(key)
+        if self.key != key:
+            self.post_message(self.Moved(self))
+
+    @property
+    def row(self) -> Row | None:
+        """The selected row."""
+        return self.rows[self.at] if self.at is not None and self.at < len(self.rows) else None
+
+    def spot(self, index: int) -> tuple[int, int]:
+        return index + self.header, 1
+
+    def item_at(self, line: int) -> int | None:
+        index = line - self.header
+        return index if 0 <= index < len(self.rows) else None
+
+    def selectable(self, index: int) -> bool:
+        return not self.rows[index].is_heading
+
+    def _nearest(self, index: int) -> int | None:
+        """As in any listing, but without looking at every row of a long table."""
+        for distance in range(len(self.rows)):
+            for near in (index + distance, index - distance):
+                if 0 <= near < len(self.rows) and self.selectable(near):
+                    return near
+        return None
+
+    @property
+    def cover(self) -> Spacing | None:
+        return Spacing(1, 0, 0, 0) if self.header else None
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit()
+        self.resize_lines(len(self.rows) + self.header)
+        self._show_cursor()
+
+    # Columns.
+
+    def _fit(self) -> None:
+        """Choose columns and widths: shrink what can shrink, then drop from the right."""
+        room = max(self.size.width - 1 - (len(self.rows) + self.header > self.size.height), 10)
+        natural = [self._natural(i, c) for i, c in enumerate(self.columns)]
+        shown = list(range(len(self.columns)))
+        while len(shown) > 1 and sum(min(self.columns[i].least, natural[i]) + GAP for i in shown) - GAP > room:
+            loose = [i for i in shown if not self.columns[i].keep]
+            shown.remove(loose[-1] if loose else shown[-1])
+        widths = {i: min(self.columns[i].least, natural[i]) for i in shown}
+        spare = room - sum(widths.values()) - GAP * (len(shown) - 1)
+        for i in sorted(shown, key=lambda i: natural[i] - widths[i]):
+            more = min(natural[i] - widths[i], max(spare, 0))
+            widths[i] += more
+            spare -= more
+        self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+
+    def _natural(self, index: int, column: Column) -> int:
+        texts = self._sample(index)
+        widest = max((width_of(t) for t in texts), default=0)
+        return min(max(widest, width_of(column.title)), max(column.most, width_of(column.title)))
+
+    def _sample(self, index: int) -> list[str]:
+        rows = self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE]
+        cells = (r.cells[index] for r in rows if not r.is_heading and index < len(r.cells))
+        return [clean(c if isinstance(c, str) else c.text, 120) for c in cells]
+
+    def _prefix(self, index: int, width: int, natural: int) -> str:
+        if not self.columns[index].is_name or width >= natural or len(self.rows) > SAMPLE:
+            return ""
+        return common_prefix(self._sample(index))
+
+    # Painting.
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if self.header and y == 0:
+            return self.painter.strip(self._heading(), width)
+        index = y + self.scroll_offset.y - self.header
+        if not 0 <= index < len(self.rows):
+            return self.blank(width)
+        row = self.rows[index]
+        return self.painter.strip(self._line(row), width, index == self.at)
+
+    def _heading(self) -> Line:
+        runs = [Run(" ")]
+        for f in self._fitted:
+            runs.append(Run(_padded(f.column.title, f.width, f.column.align), "head"))
+            runs.append(Run(" " * GAP))
+        return runs
+
+    def _line(self, row: Row) -> Line:
+        if row.is_heading:
+            text = row.cells[0]
+            return [Run(" "), text if isinstance(text, Run) else Run(text, "head")]
+        runs = [Run(" ")]
+        for f in self._fitted:
+            text, role = _run(row.cells[f.index]) if f.index < len(row.cells) else Run("")
+            runs.append(Run(_padded(_shortened(clean(text, 200), f), f.width, f.column.align), role))
+            runs.append(Run(" " * GAP))
+        return runs
+
+
+def _run(cell: Run | str) -> Run:
+    return cell if isinstance(cell, Run) else Run(cell)
+
+
+def _shortened(text: str, fitted: Fitted) -> str:
+    if width_of(text) <= fitted.width:
+        return text
+    if not fitted.column.is_name:
+        return cut(text, fitted.width)
+    if fitted.prefix and text.startswith(fitted.prefix):
+        text = "…" + text[len(fitted.prefix) :]
+    return cut_name(text, fitted.width)
+
+
+def _padded(text: str, width: int, align: str) -> str:
+    shown = cut(text, width)
+    space = " " * (width - width_of(shown))
+    return space + shown if align == "right" else shown + space
