@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.hosts import matches, service_host, service_of
@@ -12,13 +13,14 @@ from meshdoctor.istio.workloads import by_owner, owner_object, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Service, ServicePort
 from meshdoctor.model.envoy import ClusterStatus, Envoy
-from meshdoctor.model.findings import Evidence, Severity
+from meshdoctor.model.findings import HINT, Evidence, Severity
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import DestinationRule, VirtualService
 from meshdoctor.model.workloads import Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
+STARTING = timedelta(seconds=30)
 REFUSED = re.compile(r"connect[ _]error:[ _]*111|connection[ _]refused", re.IGNORECASE)
 
 
@@ -61,7 +63,11 @@ def _without_endpoints(mesh: Mesh, service: Service) -> Draft:
         why = f"its selector {selector} matches no pod" if selector else "nobody fills its EndpointSlices"
     asleep = bool(makers) and all(m.desired == 0 for m in makers)
     quiet = (asleep or not _has_proxies(mesh, service.namespace)) and not _is_used(mesh, service)
-    return _unreachable(mesh, service, "it has no ready endpoint", "spec.selector", why, pods, makers, "medium" if quiet else None)
+    severity: Severity | None = "medium" if quiet else None
+    # pods that have just been made are about to be ready: a rollout, until it lasts
+    starting = bool(pods) and all(p.created is not None and mesh.now - p.created < STARTING for p in pods)
+    says, confidence = "it has no ready endpoint", HINT if starting else None
+    return _unreachable(mesh, service, says, "spec.selector", why, pods, severity, confidence)
 
 
 def _unreachable(
@@ -71,8 +77,8 @@ def _unreachable(
     at: str,
     why: str,
     pods: tuple[Pod, ...],
-    makers: tuple[Workload, ...] = (),
     severity: Severity | None = None,
+    confidence: float | None = None,
 ) -> Draft:
     failed = log.flagged(log.lines_to(mesh, service_host(service), service.changed), "UH")
     command = f"kubectl -n {service.namespace} get endpointslice -l kubernetes.io/service-name={service.name}"
@@ -82,9 +88,10 @@ def _unreachable(
         at=at,
         why=why,
         evidence=(Evidence(why, str(service.subject), at, command), *log.shown(mesh, failed)),
+        confidence=confidence,
         severity=severity,
         harm=log.harm(mesh, failed),
-        also=(*by_owner(mesh, pods), *makers, *log.clients(mesh, failed)),
+        also=(*by_owner(mesh, pods), *_makers(mesh, service), *log.clients(mesh, failed)),
     )
 
 

@@ -149,3 +149,9 @@ def test_all_endpoints_ejected() -> None:
     assert finding.harm is not None
     not_ready = all_of(WEB, service("shop/cart"), pod("shop/cart-1", ready=False), rule)
     assert judge(build(not_ready, envoys=[envoy]), "RT-015") == []
+
+
+def test_pods_that_have_just_started_make_it_a_hint() -> None:
+    young = pod("shop/cart-1", ready=False, created="2026-08-01T11:59:45Z")
+    findings = judge(build(all_of(WEB, service("shop/cart"), young)), "RT-022")
+    assert [f.confidence for f in findings] == [0.4]
