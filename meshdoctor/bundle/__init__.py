@@ -1,0 +1,1 @@
+"""Recorded meshes: written from a live one, served again as a Kubernetes API."""

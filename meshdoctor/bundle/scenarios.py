@@ -1,0 +1,52 @@
+"""The recordings that come with the program."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from pathlib import Path
+
+from meshdoctor.bundle.recording import Recording, read_manifest
+from meshdoctor.model.errors import UsageError
+
+FIRST = "tls-switched-off"  # what `meshdoctor demo` opens
+SUFFIX = ".tar.xz"
+
+
+@functools.cache
+def folder() -> Path | None:
+    """Where they lie: inside the wheel, or in the checkout's `snapshots/`."""
+    package = Path(__file__).resolve().parent.parent
+    for place in (package / "snapshots", package.parent / "snapshots"):
+        if any(place.glob(f"*{SUFFIX}")):
+            return place
+    return None
+
+
+def scenarios() -> dict[str, Path]:
+    """Name to file."""
+    place = folder()
+    return {p.name.removesuffix(SUFFIX): p for p in sorted(place.glob(f"*{SUFFIX}"))} if place else {}
+
+
+def default() -> str:
+    """The recording that is opened when none is named."""
+    names = scenarios()
+    if not names:
+        raise UsageError("No recordings are installed.", do="Install meshdoctor from its wheel, or run it in its checkout.")
+    return FIRST if FIRST in names else next(iter(names))
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """(name, title, about) of each; the one that opens first is first."""
+    rows = [(name, m.title, m.about) for name, path in scenarios().items() if (m := read_manifest(path))]
+    return sorted(rows, key=lambda r: (r[0] != FIRST, r[0]))
+
+
+def open_scenario(name: str) -> Recording:
+    """A recording by its name; raises UsageError with near names."""
+    known = scenarios()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 3, 0.4) or list(known)
+        raise UsageError(f"No recording is called {name!r}.", do=f"There are: {', '.join(near)}.")
+    return Recording.read(known[name])
