@@ -96,7 +96,7 @@ def connection_error(why: Exception, who: Credentials) -> MeshdoctorError:
         return Unreachable(f"{where} cannot be reached{via}: {_reason(why)}.", do=do)
     if isinstance(why, (httpx.LocalProtocolError, httpx.RemoteProtocolError)) and "malformed" in str(why).lower():
         return not_the_api(where, "something that is not HTTP")
-    return Unreachable(f"The connection to {where} broke{via}: {str(why) or type(why).__name__}.", do=do)
+    return Unreachable(f"The connection to {where} broke{via}: {str(why).rstrip('.') or type(why).__name__}.", do=do)
 
 
 def _tls_error(tls: ssl.SSLError | None, why: Exception, who: Credentials) -> MeshdoctorError:

@@ -55,7 +55,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def load(kubeconfig: str | None = None, context: str | None = None, *, limit_s: float = PLUGIN_SECONDS) -> Credentials:
-    """The credentials of a context. Raises UsageError for a bad kubeconfig, CredentialsError for a plugin that fails or takes over `limit_s`."""
+    """The credentials of a context. Raises UsageError for the kubeconfig, CredentialsError for a plugin (also after `limit_s`)."""
     merged = read(kubeconfig)
     if merged is None:
         if os.environ.get("KUBERNETES_SERVICE_HOST") and not context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -139,6 +140,8 @@ def pod_client(session: Session, read_seconds: float) -> httpx.AsyncClient:
 
 
 def _words(data: bytes) -> str:
-    """The kubelet's sentence from its end, which says why: it begins with ids."""
+    """The part of the kubelet's sentence that says why: it begins with ids."""
     text = " ".join(data.decode("utf-8", "replace").split())
+    if refused := re.search(r"dial tcp\S* \S+ (?:connect: )?[a-z ]+", text):
+        return f"{refused[0].strip()}."
     return text if len(text) <= 200 else f"... {text[-200:]}"

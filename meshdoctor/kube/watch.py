@@ -45,7 +45,7 @@ async def watch_kind(session: Session, kind: type[K], path: str, resource_versio
     decoder = Decoder(kind, metadata_only=metadata_only)
     params = {
         "watch": "1",
-        "allowWatchBookmarks": "true",
+        **({} if resource_version in ("", "0") else {"allowWatchBookmarks": "true"}),
         "resourceVersion": resource_version,
         # Jitter, so that some forty watches do not end and begin anew together.
         "timeoutSeconds": str(round(SECONDS * random.uniform(0.8, 1.0))),
