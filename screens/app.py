@@ -64,7 +64,7 @@ class MeshdoctorApp(App[int]):
         self.frozen: Seen | None = None
         self.seen = Seen(feed.mesh, feed.diagnosis, feed.link, feed.context)
         self._views: dict[str, View] = {}
-        self._link_at = time.monotonic()
+        self._link, self._link_at = feed.link, time.monotonic()
         self._due = False
         self._asked_to_leave = 0.0
         self._said_until = 0.0
@@ -119,8 +119,6 @@ class MeshdoctorApp(App[int]):
     def _take_up(self) -> None:
         self._due = False
         feed, old = self.feed, self.seen
-        if feed.link is not old.link:
-            self._link_at = time.monotonic()
         at = old.at if feed.mesh is old.mesh else time.monotonic()
         self.seen = Seen(feed.mesh, feed.diagnosis, feed.link, feed.context, at)
         if feed.context != old.context or feed.mesh is None:
@@ -159,8 +157,11 @@ class MeshdoctorApp(App[int]):
             self.view.guard(self.view.tick)
 
     def _show_top(self) -> None:
-        age = None if self.seen.link.age_s is None else self.seen.link.age_s + time.monotonic() - self._link_at
-        left, right = bars.top(self.shown, self.seen.link, age, self.options.clock(), self.frozen is not None, self._trail())
+        link = self.feed.link
+        if link is not self._link:  # a live store makes one with today's age at every look
+            self._link, self._link_at = link, time.monotonic()
+        age = None if link.age_s is None else link.age_s + time.monotonic() - self._link_at
+        left, right = bars.top(self.shown, link, age, self.options.clock(), self.frozen is not None, self._trail())
         self.query_one("#top", Band).set_parts(left, right)
 
     def _trail(self) -> tuple[str, ...]:

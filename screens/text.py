@@ -68,7 +68,7 @@ def cut_name(text: str, width: int) -> str:
     if width_of(text) <= width:
         return text
     kind, space, rest = text.rpartition(" ")
-    if "/" in rest:
+    if kind and "/" in rest:
         short = f"{kind}{space}…/{rest.partition('/')[2]}"
         if width_of(short) <= width:
             return short
@@ -77,7 +77,8 @@ def cut_name(text: str, width: int) -> str:
         return text
     if width < 5:
         return cut(text, width)
-    tail = (width - 1) * 2 // 3
+    suffix = len(text) - text.rfind("-")
+    tail = min(max(suffix, width // 3), (width - 1) * 2 // 3)
     head = set_cell_size(text, width - 1 - tail)
     return f"{head}…{_last_cells(text, tail)}"
 

@@ -83,7 +83,8 @@ def _no_mesh(seen: Seen) -> list[Item]:
         items += [Item(text, indent=2) for text in (link.reason, link.do) if text]
         keys = (Run("r", "key"), Run(" try again   ", "dim"), Run("c", "key"), Run(" other contexts   ", "dim"))
         return [*items, Item(""), Item((*keys, Run("d", "key"), Run(" demo on a recorded mesh", "dim")), indent=2)]
-    says = f"connecting to {seen.context or 'the cluster'}"
+    doing = "reading the objects of" if link.state == "live" else "connecting to"
+    says = f"{doing} {seen.context or 'the cluster'}"
     items = [Item((Run("… ", "unknown"), Run(says, "strong")))]
     if link.reason:
         items.append(Item(link.reason, "dim", indent=2))

@@ -33,7 +33,7 @@ class Sources(TableView):
 
     about = "Where the picture comes from. What could not be read makes checks UNKNOWN; y copies the command that settles it."
     columns = (
-        Column("STATE", least=9, keep=True),
+        Column("STATE", least=16, keep=True),
         Column("SOURCE", least=24, most=70, is_name=True, keep=True),
         Column("AGE", least=5, align="right", keep=True),
         Column("OBJECTS", least=4, align="right"),

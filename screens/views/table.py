@@ -47,7 +47,7 @@ class TableView(View):
         self._has_rows = False
 
     def body(self) -> ComposeResult:
-        yield Doc("summary", classes="auto")
+        yield Doc("summary", classes="auto", label=0)
         yield Rows(self.columns, "rows")
         yield Doc("detail", classes="auto")
 

@@ -118,23 +118,22 @@ class Rows(Listing):
     def _fit(self) -> None:
         """Choose columns and widths: shrink what can shrink, then drop from the right."""
         room = max(self.size.width - 1 - (len(self.rows) + self.header > self.size.height), 10)
-        natural = [self._natural(i, c) for i, c in enumerate(self.columns)]
+        filled = [max((width_of(t) for t in self._sample(i)), default=0) for i in range(len(self.columns))]
+        natural = [_natural(c, widest) for c, widest in zip(self.columns, filled, strict=True)]
+        least = [min(n, max(c.least, width_of(c.title))) for c, n in zip(self.columns, natural, strict=True)]
         shown = list(range(len(self.columns)))
-        while len(shown) > 1 and sum(min(self.columns[i].least, natural[i]) + GAP for i in shown) - GAP > room:
+        if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
+            shown = [i for i in shown if filled[i] or self.columns[i].keep]
+        while len(shown) > 1 and sum(least[i] + GAP for i in shown) - GAP > room:
             loose = [i for i in shown if not self.columns[i].keep]
             shown.remove(loose[-1] if loose else shown[-1])
-        widths = {i: min(self.columns[i].least, natural[i]) for i in shown}
+        widths = {i: least[i] for i in shown}
         spare = room - sum(widths.values()) - GAP * (len(shown) - 1)
         for i in sorted(shown, key=lambda i: natural[i] - widths[i]):
             more = min(natural[i] - widths[i], max(spare, 0))
             widths[i] += more
             spare -= more
         self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
-
-    def _natural(self, index: int, column: Column) -> int:
-        texts = self._sample(index)
-        widest = max((width_of(t) for t in texts), default=0)
-        return min(max(widest, width_of(column.title)), max(column.most, width_of(column.title)))
 
     def _sample(self, index: int) -> list[str]:
         rows = self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE]
@@ -175,6 +174,12 @@ class Rows(Listing):
             runs.append(Run(_padded(_shortened(clean(text, 200), f), f.width, f.column.align), role))
             runs.append(Run(" " * GAP))
         return runs
+
+
+def _natural(column: Column, widest: int) -> int:
+    """The width a column would like."""
+    title = width_of(column.title)
+    return min(max(widest, title), max(column.most, title))
 
 
 def _run(cell: Run | str) -> Run:

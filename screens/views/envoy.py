@@ -1,0 +1,131 @@
+"""One Envoy from within: listeners, routes, clusters, endpoints, certificates, each asked for when it is looked at."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from meshdoctor.model.subject import Subject
+from screens.dump import TABS, Tab
+from screens.seen import Seen
+from screens.text import Run, age, badge
+from screens.threads import aside
+from screens.views.table import TableView
+from screens.widgets.doc import Item
+from screens.widgets.rows import Row
+
+
+@dataclass(slots=True)
+class Asked:
+    """How one tab stands: being asked since, answered at, or failed with."""
+
+    began: float
+    came: float | None = None
+    failed: str = ""
+    rows: tuple[Row, ...] = ()
+
+
+class EnvoyView(TableView):
+    """The Envoy of one pod. Every answer shows its age; asking again is `r`."""
+
+    about = "What this proxy itself says through its admin port. Only what is looked at is asked, one request at a time."
+    columns = TABS[0].columns
+    fields = frozenset({"state", "name", "route", "direction", "role"})
+    empty = "This Envoy has none."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,right_square_bracket", "turn(1)", "next part", id="envoy.next", key_display="tab", tooltip="next part"),
+        Binding("shift+tab,left_square_bracket", "turn(-1)", "", show=False, id="envoy.previous", tooltip="previous part"),
+        Binding("l", "logs", "logs", id="envoy.logs", tooltip="the last lines of istio-proxy"),
+    ]
+
+    def __init__(self, pod: Subject) -> None:
+        super().__init__()
+        self.pod = pod
+        self.tab = 0
+        self._asked: dict[str, Asked] = {}
+
+    @property
+    def crumb(self) -> str:
+        return f"{self.pod.namespace}/{self.pod.name}"
+
+    @property
+    def part(self) -> Tab:
+        return TABS[self.tab]
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show()
+
+    def fill(self, seen: Seen) -> None:
+        self._show_summary()
+
+    def tick(self) -> None:
+        self._show_summary()
+
+    def reload(self) -> None:
+        self._asked.pop(self.part.name, None)
+        self._show()
+
+    def action_turn(self, by: int) -> None:
+        self.tab = (self.tab + by) % len(TABS)
+        self._order = None
+        self._show()
+
+    def action_logs(self) -> None:
+        from screens.views.logs import Logs
+
+        self.boss.open(Logs(self.pod, "istio-proxy"))
+
+    def _show(self) -> None:
+        """The current part: its columns, and its rows where they came; else ask for them."""
+        part = self.part
+        self.columns = self.table.columns = tuple(part.columns)  # type: ignore[misc]
+        asked = self._asked.get(part.name)
+        if asked is None:
+            asked = self._asked[part.name] = Asked(time.monotonic())
+            self.run_worker(self._ask(part, asked), group="envoy", exclusive=False, exit_on_error=False)
+        self._all, self._has_rows = asked.rows, asked.came is not None
+        self._apply()
+
+    async def _ask(self, part: Tab, asked: Asked) -> None:
+        feed, mesh = self.boss.feed, self.seen.mesh if self.seen else None
+        now = mesh.now if mesh else datetime.now(UTC)
+        try:
+            body = await feed.envoy(self.pod.namespace, self.pod.name, "/" + part.path)
+            asked.rows = await aside(lambda: tuple(part.rows(body, now)))
+            asked.came = time.monotonic()
+        except Exception as error:  # a refused or broken answer is this tab's own; the others go on
+            asked.failed = f"{type(error).__name__}: {error}"
+        if part is self.part:
+            self.guard(self._show)
+
+    def summary_of(self, seen: Seen) -> list[Item]:
+        names: list[Run] = []
+        for number, tab in enumerate(TABS):
+            names += [
+                Run(f"[{tab.name}]" if number == self.tab else f" {tab.name} ", "strong" if number == self.tab else "dim"),
+                Run(" "),
+            ]
+        items = [Item(tuple(names)), Item(self._stands(), note=f"GET /{self.part.path}")]
+        if self.part.note:
+            items.append(Item(self.part.note, "dim"))
+        return items
+
+    def _stands(self) -> tuple[Run, ...]:
+        asked = self._asked.get(self.part.name)
+        if asked is None or (asked.came is None and not asked.failed):
+            return (Run("… ", "unknown"), Run(f"asking for {age(time.monotonic() - (asked.began if asked else time.monotonic()))}"))
+        if asked.failed:
+            return (badge("ERROR"), Run(f"  {asked.failed}   "), Run("r", "key"), Run(" asks again", "dim"))
+        faults = sum(r.is_fault for r in asked.rows)
+        said = (
+            badge("OK", f"{len(asked.rows)} rows") if not faults else badge("WARN", f"{faults} of {len(asked.rows)} rows look bad")
+        )
+        return (said, Run(f"   asked {age(time.monotonic() - (asked.came or 0.0))} ago", "dim"))
+
+    def _state(self) -> list[Item]:
+        return super()._state() if self._has_rows else []

@@ -1,0 +1,166 @@
+"""Proxies: what every replica of istiod says of each proxy's configuration, and the pods that none of them knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from meshdoctor.istio.workloads import injected_pods
+from meshdoctor.model.istiod import ProxySync, TypeSync
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Unseen
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
+from screens.figures import proxy_state, told_proxies
+from screens.registry import screen
+from screens.seen import Seen
+from screens.text import Run, age, badge, count
+from screens.views.table import TableView
+from screens.widgets.doc import Item
+from screens.widgets.rows import Column, Row
+
+TYPES = ("CDS", "LDS", "EDS", "RDS", "ECDS")
+ORDER = ("FAIL", "UNKNOWN", "WARN", "OK")
+SYNC = {"SYNCED": ("● ", "ok"), "STALE": ("▲ stale ", "warn"), "NACK": ("✖ nack ", "bad"), "NOT SENT": ("○ none", "dim")}
+
+
+@screen(key="4", name="proxies", aliases=("px", "proxy", "ps"), title="Proxies", says="which proxies have which configuration")
+class Proxies(TableView):
+    """Every proxy of the mesh."""
+
+    about = "● acknowledged, with the age of the last push; ▲ not yet; ✖ refused; ○ never sent. Enter asks the Envoy itself."
+    columns = (
+        Column("STATE", least=16, keep=True),
+        Column("POD", least=28, most=64, is_name=True, keep=True),
+        Column("READY", least=5),
+        *(Column(t, least=12, most=14) for t in TYPES),
+        Column("VERSION", least=7, most=16),
+        Column("ISTIOD", least=12, most=40, is_name=True),
+    )
+    fields = frozenset({"ns", "state", "pod", "istiod", "version", "ready"})
+    empty = "No proxy: no istiod told of one, and no pod carries one. 6 shows the control plane."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter",
+            "open",
+            "Envoy",
+            id="proxies.open",
+            tooltip="listeners, routes, clusters, endpoints, certificates of this proxy",
+        ),
+        Binding("l", "logs", "logs", id="proxies.logs", tooltip="the last lines of istio-proxy"),
+        Binding("y", "yaml", "YAML", id="proxies.yaml", tooltip="the pod as it is now"),
+        Binding("f", "faults", "faults only", id="proxies.faults", tooltip="only proxies that are not well"),
+    ]
+
+    def rows_of(self, seen: Seen) -> Iterable[Row]:
+        if seen.mesh is None:
+            return ()
+        mesh, now = seen.mesh, seen.mesh.now
+        pods = _pods(mesh)
+        told = {(p.namespace, p.name): p for p in told_proxies(mesh)}
+        rows = [_told(p, pods.get(k), proxy_state(p, mesh), now) for k, p in told.items()]
+        rows += [_unknown(p, mesh) for k, p in pods.items() if k not in told]
+        return sorted(rows, key=lambda r: (ORDER.index(r.fields["state"].upper()), r.key))
+
+    def summary_of(self, seen: Seen) -> list[Item]:
+        if seen.mesh is None:
+            return []
+        items = []
+        for istiod in seen.mesh.istiods:
+            try:
+                items.append((Run(f"{istiod.name} ", "dim"), Run(count(len(istiod.syncz), "proxy", "proxies")), Run("   ")))
+            except Unseen as unseen:
+                items.append((Run(f"{istiod.name} ", "dim"), badge("UNKNOWN", unseen.source.reason or "silent"), Run("   ")))
+        if not items:
+            return [Item((badge("UNKNOWN"), Run("  no istiod was asked: sync states are not known")))]
+        return [Item(tuple(run for runs in items[:8] for run in runs))]
+
+    def detail_of(self, row: Row) -> list[Item]:
+        sync: ProxySync | None = row.payload[1]
+        items = [Item(f"{row.payload[0]}", "strong")]
+        for kind, one in sync.types.items() if sync else ():
+            if one.error:
+                items.append(Item(one.error, "bad", label=kind))
+        if sync is None:
+            items.append(Item("No replica of istiod that told knows this proxy: its configuration and certificate stand still."))
+        return items
+
+    def name_in(self, row: Row) -> str:
+        subject: Subject = row.payload[0]
+        return subject.name
+
+    def open(self, row: Row) -> None:
+        from screens.views.envoy import EnvoyView
+
+        self.boss.open(EnvoyView(row.payload[0]))
+
+    def action_open(self) -> None:
+        self.table.action_choose()
+
+    def action_logs(self) -> None:
+        from screens.views.logs import Logs
+
+        if self.row is not None:
+            self.boss.open(Logs(self.row.payload[0], "istio-proxy"))
+
+    def action_yaml(self) -> None:
+        from screens.views.yaml import YamlView
+
+        if self.row is not None:
+            self.boss.open(YamlView(self.row.payload[0]))
+
+
+def _pods(mesh: Mesh) -> dict[tuple[str, str], Pod]:
+    """The pods with a proxy; none where pods may not be read, since istiod's own list is still worth showing."""
+    try:
+        return {(p.namespace, p.name): p for p in injected_pods(mesh)}
+    except Unseen:
+        return {}
+
+
+def _told(proxy: ProxySync, pod: Pod | None, state: str, now: datetime) -> Row:
+    word = {"FAIL": "refused", "WARN": "stale", "OK": "synced"}[state]
+    cells: tuple[Run | str, ...] = (
+        badge(state, word),
+        f"{proxy.namespace}/{proxy.name}",
+        _ready(pod),
+        *(_sync(proxy.types.get(t), now) for t in TYPES),
+        proxy.version,
+        proxy.istiod,
+    )
+    fields = _fields(proxy.namespace, proxy.name, state, pod) | {"istiod": proxy.istiod, "version": proxy.version}
+    subject = Subject(kind="Pod", namespace=proxy.namespace, name=proxy.name)
+    is_fault = state != "OK" or (pod is not None and not pod.is_ready)
+    return Row(f"{proxy.namespace}/{proxy.name}", cells, fields, is_fault=is_fault, payload=(subject, proxy))
+
+
+def _unknown(pod: Pod, mesh: Mesh) -> Row:
+    """A pod with a proxy that is in nobody's list: cut off, or known to a replica that did not tell."""
+    all_told = bool(mesh.istiods) and all(i.has("syncz") for i in mesh.istiods)
+    state = "FAIL" if all_told else "UNKNOWN"
+    word = "no istiod" if all_told else "not told"
+    cells: tuple[Run | str, ...] = (badge(state, word), f"{pod.namespace}/{pod.name}", _ready(pod), *("" for _ in TYPES), "", "")
+    fields = _fields(pod.namespace, pod.name, state, pod)
+    return Row(f"{pod.namespace}/{pod.name}", cells, fields, is_fault=all_told, payload=(pod.subject, None))
+
+
+def _fields(namespace: str, name: str, state: str, pod: Pod | None) -> dict[str, str]:
+    ready = "" if pod is None else "yes" if pod.is_ready else "no"
+    return {"ns": namespace, "pod": name, "state": state.lower(), "ready": ready}
+
+
+def _ready(pod: Pod | None) -> Run:
+    if pod is None:
+        return Run("? gone", "unknown")
+    return Run("● yes", "ok") if pod.is_ready else Run("✖ no", "bad")
+
+
+def _sync(sync: TypeSync | None, now: datetime) -> Run:
+    if sync is None:
+        return Run("○", "dim")
+    glyph, role = SYNC.get(sync.state, ("? ", "unknown"))
+    since = age((now - sync.sent_at).total_seconds()) if sync.sent_at and sync.state != "NOT SENT" else ""
+    return Run(f"{glyph}{since}".rstrip(), role)
