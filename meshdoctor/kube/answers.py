@@ -9,9 +9,9 @@ import httpx
 import msgspec
 
 from meshdoctor.kube.credentials import Credentials
-from meshdoctor.kube.failures import Gone, NotFound, denied_request
+from meshdoctor.kube.failures import ApiError, Gone, NotFound, denied_request
 from meshdoctor.kube.tls import certificate_expired
-from meshdoctor.model.errors import ClusterError, CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
+from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 
 
 class ApiStatus(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def status_error(
         return NotFound(f"GET {bare} answered 404: {message}.")
     if status == 410:
         return Gone(f"GET {bare} answered 410: {message}.")
-    return ClusterError(f"GET {bare} answered {status}: {message}.".replace("..", "."))
+    return ApiError(status, f"GET {bare} answered {status}: {message.rstrip('.')}.")
 
 
 def unauthorized(who: Credentials, message: str = "") -> CredentialsError:
@@ -85,7 +85,7 @@ def connection_error(why: Exception, who: Credentials) -> MeshdoctorError:
     tls = next((e for e in _chain(why) if isinstance(e, ssl.SSLError)), None)
     if tls is not None or "SSL" in str(why):
         return _tls_error(tls, why, who)
-    via = f" through the proxy {_without_password(who.proxy_url)}" if who.proxy_url else ""
+    via = f" through the proxy {without_password(who.proxy_url)}" if who.proxy_url else ""
     do = "Check the network, the VPN and the server of the context."
     if isinstance(why, httpx.ProxyError):
         return Unreachable(f"{where} cannot be reached{via}: the proxy refused ({why}).", do=do)
@@ -129,5 +129,6 @@ def _chain(why: BaseException) -> list[BaseException]:
     return found
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A URL to show."""
     return re.sub(r"//[^@/]*@", "//", url)

@@ -79,6 +79,9 @@ async def load(kubeconfig: str | None = None, context: str | None = None, *, lim
 
 def _authorization(token: str, user: Node) -> dict[str, str]:
     if token:
+        # h11 quotes a header that it refuses: such a token would end up in an error message.
+        if not (token.isascii() and token.isprintable()):
+            raise CredentialsError("The token of the kubeconfig's user has characters that no token has.", do="Log in again.")
         return {"Authorization": token if token.startswith(("Bearer ", "Basic ")) else f"Bearer {token}"}
     if text(user, "username") and text(user, "password"):
         pair = f"{text(user, 'username')}:{text(user, 'password')}".encode()
@@ -161,6 +164,8 @@ def _impersonation(user: Node) -> tuple[tuple[str, str], ...]:
     pairs += [("Impersonate-Group", str(g)) for g in groups] if isinstance(groups, list) else []
     for key, values in extra.items() if isinstance(extra, dict) else ():
         pairs += [(f"Impersonate-Extra-{key}", str(v)) for v in values]
+    if not all(value.isprintable() for pair in pairs for value in pair):
+        raise UsageError("The kubeconfig's `as` fields have control characters.")
     return tuple(pairs)
 
 

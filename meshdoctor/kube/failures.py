@@ -24,6 +24,14 @@ class Denied(ClusterError):
         super().__init__(f"{self.source_reason}.", do=f"Ask for the right, or check with: {self.command}")
 
 
+class ApiError(ClusterError):
+    """Another answer of 400 and above; `status` is its number."""
+
+    def __init__(self, status: int, observed: str) -> None:
+        self.status = status
+        super().__init__(observed)
+
+
 class NotFound(ClusterError):
     """A 404: there is no such object or path."""
 

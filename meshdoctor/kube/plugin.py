@@ -33,6 +33,7 @@ async def run_plugin(paths: list[str], chosen: Chosen, limit_s: float) -> Plugin
     """The exec plugin's or auth provider's credentials. Raises CredentialsError naming the command and what it said."""
     user = chosen.user.value if chosen.user else {}
     name = _command(user)
+    do = "Log in again with its own tool." if "auth-provider" in user else f"Try it by hand: {name}"
     with tempfile.TemporaryDirectory(prefix="meshdoctor-") as folder:
         said = Path(folder) / "stderr"
         said.touch(mode=0o600)
@@ -46,10 +47,10 @@ async def run_plugin(paths: list[str], chosen: Chosen, limit_s: float) -> Plugin
     try:
         answer = msgspec.json.decode(stdout, type=PluginAnswer)
     except msgspec.DecodeError as why:
-        raise CredentialsError(f"{name} could not be run. {stderr}".strip(), do=f"Try it by hand: {name}") from why
+        raise CredentialsError(f"{name} could not be run. {stderr}".strip(), do=do) from why
     if answer.error or not (answer.token or answer.cert):
         words = answer.error or "it gave neither a token nor a certificate"
-        raise CredentialsError(f"{name} failed: {words}{f' It said: {stderr}' if stderr else ''}", do=f"Try it by hand: {name}")
+        raise CredentialsError(f"{name} failed: {words}{f' It said: {stderr}' if stderr else ''}", do=do)
     return answer
 
 
@@ -75,6 +76,7 @@ async def _run(paths: list[str], context: str, said: Path, limit_s: float) -> tu
     with said.open("ab") as stderr:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing of the folder that we happen to run in is imported
             "-m",
             "meshdoctor.kube.credentials_child",
             context,

@@ -58,7 +58,8 @@ class Pods:
             try:
                 return await self._ask(via, namespace, pod, port, path, limit, container)
             except (Denied, NoUpgrade) as why:
-                self._closed_ways[via, namespace] = why
+                if isinstance(why, Denied):  # the other may concern this pod alone
+                    self._closed_ways[via, namespace] = why
                 first = first or why
         raise first or ClusterError(f"There is no way to port {port} of {namespace}/{pod}.")
 

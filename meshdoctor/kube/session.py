@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import httpx
 import msgspec
 
-from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, status_error
+from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, status_error, without_password
 from meshdoctor.kube.clock import ServerClock
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.kube.deny import refuse_api, refuse_secret_bodies
 from meshdoctor.kube.tls import load_client_certificate, ssl_context
-from meshdoctor.model.errors import ClusterError, MeshdoctorError
+from meshdoctor.model.errors import MeshdoctorError, UsageError
 
 AT_ONCE = 8
 CONNECT_SECONDS = 3.0
@@ -66,6 +66,8 @@ class Session:
     def _client(self) -> httpx.AsyncClient:
         who = self.credentials
         try:
+            if (httpx.URL(who.server).port or 0) > 65_535:
+                raise httpx.InvalidURL("there are 65535 ports")
             return httpx.AsyncClient(
                 base_url=who.server,
                 verify=self._tls if self._tls is not None else False,
@@ -75,8 +77,11 @@ class Session:
                 trust_env=not who.loopback,  # kubectl sends nothing for this machine through HTTPS_PROXY
                 follow_redirects=False,
             )
+        except httpx.InvalidURL as why:
+            raise UsageError(f"The server {who.server!r} of context {who.context!r} is no valid address: {why}.") from why
         except (ValueError, ImportError) as why:
-            raise ClusterError(f"The proxy {who.proxy_url} of context {who.context!r} cannot be used: {why}") from why
+            proxy = without_password(who.proxy_url) if who.proxy_url else "of the environment"
+            raise UsageError(f"The proxy {proxy} cannot be used.", do="meshdoctor speaks to http and https proxies.") from why
 
     async def close(self) -> None:
         """Close all connections."""
@@ -138,7 +143,7 @@ class Session:
             method,
             path,
             params=httpx.QueryParams(dict(params)) if params else None,
-            headers=[*given.items(), *who.impersonate, ("User-Agent", "meshdoctor")],
+            headers=[(n.encode(), v.encode()) for n, v in (*given.items(), *who.impersonate, ("User-Agent", "meshdoctor"))],
             content=content,
             extensions=extensions,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import os
@@ -13,11 +12,13 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import ProtocolError
 
-from meshdoctor.kube.failures import NoUpgrade
+from meshdoctor.kube.failures import ApiError, NoUpgrade
 from meshdoctor.kube.session import Params, Session
-from meshdoctor.model.errors import ClusterError
+from meshdoctor.model.errors import ClusterError, NotTheAPI
 
 CHUNK = 65_536
+NO_WEBSOCKETS = (400, 405, 406, 426, 501)
+"""How servers and proxies answer an upgrade that they cannot do."""
 
 
 class NetworkStream(Protocol):
@@ -84,7 +85,7 @@ class WebSocket:
         await self._opened.aclose()
 
 
-async def connect(session: Session, path: str, params: Params, protocols: Sequence[str], timeout: float | None = None) -> WebSocket:
+async def connect(session: Session, path: str, params: Params, protocols: Sequence[str]) -> WebSocket:
     """Open a WebSocket with one of the subprotocols. Raises NoUpgrade where the answer is no WebSocket, Denied and so on."""
     headers = {
         "Accept": "*/*",  # application/json is answered by 406
@@ -96,12 +97,15 @@ async def connect(session: Session, path: str, params: Params, protocols: Sequen
     }
     opened = contextlib.AsyncExitStack()
     try:
-        async with asyncio.timeout(timeout):
-            response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
+        response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
         protocol = str(response.headers.get("sec-websocket-protocol", ""))
         if response.status_code != 101 or protocol not in protocols:
             got = f"{response.status_code} {protocol}".strip()
             raise NoUpgrade(f"{path.rpartition('/')[2]} was not opened: the answer was {got}, not a WebSocket.")
+    except NotTheAPI as why:  # a proxy in between that lets everything else pass
+        raise NoUpgrade(why.observed) from why
+    except ApiError as why:
+        raise (NoUpgrade(why.observed) if why.status in NO_WEBSOCKETS else why) from why
     except BaseException:
         await opened.aclose()
         raise

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from meshdoctor.kube.client import ApiClient, Denied, NotFound, RequestLine
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.model.cluster import ConfigMap
-from meshdoctor.model.errors import ClusterError, CredentialsError, NotTheAPI, Unreachable
+from meshdoctor.model.errors import ClusterError, CredentialsError, NotTheAPI, Unreachable, UsageError
 from meshdoctor.model.gatewayapi import HTTPRoute
 from meshdoctor.model.networking import VirtualService
 from meshdoctor.model.workloads import Pod
@@ -137,7 +137,7 @@ async def test_a_refused_connection_is_unreachable_and_named() -> None:
 
 async def test_an_unknown_host_is_unreachable() -> None:
     async with ApiClient(Credentials(server="http://no-such-host.invalid:6443")) as api:
-        with pytest.raises(Unreachable, match="no-such-host.invalid"):
+        with pytest.raises(Unreachable, match=r"no-such-host.invalid"):
             await api.livez()
 
 
@@ -222,11 +222,13 @@ async def test_requests_are_told_and_recorded() -> None:
     lines: list[RequestLine] = []
     kept = Kept()
     body = '{"kind":"PodList","items":[]}'
-    async with serving(lambda r: Answer(200, body) if "pods" in r.path else Answer(404, status("no", 404))) as server:
-        async with ApiClient(server.credentials, on_request=lines.append, recorder=kept) as api:
-            await api.list(Pod, label_selector="a=b", field_selector="c=d")
-            with pytest.raises(NotFound):
-                await api.livez()
+    async with (
+        serving(lambda r: Answer(200, body) if "pods" in r.path else Answer(404, status("no", 404))) as server,
+        ApiClient(server.credentials, on_request=lines.append, recorder=kept) as api,
+    ):
+        await api.list(Pod, label_selector="a=b", field_selector="c=d")
+        with pytest.raises(NotFound):
+            await api.livez()
     assert [(line.status, line.bytes) for line in lines] == [(200, len(body)), (404, 0)]
     key = "api GET /api/v1/pods?fieldSelector=c%3Dd&labelSelector=a%3Db&resourceVersion=0"
     assert kept.bodies[key] == (200, body.encode())
@@ -249,9 +251,11 @@ async def test_discovery_aggregated() -> None:
             group("gateway.networking.k8s.io", ("v9", ["httproutes"])),
         ],
     }
-    async with serving(lambda r: Answer(200, json.dumps(core if r.path == "/api" else groups))) as server:
-        async with ApiClient(server.credentials) as api:
-            found = await api.discover()
+    async with (
+        serving(lambda r: Answer(200, json.dumps(core if r.path == "/api" else groups))) as server,
+        ApiClient(server.credentials) as api,
+    ):
+        found = await api.discover()
     assert len(server.requests) == 2
     assert (found.version_of(Pod), found.version_of(VirtualService), found.version_of(HTTPRoute)) == ("v1", "v1", None)
     assert (found.unknown_version(HTTPRoute), found.unknown_version(Pod), found.unknown_version(ConfigMap)) == ("v9", None, None)
@@ -276,9 +280,11 @@ async def test_discovery_of_an_old_server_one_group_broken() -> None:
         "/apis/networking.istio.io/v1beta1": resources("virtualservices"),
     }
     broken = Answer(503, "service unavailable", "text/plain")
-    async with serving(lambda r: Answer(200, pages[r.path]) if r.path in pages else broken) as server:
-        async with ApiClient(server.credentials) as api:
-            found = await api.discover()
+    async with (
+        serving(lambda r: Answer(200, pages[r.path]) if r.path in pages else broken) as server,
+        ApiClient(server.credentials) as api,
+    ):
+        found = await api.discover()
     assert found.served == (("", "v1", "pods"), ("networking.istio.io", "v1beta1", "virtualservices"))
     assert found.failed == ("metrics.k8s.io/v1",)
 
@@ -290,3 +296,15 @@ async def test_review_asks_with_a_post() -> None:
     assert (request.method, request.path) == ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
     spec = json.loads(request.body)["spec"]["resourceAttributes"]
     assert spec == {"verb": "create", "resource": "pods", "namespace": "shop", "subresource": "portforward"}
+
+
+@pytest.mark.parametrize("server", ["https://a:99999", "https://[::1"])
+def test_an_address_that_is_none_is_a_usage_error(server: str) -> None:
+    with pytest.raises(UsageError, match="no valid address"):
+        ApiClient(Credentials(server=server))
+
+
+def test_a_proxy_that_is_not_spoken_to_is_a_usage_error_without_its_password() -> None:
+    with pytest.raises(UsageError, match="cannot be used") as why:
+        ApiClient(Credentials(server="https://a", proxy_url="gopher://me:secret@proxy:1"))
+    assert "secret" not in str(why.value)

@@ -40,7 +40,7 @@ def answer(status: str) -> str:
 
 async def test_a_token_and_everything_of_the_cluster(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("CA")
-    extra = {
+    extra: dict[str, Any] = {
         "certificate-authority": "ca.pem",
         "tls-server-name": "inner",
         "proxy-url": "http://proxy:1",
@@ -214,3 +214,10 @@ async def test_an_auth_provider_goes_through_kubernetes_config(tmp_path: Path) -
 )
 def test_loopback(server: str, loopback: bool) -> None:
     assert Credentials(server=server).loopback is loopback
+
+
+@pytest.mark.parametrize("token", ["secret\nInjected: x", "sécret"])
+async def test_a_token_that_no_header_can_carry_is_not_quoted(tmp_path: Path, token: str) -> None:
+    with pytest.raises(CredentialsError, match="characters") as why:
+        await load(write(tmp_path / "config", {"token": token}))
+    assert "cret" not in str(why.value)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from meshdoctor.kube.client import ApiClient, Gone, NotFound, PodRefused
@@ -85,14 +86,28 @@ async def test_logs_and_reviews(api: ApiClient) -> None:
 
 async def test_watches(api: ApiClient) -> None:
     events = []
+
+    async def watch() -> None:
+        async for event in api.watch(Pod, resource_version="0"):
+            events.append(event)
+
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1):
-            async for event in api.watch(Pod, resource_version="0"):
-                events.append(event)
+        await asyncio.wait_for(watch(), 1)
     assert {e.type for e in events} >= {"ADDED"}
     async for secret in api.watch(Secret, resource_version="0"):
         assert secret.object.name
         break
     with pytest.raises(Gone):
-        async for _ in api.watch(Pod, resource_version="1"):
-            pass
+        await anext(aiter(api.watch(Pod, resource_version="1")))
+
+
+async def test_somebody_without_rights_is_denied_with_verb_and_resource() -> None:
+    nobody = msgspec.structs.replace(await load(), impersonate=(("Impersonate-User", "nobody"), ("Impersonate-Group", "none")))
+    async with ApiClient(nobody) as api:
+        with pytest.raises(Denied) as listed:
+            await api.list(Pod)
+        assert listed.value.source_reason == "list pods is forbidden in all namespaces"
+        with pytest.raises(Denied) as forwarded:
+            await api.pod_get("shop", "x", 15000, "/stats")
+        assert forwarded.value.resource == "pods/portforward"
+        assert not await api.review("list", "", "pods")

@@ -34,10 +34,13 @@ async def test_gets_go_through_one_forwarded_connection() -> None:
 
 
 async def test_the_transport_is_just_an_httpx_transport() -> None:
-    async with serving(socket=echo_pod({"/a": (200, LARGE)})) as server, ApiClient(server.credentials) as api:
-        async with httpx.AsyncClient(transport=PortForwardTransport(api._session)) as client:
-            async with client.stream("GET", "http://cart.shop.pod:8080/a") as response:
-                assert b"".join([chunk async for chunk in response.aiter_bytes()]) == LARGE
+    async with (
+        serving(socket=echo_pod({"/a": (200, LARGE)})) as server,
+        ApiClient(server.credentials) as api,
+        httpx.AsyncClient(transport=PortForwardTransport(api._session)) as client,
+        client.stream("GET", "http://cart.shop.pod:8080/a") as response,
+    ):
+        assert b"".join([chunk async for chunk in response.aiter_bytes()]) == LARGE
 
 
 async def test_port_prefix_and_messages_in_any_pieces() -> None:
@@ -64,7 +67,7 @@ async def test_a_closed_port_is_told_with_the_kubelets_words() -> None:
         await channels.end()
 
     async with serving(socket=talk) as server:
-        with pytest.raises(PodRefused, match="shop/cart:15000 does not answer: .*connection refused"):
+        with pytest.raises(PodRefused, match=r"shop/cart:15000 does not answer: .*connection refused"):
             await ask(server)
 
 
@@ -167,3 +170,12 @@ async def test_the_proxy_last_and_only_for_ports_that_are_not_loopback() -> None
             await ask(server, "/stats", 15000)
     assert denied.value.source_reason == "create pods/portforward is forbidden in namespace shop"
     assert denied.value.command == "kubectl auth can-i create pods --subresource=portforward -n shop --context=test"
+
+
+@pytest.mark.parametrize("answer", [Answer(400, status("Upgrade request required", 400)), Answer(200, "<html>login", "text/html")])
+async def test_the_proxy_where_something_in_between_knows_no_websockets(answer: Answer) -> None:
+    def handler(request: Request) -> Answer:
+        return Answer(200, "page", "text/plain") if "/proxy/" in request.path else answer
+
+    async with serving(handler) as server:
+        assert (await ask(server, port=15090)).via == "proxy"

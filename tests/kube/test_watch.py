@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ from meshdoctor.kube.client import ApiClient, Gone, WatchEvent
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.errors import ClusterError, Unreachable
-from tests.kube.servers import Answer, serving, status
+from tests.kube.servers import Answer, Request, serving, status
 
 
 def line(event: str, **thing: object) -> str:
@@ -43,16 +44,22 @@ async def test_events_until_the_server_ends_the_watch() -> None:
 async def test_too_old_a_version_is_gone_as_status_and_as_event() -> None:
     too_old = json.loads(status("too old", 410))
     for answer in (Answer(410, status("too old", 410)), Answer(200, line("ERROR", **too_old))):
-        async with serving(lambda _, a=answer: a) as server, ApiClient(server.credentials) as api:
+        async with serving(partial(always, answer)) as server, ApiClient(server.credentials) as api:
             with pytest.raises(Gone):
                 await watched(api)
 
 
+def always(answer: Answer, _: Request) -> Answer:
+    return answer
+
+
 async def test_other_errors_end_the_watch() -> None:
-    async with serving(lambda _: Answer(200, line("ERROR", kind="Status", message="broken", code=500))) as server:
-        async with ApiClient(server.credentials) as api:
-            with pytest.raises(ClusterError, match="broken"):
-                await watched(api)
+    async with (
+        serving(lambda _: Answer(200, line("ERROR", kind="Status", message="broken", code=500))) as server,
+        ApiClient(server.credentials) as api,
+    ):
+        with pytest.raises(ClusterError, match="broken"):
+            await watched(api)
 
 
 async def test_a_watch_has_no_read_timeout_but_a_broken_one_is_unreachable() -> None:
