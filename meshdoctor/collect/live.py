@@ -84,9 +84,10 @@ async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Pr
         read_config_maps(api, _config_map_names(mesh, options)),
         _prometheus(api, mesh),
     )
-    choice = choose(mesh, istiods, options.most_proxies)
+    informed = mesh.told(istiods, _configured(config_maps))
+    choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
-    with_tokens = _verifies_tokens(mesh)
+    with_tokens = _verifies_tokens(informed)
     envoys = await gather_limited(
         AT_ONCE,
         [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p)) for p in _askable(choice)],

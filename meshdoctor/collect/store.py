@@ -99,9 +99,10 @@ class Store:
         """One connection, until it breaks for good."""
         self._api = api
         options = self._options(api)
-        self._discovery, self._kubernetes = await asyncio.gather(api.discover(), api.version())
+        discovery, self._kubernetes = await asyncio.gather(api.discover(), api.version())
+        self._discovery = discovery
         self._alive()
-        for listed in await list_kinds(api, self._discovery, options.wanted, options.namespace):
+        for listed in await list_kinds(api, discovery, options.wanted, options.namespace):
             self._kept[listed.kind] = Kept(listed)
         self._publish()
         if self.mesh is not None:
@@ -173,8 +174,10 @@ class Store:
         """Follow one kind; list it anew when the watch is too old or broke."""
         while True:
             try:
-                where = {"version": kept.version, "namespace": kept.namespace, "resource_version": kept.resource_version}
-                async for event in api.watch(kept.kind, **where):
+                changes = api.watch(
+                    kept.kind, version=kept.version, namespace=kept.namespace, resource_version=kept.resource_version
+                )
+                async for event in changes:
                     if kept.apply(event.type, event.object):
                         self._dirty.set()
                 continue

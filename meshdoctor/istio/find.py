@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Pod
 
+_LONG = {"deploy": "deployment", "sts": "statefulset", "ds": "daemonset", "po": "pod"}  # as kubectl shortens them
+_KINDS = re.compile(r"^(deploy|sts|ds|po)/", re.IGNORECASE)
+
 
 def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
     """The pod that `NAME`, `NAMESPACE/NAME`, `NAME.NAMESPACE` or `KIND/NAME` means; raises UsageError with near names."""
+    text = _KINDS.sub(lambda m: f"{_LONG[m[1].lower()]}/", text)
     pods = [p for p in injected_pods(mesh) if namespace in (None, p.namespace)]
     for pod in pods:
         owner = mesh.owner(pod)
         names = {pod.name, f"{pod.namespace}/{pod.name}", f"{pod.name}.{pod.namespace}"}
         names |= {owner.name, f"{owner.kind}/{owner.name}".lower(), f"{owner.namespace}/{owner.name}"}
-        names |= {f"deploy/{owner.name}", f"{pod.namespace}/{owner.kind}/{owner.name}".lower()}
         if text in names or text.lower() in names:
             return pod
     near = difflib.get_close_matches(text.rpartition("/")[2], [p.name for p in pods], 3, 0.4)

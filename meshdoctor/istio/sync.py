@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.istiod import ProxySync
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Pod
 
-ORDER = ("NACK", "DISCONNECTED", "STALE", "UNKNOWN", "SYNCED")
+ORDER = ("NACK", "DISCONNECTED", "STALE", "UNKNOWN", "CONNECTING", "SYNCED")
+CONNECTS_WITHIN = timedelta(seconds=60)
 
 
 class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One proxy. `state` is the worst of its types; DISCONNECTED where no replica knows it, UNKNOWN where some did not tell."""
+    """One proxy. `state` is the worst of its types; DISCONNECTED where no replica knows it,
+    CONNECTING while its proxy is younger than a minute, UNKNOWN where some replica did not tell."""
 
     namespace: str
     name: str
@@ -29,7 +34,7 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def glyph(self) -> str:
-        return "✖" if self.bad else "?" if self.state == "UNKNOWN" else "●"
+        return "✖" if self.bad else {"UNKNOWN": "?", "CONNECTING": "◐"}.get(self.state, "●")
 
     def word(self, kind: str) -> str:
         """A type's state, with its age while it is not acknowledged."""
@@ -46,11 +51,18 @@ def proxy_rows(mesh: Mesh) -> list[ProxyRow]:
     for pod in injected_pods(mesh):
         sync = known.get((pod.namespace, pod.name))
         if sync is None:
-            state = "DISCONNECTED" if complete else "UNKNOWN"
+            state = "CONNECTING" if is_young(mesh, pod) else "DISCONNECTED" if complete else "UNKNOWN"
             rows.append(ProxyRow(namespace=pod.namespace, name=pod.name, ready=pod.is_ready, state=state))
         else:
             rows.append(_row(mesh, sync, ready=pod.is_ready))
     return sorted(rows, key=lambda r: (ORDER.index(r.state), r.namespace, r.name))
+
+
+def is_young(mesh: Mesh, pod: Pod) -> bool:
+    """Whether its proxy started within the last minute, or has not yet: it is no wonder that no replica knows it."""
+    status = pod.proxy_status
+    running = status.state.running if status else None
+    return running is None or running.started_at is None or mesh.now - running.started_at < CONNECTS_WITHIN
 
 
 def _row(mesh: Mesh, sync: ProxySync, *, ready: bool) -> ProxyRow:

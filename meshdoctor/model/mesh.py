@@ -132,6 +132,10 @@ class Mesh:
             raise Unseen(table.source)
         return table
 
+    def told(self, istiods: Iterable[Istiod], mesh_config: MeshConfig | Source | None) -> Mesh:
+        """The same objects, with what istiod said of them."""
+        return Mesh(self._tables, now=self.now, cluster=self.cluster, istiods=istiods, mesh_config=mesh_config)
+
     def state(self, kind: type[KubernetesObject]) -> SourceState:
         table = self._tables.get(kind)
         return table.source.state if table else SourceState.SKIPPED
