@@ -221,10 +221,7 @@ class MeshdoctorApp(App[int]):
         view.display = True
         if view.seen is not self.shown:
             view.present(self.shown)
-        if view.main is not None:
-            view.main.focus()
-        else:
-            self.set_focus(None)
+        view.take_focus()
         self._show_footer()
         self._show_top()
 
@@ -296,8 +293,9 @@ class MeshdoctorApp(App[int]):
         self.query_one(Prompt).close()
         self.query_one("#footer", Band).display = True
         self._show_footer()
-        if self.view is not None and self.view.main is not None:
-            self.view.main.focus()
+        if self.view is not None:
+            self.set_focus(None)
+            self.view.take_focus()
 
     def _run_typed(self, typed: str) -> None:
         """Run exactly what was typed; an unknown name lists those like it."""

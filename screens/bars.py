@@ -8,10 +8,11 @@ from meshdoctor.collect.link import Link
 from meshdoctor.model.findings import Diagnosis
 from screens import registry
 from screens.seen import Seen
-from screens.text import Run, age
+from screens.text import Run, age, clean, cut_name
 from screens.views.view import View, keys_of, shown_key
 from screens.widgets.band import Part
 
+TRAIL = 44
 LINKS = {"connecting": ("…", "unknown"), "live": ("●", "ok"), "stale": ("◐", "warn"), "error": ("✖", "bad")}
 
 
@@ -26,7 +27,7 @@ def top(
         versions = ", ".join(v.partition("-")[0] for v in cluster.istio)
         left.append(Part((Run(f"{cluster.root_namespace or 'istio'} {versions}".strip(), "dim"),), goes=3))
     if trail:
-        left.append(Part((Run("› ", "dim"), Run(" › ".join(trail))), goes=5))
+        left.append(Part((Run("› ", "dim"), Run(cut_name(" › ".join(clean(t) for t in trail), TRAIL))), goes=5))
     user = cluster.user if cluster else ""
     right = [Part((Run(f"{user}, read-only" if user else "read-only", "dim"),), goes=4)]
     if frozen:

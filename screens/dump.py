@@ -50,7 +50,7 @@ def _clusters(body: bytes, now: datetime) -> Iterator[Row]:
         state = "OK" if total and well == total else "absent" if not total else "FAIL" if not well else "partly"
         errors = sum(h.stats.get("rq_error", 0) + h.stats.get("cx_connect_fail", 0) for h in cluster.hosts)
         failed = Run(f"{errors:,}", "warn") if errors else Run("0", "dim")
-        cells = (
+        cells: tuple[Run | str, ...] = (
             badge(state, f"{well}/{total}"),
             host,
             port,
@@ -78,7 +78,12 @@ def _endpoints(body: bytes, now: datetime) -> Iterator[Row]:
             figures = [host.stats.get(k, 0) for k in ("cx_active", "rq_active", "cx_connect_fail", "rq_error", "rq_timeout")]
             bad = any(figures[2:])
             shown = [Run(f"{v:,}", "warn" if v and n > 1 else "" if v else "dim") for n, v in enumerate(figures)]
-            cells = (badge("OK" if well else "FAIL", ", ".join(words)), f"{host.address}:{host.port}", cluster.name, *shown)
+            cells: tuple[Run | str, ...] = (
+                badge("OK" if well else "FAIL", ", ".join(words)),
+                f"{host.address}:{host.port}",
+                cluster.name,
+                *shown,
+            )
             yield Row(f"{cluster.name} {host.address}:{host.port}", cells, {"name": cluster.name}, is_fault=bad or not well)
 
 

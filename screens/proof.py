@@ -34,9 +34,9 @@ def page_of(problem: str | None) -> Page | None:
 
 
 def proof(about: About, seen: Seen, *, brief: bool = False) -> list[Item]:
-    """All of it; `brief` leaves out heading, docs and the finer print."""
+    """All of it; `brief` leaves out docs and the finer print."""
     text = page_of(about.problem)
-    items: list[Item] = [] if brief else [*heading(about), Item("")]
+    items: list[Item] = []
     items += _observed(about, seen)
     items += _because(about, seen)
     if text is not None:
@@ -94,9 +94,8 @@ def _because(about: About, seen: Seen) -> Iterator[Item]:
     yield Item(f"{why}  {place}" if why else place, label="BECAUSE")
     now = seen.now()
     if about.since and now:
-        yield Item(f"{moment(about.since, now)}, for {duration((now - about.since).total_seconds())}", label="SINCE")
-    if isinstance(about, Cause) and (changed := changed_by(seen.mesh, about, now)):
-        yield Item(changed, "dim")
+        changed = changed_by(seen.mesh, about, now) if isinstance(about, Cause) else ""
+        yield Item(f"{moment(about.since, now)}, for {duration((now - about.since).total_seconds())}", label="SINCE", note=changed)
 
 
 def _fixes(about: About, text: Page | None, brief: bool) -> Iterator[Item]:

@@ -19,13 +19,12 @@ DARK = Theme(
     background="#14171b",
     surface="#14171b",
     panel="#20252c",
-    boost="#2b3646",
     error="#ff6e67",
     warning="#f0b429",
     success="#5fc27e",
     accent="#b69cf2",
     dark=True,
-    variables={"foreground-muted": "#8b929d", "border": "#353b45"},
+    variables={"foreground-muted": "#8b929d", "border": "#353b45", "cursor": "#20262e", "cursor-focus": "#263a55"},
 )
 LIGHT = Theme(
     name="meshdoctor-light",
@@ -35,13 +34,12 @@ LIGHT = Theme(
     background="#fcfcfa",
     surface="#fcfcfa",
     panel="#eceef0",
-    boost="#d6e3f7",
     error="#b3261e",
     warning="#8a5a00",
     success="#1c6f37",
     accent="#6b3fc4",
     dark=False,
-    variables={"foreground-muted": "#5f6670", "border": "#c9cdd3"},
+    variables={"foreground-muted": "#5f6670", "border": "#c9cdd3", "cursor": "#eef0f2", "cursor-focus": "#d3e3fb"},
 )
 
 
@@ -73,4 +71,4 @@ class Colourless(LineFilter):
 
 def colourless() -> Colourless:
     """The filter for both themes."""
-    return Colourless(frozenset(t.boost.lower() for t in (DARK, LIGHT) if t.boost))
+    return Colourless(frozenset(t.variables["cursor-focus"] for t in (DARK, LIGHT)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from meshdoctor.model.findings import Cause, Diagnosis
@@ -34,7 +35,9 @@ def nothing_found(diagnosis: Diagnosis) -> Item:
 def _of_cause(cause: Cause, seen: Seen, others: int) -> list[Item]:
     role = "bad" if cause.observed or cause.severity in ("critical", "high") else "warn"
     glyph = "✖" if role == "bad" else "▲"
-    items = [Item((Run(f"{glyph} ", role), Run(_sentence(cause), "strong")))]
+    items = [Item((Run(f"{glyph} ", role), Run(cause.title or cause.summary, "strong")))]
+    if cause.summary and cause.summary != cause.title:
+        items.append(Item(cause.summary, indent=2))
     facts = [Run(f"{cause.subject}")]
     facts += [Run("   "), Run(sure(cause.confidence)), Run("   "), Run(harm(cause))]
     now = seen.now()
@@ -47,11 +50,6 @@ def _of_cause(cause: Cause, seen: Seen, others: int) -> list[Item]:
     if said:
         items.append(Item(said, "dim", indent=2))
     return items
-
-
-def _sentence(cause: Cause) -> str:
-    """What happens, then why, where the rule's own words say more than the title."""
-    return cause.title or cause.summary
 
 
 def sure(confidence: float) -> str:
@@ -88,6 +86,48 @@ def _no_mesh(seen: Seen) -> list[Item]:
     items = [Item((Run("… ", "unknown"), Run(says, "strong")))]
     if link.reason:
         items.append(Item(link.reason, "dim", indent=2))
+    return items
+
+
+FAMILIES = {
+    "INJ": "injection",
+    "WH": "webhooks",
+    "CP": "control plane",
+    "XDS": "configuration",
+    "PRX": "proxies",
+    "CRT": "certificates",
+    "MTL": "mutual TLS",
+    "AZ": "authorization",
+    "JWT": "tokens",
+    "GW": "gateways",
+    "RT": "routes",
+    "EG": "egress",
+    "PR": "protocols",
+    "DNS": "names",
+    "MC": "several clusters",
+    "AM": "ambient",
+    "UP": "upgrades",
+    "OB": "telemetry",
+    "PS": "pod settings",
+    "EF": "filters",
+    "GA": "Gateway API",
+    "OP": "operation",
+}
+
+
+def checked(diagnosis: Diagnosis | None) -> list[Item]:
+    """What was looked at and found well, by subject: what a clean verdict rests on."""
+    counted: dict[str, Counter[str]] = {}
+    for check in diagnosis.checks if diagnosis else ():
+        family = FAMILIES.get((check.problem or "").partition("-")[0], "other rules")
+        counted.setdefault(family, Counter())[str(check.status)] += 1
+    items = []
+    for number, (family, ended) in enumerate(counted.items()):
+        runs = [Run(f"{family:<18}")]
+        for state in ("PASS", "FAIL", "WARN", "UNKNOWN", "ERROR", "SKIPPED"):
+            if ended[state]:
+                runs += [badge(state, f"{ended[state]} {state}"), Run("   ")]
+        items.append(Item(tuple(runs), label="CHECKED" if number == 0 else ""))
     return items
 
 

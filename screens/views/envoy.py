@@ -110,7 +110,7 @@ class EnvoyView(TableView):
                 Run(f"[{tab.name}]" if number == self.tab else f" {tab.name} ", "strong" if number == self.tab else "dim"),
                 Run(" "),
             ]
-        items = [Item(tuple(names)), Item(self._stands(), note=f"GET /{self.part.path}")]
+        items = [Item(f"{self.pod}", "strong"), Item(tuple(names)), Item(self._stands(), note=f"GET /{self.part.path}")]
         if self.part.note:
             items.append(Item(self.part.note, "dim"))
         return items

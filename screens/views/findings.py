@@ -25,7 +25,7 @@ class Findings(TableView):
     columns = (
         Column("STATUS", least=12, keep=True),
         Column("CODE", least=7, keep=True),
-        Column("FINDING", least=30, most=110, keep=True),
+        Column("FINDING", least=40, most=110, keep=True),
         Column("OBJECT", least=16, most=60, is_name=True),
         Column("SEVERITY", least=8),
         Column("SURE", least=4, align="right"),

@@ -18,20 +18,22 @@ from screens.proof import proof
 from screens.registry import screen
 from screens.seen import Seen
 from screens.text import Run, age, badge, count
-from screens.verdict import cause_badge, harm, verdict
+from screens.verdict import cause_badge, checked, harm, verdict
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 from screens.widgets.rows import Column, Row, Rows
 
 COLUMNS = (
-    Column("CAUSE", least=24, most=76, keep=True),
-    Column("OBJECT", least=18, most=58, is_name=True, keep=True),
+    Column("", least=1, keep=True),
+    Column("CAUSE", least=38, most=76, keep=True),
+    Column("OBJECT", least=20, most=58, is_name=True, keep=True),
     Column("HARM", least=6, most=20, align="right"),
     Column("SURE", least=4, align="right"),
     Column("EXPLAINS", least=8, align="right"),
     Column("CODE", least=7),
 )
+TALL = 50  # lines from which that proof is told in full
 ROOMY = 34  # lines from which the selected cause's proof stands below the table
 
 
@@ -73,14 +75,15 @@ class Home(View):
         self._show_verdict(seen)
         causes = seen.diagnosis.causes if seen.diagnosis else ()
         self.query_one("#causes", Rows).set_rows(rows_of(causes))
-        self._arrange()
         mesh = seen.mesh
         if mesh is None:
             self.query_one("#figures", Doc).set_items(())
             self.query_one("#unseen", Doc).set_items(())
+            self._arrange()
             return
-        self.beside(seen, lambda: figures(mesh), self._show_figures)
         self._show_unseen(seen, mesh)
+        self.beside(seen, lambda: figures(mesh), self._show_figures)
+        self._arrange()
 
     def tick(self) -> None:
         if self.seen is not None:
@@ -92,6 +95,7 @@ class Home(View):
     def _show_figures(self, made: tuple[Figure, ...]) -> None:
         doc = self.query_one("#figures", Doc)
         doc.set_items([Item(""), *_strip(made, self.app.size.width)])
+        self._arrange()
 
     def _show_unseen(self, seen: Seen, mesh: Mesh) -> None:
         self.query_one("#unseen", Doc).set_items(_not_seen(seen, mesh, self.app.size.height))
@@ -101,17 +105,24 @@ class Home(View):
         table = self.query_one("#causes", Rows)
         roomy = self.app.size.height >= ROOMY
         table.display = bool(table.rows)
-        most = max(self.app.size.height - (26 if roomy else 15), 3)
-        table.styles.height = min(len(table.rows) + 1, most)
-        self.query_one("#proof", Doc).display = roomy and bool(table.rows)
-        self.query_one("#space", Container).display = not (roomy and table.rows)
+        taken = 6 + sum(self.query_one(f"#{name}", Doc).height for name in ("verdict", "figures", "unseen"))
+        most = (self.app.size.height - taken) // (2 if roomy else 1)
+        table.styles.height = max(min(len(table.rows) + 1, most), 3)
+        checked = not table.rows and self.seen is not None and self.seen.diagnosis is not None
+        shows = checked or (roomy and bool(table.rows))
+        self.query_one("#proof", Doc).display = shows
+        self.query_one("#space", Container).display = not shows
         self._show_proof()
+        self.take_focus()
 
     def _show_proof(self) -> None:
         doc, cause = self.query_one("#proof", Doc), self.cause
-        if not doc.display or cause is None or self.seen is None:
+        if not doc.display or self.seen is None:
             return
-        doc.set_items(proof(cause, self.seen, brief=True))
+        if cause is None:
+            doc.set_items(checked(self.seen.diagnosis))
+            return
+        doc.set_items(proof(cause, self.seen, brief=self.app.size.height < TALL))
 
     @property
     def cause(self) -> Cause | None:
@@ -163,7 +174,8 @@ def rows_of(causes: Iterable[Cause]) -> list[Row]:
 def _row(cause: Cause) -> Row:
     state = cause_badge(cause)
     cells = (
-        Run(f"{state.text}{' ' if state.text else ''}{cause.title or cause.summary}", state.role),
+        state,
+        cause.title or cause.summary,
         str(cause.subject),
         _harm_cell(cause),
         f"{cause.confidence:.0%}".replace("%", " %"),

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause, Evidence, Finding
-from screens.proof import About, Command, page_of, proof
+from screens.proof import About, Command, heading, page_of, proof
 from screens.seen import Seen
 from screens.views.view import View
 from screens.widgets.doc import Doc
@@ -37,7 +38,12 @@ class Proof(View):
         return self.what.problem or self.what.code
 
     def body(self) -> ComposeResult:
+        yield Doc("heading", classes="auto", label=0)
+        yield Container(classes="rule")
         yield Doc("doc")
+
+    def on_mount(self) -> None:
+        self.query_one("#heading", Doc).can_focus = False
 
     @property
     def doc(self) -> Doc:
@@ -53,6 +59,7 @@ class Proof(View):
         was, self.gone = self.gone, newer is None
         if self.gone and not was:
             self.boss.say("This is no longer found; it is shown as it was.", "ok")
+        self.query_one("#heading", Doc).set_items(heading(self.what))
         self.doc.set_items(proof(self.what, seen))
 
     def _newer(self, seen: Seen) -> About | None:

@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.widget import Widget
+from textual.widgets import Input
 
 from meshdoctor.model.sources import Unseen
 from screens.seen import Seen
@@ -25,7 +26,7 @@ log = logging.getLogger("meshdoctor.screens")
 T = TypeVar("T")
 
 
-class View(Vertical):
+class View(Vertical, can_focus=True):
     """One screen. Subclasses compose `body`, and show a snapshot in `fill`."""
 
     title: str = ""
@@ -67,6 +68,16 @@ class View(Vertical):
     def main(self) -> Widget | None:
         """What has the focus."""
         return None
+
+    def take_focus(self) -> None:
+        """Keys go to the main part, or to the screen itself while that is not shown; a prompt keeps them."""
+        main = self.main
+        target = main if main is not None and main.display else self
+        if self.display and self.app.focused is not target and not isinstance(self.app.focused, Input):
+            target.focus()
+
+    def on_focus(self) -> None:
+        self.take_focus()
 
     def back(self) -> bool:
         """Escape: True if there was something to clear first."""

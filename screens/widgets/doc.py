@@ -13,6 +13,7 @@ from screens.text import Line, Run, clean, width_of, wrap
 from screens.widgets.listing import Listing
 
 LABEL = 11
+WIDE = 100  # columns from which notes stand at the right end, not after the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Doc(Listing):
 
     @property
     def height(self) -> int:
-        return len(self._lines)
+        """How many lines it takes as wide as the screen is."""
+        return self.height_in(self.app.size.width)
 
     def height_in(self, width: int) -> int:
         """How many lines it takes in that width."""
@@ -99,9 +101,10 @@ class Doc(Listing):
 
     def _wrapped(self, item: Item, width: int) -> list[Line]:
         margin = 1 + (self.label if self.label else 0) + item.indent
-        note = clean(item.note, 60) if width >= 70 else ""
+        note = clean(item.note, 60) if width >= WIDE else ""
         room = max(width - margin - 1 - (width_of(note) + 2 if note else 0), 8)
-        lines = _flow(item.runs, room, item.longest)
+        beside = () if note or not item.note else (Run(f"  {item.note}", "dim"),)
+        lines = _flow((*item.runs, *beside), room, item.longest)
         made: list[Line] = []
         for number, line in enumerate(lines):
             head = clean(item.label, 40) if number == 0 else ""

@@ -73,8 +73,8 @@ class Listing(ScrollView, can_focus=True):
         & > .listing--unknown { color: $accent; }
         & > .listing--head { color: $foreground-muted; }
         & > .listing--key { text-style: bold; }
-        & > .listing--cursor { background: $panel; }
-        &:focus > .listing--cursor { background: $boost; }
+        & > .listing--cursor { background: $cursor; }
+        &:focus > .listing--cursor { background: $cursor-focus; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -179,7 +179,7 @@ class Listing(ScrollView, can_focus=True):
             self.post_message(self.Moved(self))
 
     def _show_cursor(self) -> None:
-        if self.at is not None and self.at < len(self.keys):
+        if self.at is not None and self.at < len(self.keys) and self.size.height:
             first, height = self.spot(self.at)
             self.scroll_to_region(Region(0, first, 1, height), animate=False, force=True, spacing=self.cover)
         self.refresh()
