@@ -40,11 +40,16 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     ):
         return
     refused = _newest(mesh, namespace.name, VIOLATES)
+    tested = next((d for d in mesh.dry_runs if d.namespace == namespace.name), None)
+    if tested is not None and tested.admitted:
+        return  # the API server itself says that it admits such pods
     evidence = [quote(namespace, f"metadata.labels[{ENFORCE}]", level)]
+    if tested is not None:
+        evidence.append(Evidence("a dry-run create is refused", "API server", tested.error, ""))
     says = f"Pod Security {level} refuses istio-init (NET_ADMIN, NET_RAW): new pods of {namespace.name} cannot be created"
     if refused is not None:
         evidence.append(_refusal(refused))
-    certainty = PROOF if refused else STRONG
+    certainty = PROOF if refused or tested else STRONG
     also = [_involved(mesh, refused)] if refused else []
     yield fail(namespace, says, at=f"metadata.labels[{ENFORCE}]", evidence=evidence, confidence=certainty, also=also)
 

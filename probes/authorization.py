@@ -93,7 +93,7 @@ def no_allow_matches(mesh: Mesh) -> Iterator[Draft]:
 def _silent(
     mesh: Mesh, pod: Pod, allows: list[AuthorizationPolicy], told: list[tuple[AccessLogEntry, Request, Pod | None]]
 ) -> Draft:
-    entry, request, caller = told[-1]
+    entry, request, _ = told[-1]
     nearest = min(allows, key=lambda p: (not wanted(p), not p.spec.rules, -(p.changed or mesh.now).timestamp()))
     field = refusals(nearest, request)[0][1]
     callers = {workload_name(mesh, c) for _, _, c in told if c}

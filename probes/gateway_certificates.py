@@ -134,7 +134,7 @@ def _leaves(mesh: Mesh, gateway: Gateway, name: str) -> tuple[tuple[Pod, LoadedC
 
 
 def _validity(mesh: Mesh, leaf: LoadedCertificate) -> tuple[str, Severity | None]:
-    """What is wrong with its dates; 14 days before the end, or a quarter of its life where that is less."""
+    """What is wrong with its dates: over, not begun, or its end within 14 days."""
     if leaf.valid_from and leaf.valid_from > mesh.now:
         return f"is valid only from {leaf.valid_from:%Y-%m-%d %H:%M}", None
     if leaf.expires is None:
@@ -142,8 +142,7 @@ def _validity(mesh: Mesh, leaf: LoadedCertificate) -> tuple[str, Severity | None
     left = leaf.expires - mesh.now
     if left <= timedelta():
         return f"expired on {leaf.expires:%Y-%m-%d %H:%M}", None
-    life = leaf.expires - leaf.valid_from if leaf.valid_from else 4 * SOON
-    if left < min(SOON, life / 4):
+    if left < SOON:
         return f"expires on {leaf.expires:%Y-%m-%d %H:%M}", "high"
     return "", None
 

@@ -130,12 +130,13 @@ def conflicting_servers(mesh: Mesh) -> Iterator[Draft]:
                 younger,
                 f"port {number}: {problem} as {older.subject}",
                 at=f"spec.servers[{j}]",
-                why="plain HTTP servers of one host are merged" if plain else "the younger one is skipped",
+                why="Istio merges them: routes of both answer" if plain else "the younger one is skipped",
                 evidence=(
                     quote(younger, f"spec.servers[{j}]", _server(other)),
                     quote(older, f"spec.servers[{i}]", _server(one)),
                 ),
-                severity="info" if plain else None,
+                severity="medium" if plain else None,
+                confidence=STRONG if plain else None,
                 also=(older,),
             )
 

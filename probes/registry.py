@@ -11,12 +11,11 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Any
 
-from meshdoctor.model.pages import code_of, page
-
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import HINT, PROOF, STRONG, Evidence, Harm, Severity
 from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.pages import code_of, page
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.subject import Subject
 

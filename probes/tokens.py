@@ -46,7 +46,8 @@ def keys_not_fetched(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draf
                 quote(policy, "spec.jwtRules.jwksUri", rule.jwks_uri or f"{issuer}/.well-known/openid-configuration"),
                 *_counted(mesh),
             ]
-            says = f"the keys of {issuer} could not be fetched from {rule.jwks_uri or 'its discovery document'}: every token is refused"
+            source = rule.jwks_uri or "its discovery document"
+            says = f"the keys of {issuer} could not be fetched from {source}: every token is refused"
             harm = _refused(mesh, pod)
             yield fail(
                 policy, says, at="spec.jwtRules", evidence=evidence, harm=harm, also=[mesh.owner(pod), *services_of(mesh, pod)]

@@ -24,6 +24,9 @@ from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
 
 REACH = (Service, EndpointSlice, Pod, Deployment, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+SLOW_SECONDS = 2.0
+RECENT = timedelta(minutes=2)
+TIMED_OUT = re.compile(r"failed calling webhook \S*sidecar-injector\S* .*(context deadline exceeded|Client\.Timeout exceeded)")
 REFUSED = re.compile(
     r"failed calling webhook \"[a-z.]*sidecar-injector\.istio\.io\".*(no endpoints available|service .* not found)"
 )
@@ -127,6 +130,24 @@ def _refusals(mesh: Mesh) -> list[Evidence]:
         return []
     command = f"kubectl -n {newest.namespace} get events --field-selector reason=FailedCreate"
     return [Evidence("pods are refused", f"Event {newest.namespace}/{newest.name}", newest.message, command)]
+
+
+@probe("INJ-007", needs=(MutatingWebhookConfiguration, Event, ValidatingWebhookConfiguration))
+def injector_slow(mesh: Mesh) -> Iterator[Draft]:
+    """The injection webhook answers late or not in time: pods are created late, or not at all."""
+    for configuration in injectors(mesh):
+        if not active(configuration):
+            continue
+        late = [d for d in mesh.dry_runs if d.seconds > SLOW_SECONDS]
+        recent = [e for e in mesh[Event] if TIMED_OUT.search(e.message) and e.last_seen and mesh.now - e.last_seen < RECENT]
+        evidence = [Evidence(f"a dry-run create took {d.seconds:.1f} s", f"namespace {d.namespace}", d.error, "") for d in late[:2]]
+        evidence += [
+            Evidence("the webhook timed out", f"Event {e.namespace}/{e.name}", e.message, get(e.subject)) for e in recent[:2]
+        ]
+        if evidence:
+            says = f"{evidence[0].says}: pods wait for {configuration.name}"
+            yield fail(configuration, says, evidence=evidence, also=[t for w in active(configuration) for t in _target(w)])
+            return
 
 
 @probe("WH-001", needs=(ValidatingWebhookConfiguration, *REACH, ConfigMap))

@@ -31,24 +31,29 @@ async def serve(
     for channel in (DATA, ERROR):
         writer.write(ws.send(events.BytesMessage(channel + struct.pack("<H", port))))
     inner = Inner(find)
-    if seen:
-        ws.receive_data(seen)
+    received = seen
     while True:
+        if received:
+            ws.receive_data(received)
         for event in ws.events():
-            if isinstance(event, events.BytesMessage) and event.data[:1] == DATA:
-                for piece in inner.receive(bytes(event.data[1:])):
-                    writer.write(ws.send(events.BytesMessage(DATA + piece)))
-            elif isinstance(event, events.Ping):
-                writer.write(ws.send(event.response()))
-            elif isinstance(event, events.CloseConnection):
-                writer.write(ws.send(event.response()))
+            for piece in _answers(ws, inner, event):
+                writer.write(piece)
+            if isinstance(event, events.CloseConnection):
                 await writer.drain()
                 return
         await writer.drain()
         received = await reader.read(65536)
         if not received:
             return
-        ws.receive_data(received)
+
+
+def _answers(ws: wsproto.WSConnection, inner: Inner, event: events.Event) -> list[bytes]:
+    """The bytes that one WebSocket event is answered with."""
+    if isinstance(event, events.BytesMessage) and event.data[:1] == DATA:
+        return [ws.send(events.BytesMessage(DATA + piece)) for piece in inner.receive(bytes(event.data[1:]))]
+    if isinstance(event, events.Ping | events.CloseConnection):
+        return [ws.send(event.response())]
+    return []
 
 
 class Inner:

@@ -17,9 +17,11 @@ SCHEMA = "meshdoctor.recording/v1"
 LARGEST = 200_000_000  # bytes, unpacked
 # Questions about the same thing: how much, from when, and in which pages.
 VOLATILE = frozenset(
-    "resourceVersion resourceVersionMatch limit continue timeoutSeconds allowWatchBookmarks watch "
-    "sinceSeconds tailLines limitBytes timestamps".split()
-)
+    {
+        "resourceVersion", "resourceVersionMatch", "limit", "continue", "timeoutSeconds", "allowWatchBookmarks", "watch",
+        "sinceSeconds", "tailLines", "limitBytes", "timestamps",
+    }
+)  # fmt: skip
 _SECRET = (
     re.compile(rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),

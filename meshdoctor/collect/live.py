@@ -17,10 +17,12 @@ from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_map
 from meshdoctor.collect.proxies import ask_envoy
 from meshdoctor.collect.suspects import MOST, Choice, choose
 from meshdoctor.istio.controlplane import control_plane_namespaces, control_planes, injectors, istiod_pods
+from meshdoctor.istio.injection import called
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
-from meshdoctor.model.cluster import ConfigMap
+from meshdoctor.model.cluster import ConfigMap, Namespace
+from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy, Said
 from meshdoctor.model.errors import NoIstio
 from meshdoctor.model.findings import Cluster
@@ -43,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     istio_namespace: str | None = None
     most_proxies: int = MOST
+    active: bool = False  # also create test pods with dryRun=All
     wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
 
 
@@ -54,6 +57,7 @@ class Runtime(msgspec.Struct):
     prometheus: Prometheus | None = None
     config_maps: Table[Any] | None = None
     choice: Choice | None = None
+    dry_runs: tuple[DryRun, ...] = ()
 
 
 def _quiet(_: str) -> None:
@@ -92,7 +96,16 @@ async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Pr
         AT_ONCE,
         [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p)) for p in _askable(choice)],
     )
-    return Runtime(tuple(istiods), tuple(envoys), prometheus, config_maps, choice)
+    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
+    return Runtime(tuple(istiods), tuple(envoys), prometheus, config_maps, choice, tuple(dry_runs))
+
+
+def _injected_namespaces(mesh: Mesh) -> list[str]:
+    """The namespaces in which a pod would be injected: where a dry run shows something. At most twenty."""
+    try:
+        return [n.name for n in mesh[Namespace] if called(mesh, n.labels, {})][:MOST]
+    except Unseen:
+        return []
 
 
 def _askable(choice: Choice) -> list[Pod]:
@@ -175,7 +188,8 @@ def assemble(api: ApiClient, listed: Iterable[Listed], runtime: Runtime, *, kube
         envoys=runtime.envoys,
         prometheus=runtime.prometheus,
         sources=_runtime_sources(runtime),
-        notes=_notes(runtime.choice),
+        notes=_notes(runtime),
+        dry_runs=runtime.dry_runs,
         mesh_config=_configured(runtime.config_maps),
     )
     mesh.cluster = Cluster(
@@ -196,7 +210,14 @@ def _root_namespace(mesh: Mesh) -> str:
         return ""
 
 
-def _notes(choice: Choice | None) -> tuple[str, ...]:
+def _notes(runtime: Runtime) -> tuple[str, ...]:
+    """What was left out, and what was sent beyond reads."""
+    tested = ", ".join(d.namespace for d in runtime.dry_runs)
+    sent = (f"A test pod was created with dryRun=All (nothing stored) in: {tested}.",) if tested else ()
+    return (*_left_out(runtime.choice), *sent)
+
+
+def _left_out(choice: Choice | None) -> tuple[str, ...]:
     if choice is None or choice.left_out <= 0:
         return ()
     asked = len(choice.sidecars)

@@ -111,9 +111,9 @@ def _output(to: argparse.ArgumentParser, *formats: str) -> None:
     to.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"output format (default: {formats[0]})")
 
 
-def _common() -> argparse.ArgumentParser:
+def _common() -> Parser:
     """Flags that every command takes, also behind its name."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_common(common)
     return common
 

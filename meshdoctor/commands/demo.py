@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from meshdoctor.bundle.scenarios import default, describe, open_scenario
-from meshdoctor.commands.session import wants_colour, width
+from meshdoctor.commands.session import wants_colour
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -14,7 +14,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         from meshdoctor.reports.tables import table
 
-        print(table(("SCENARIO", "TITLE", "ABOUT"), describe(), colour=wants_colour(arguments), width=width()), end="")
+        print(table(("SCENARIO", "TITLE", "ABOUT"), describe(), colour=wants_colour(arguments)), end="")
         return 0
     scenario = arguments.scenario or default()
     open_scenario(scenario)  # a name that does not exist is told before anything opens

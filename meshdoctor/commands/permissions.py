@@ -6,7 +6,7 @@ import argparse
 import asyncio
 
 from meshdoctor.collect.rights import Right, needed_rights, role
-from meshdoctor.commands.session import open_api, run_async, wants_colour, width
+from meshdoctor.commands.session import open_api, run_async, wants_colour
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.reports.tables import table
 from probes.registry import all_probes
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         word = "unknown" if allowed is None else "yes" if allowed else "no"
         glyph = "?" if allowed is None else "●" if allowed else "✖"
         rows.append((glyph, right.verb, right.name, word, "" if allowed else hides.get(right.name, right.why)))
-    print(table(("", "VERB", "RESOURCE", "ALLOWED", "WITHOUT IT"), rows, colour=wants_colour(arguments), width=width()), end="")
+    print(table(("", "VERB", "RESOURCE", "ALLOWED", "WITHOUT IT"), rows, colour=wants_colour(arguments)), end="")
     return 0 if all(allowed for _, allowed in answers) else 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from meshdoctor.commands.session import Waiting, look, run_async, wants_colour, width
+from meshdoctor.commands.session import Waiting, look, run_async, wants_colour
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.reports.tables import table
 
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         head = ("", "NAMESPACE", "POD", "ISTIOD", "CDS", "LDS", "EDS", "RDS", "ECDS", "VERSION")
         lines = [(r.glyph, r.namespace, r.name, r.istiod or "none", *(r.word(k) for k in head[4:9]), r.version) for r in rows]
-        print(table(head, lines, colour=wants_colour(arguments), width=width()), end="")
+        print(table(head, lines, colour=wants_colour(arguments)), end="")
     return 2 if any(r.bad for r in rows) else 0
 
 

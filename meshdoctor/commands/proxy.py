@@ -9,7 +9,7 @@ from meshdoctor.collect import decode_envoy
 from meshdoctor.collect.decode_config import listener_rows, route_rows
 from meshdoctor.collect.live import collect
 from meshdoctor.collect.proxies import ADMIN
-from meshdoctor.commands.session import Waiting, open_api, options, run_async, wants_colour, width
+from meshdoctor.commands.session import Waiting, open_api, options, run_async, wants_colour
 from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.model.mesh import Mesh
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(schema.encode([{h.lower() or "state": str(v) for h, v in zip(head, row, strict=True)} for row in rows]))
     else:
-        print(table(head, rows, colour=wants_colour(arguments), width=width()), end="")
+        print(table(head, rows, colour=wants_colour(arguments)), end="")
     return 0
 
 

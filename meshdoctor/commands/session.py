@@ -29,7 +29,9 @@ async def open_api(arguments: argparse.Namespace, context: str | None = None) ->
         else:
             credentials = await load(arguments.kubeconfig, context or arguments.context)
         show = _show_request if getattr(arguments, "verbose", False) else None
-        yield await stack.enter_async_context(ApiClient(credentials, timeout=arguments.timeout, on_request=show))
+        active = getattr(arguments, "active", False)
+        client = ApiClient(credentials, timeout=arguments.timeout, on_request=show, dry_runs=active)
+        yield await stack.enter_async_context(client)
 
 
 async def _replayed(stack: AsyncExitStack, scenario: str) -> Any:
@@ -51,6 +53,7 @@ def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
     return Options(
         namespace=arguments.namespace or api.credentials.namespace or None,
         istio_namespace=arguments.istio_namespace,
+        active=getattr(arguments, "active", False),
     )
 
 

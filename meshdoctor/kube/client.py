@@ -13,12 +13,14 @@ from meshdoctor.kube import discovery, permissions
 from meshdoctor.kube.answers import not_the_api, plain_words
 from meshdoctor.kube.credentials import Credentials
 from meshdoctor.kube.discovery import Discovery
+from meshdoctor.kube.dryrun import dry_run_pod
 from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
 from meshdoctor.kube.listing import Lister, Listing, collection_path
 from meshdoctor.kube.pods import PodAnswer, Pods
 from meshdoctor.kube.session import Params, Recorder, RequestLine, Session
 from meshdoctor.kube.watch import WatchEvent, watch_kind
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.errors import ClusterError
 
 __all__ = [
@@ -55,8 +57,9 @@ class ApiClient:
         timeout: float | None = None,
         on_request: Callable[[RequestLine], None] | None = None,
         recorder: Recorder | None = None,
+        dry_runs: bool = False,
     ) -> None:
-        self._session = Session(credentials, timeout, on_request, recorder)
+        self._session = Session(credentials, timeout, on_request, recorder, dry_runs=dry_runs)
         self._pods = Pods(self._session, timeout, on_request)
 
     async def __aenter__(self) -> ApiClient:
@@ -100,6 +103,10 @@ class ApiClient:
             return msgspec.json.decode(body, type=Version).git_version
         except msgspec.DecodeError as why:
             raise not_the_api(self.credentials.server, plain_words(body)) from why
+
+    async def dry_run_pod(self, namespace: str) -> DryRun:
+        """What admission does to a test pod; refused unless the client was opened with `dry_runs`."""
+        return await dry_run_pod(self._session, namespace)
 
     async def livez(self) -> bool:
         """True where the API server says that it lives. Raises what keeps it from that."""

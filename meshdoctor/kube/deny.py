@@ -39,6 +39,9 @@ ASKED = re.compile(
 )
 """POSTs that ask and store nothing."""
 
+PODS = re.compile(r"/api/v1/namespaces/[a-z0-9-]+/pods")
+"""Where a dry-run create goes, spelt exactly so."""
+
 POD_EXEC = re.compile(r"/api/v1/namespaces/[^/]+/pods/[^/]+/(exec|attach)(/|$)")
 PROXIED = re.compile(r"/api/v1/(?:namespaces/[^/]+/(?:pods|services)|nodes)/[^/]+/proxy(/.*)?$")
 
@@ -74,13 +77,18 @@ def refuse_exec(command: Sequence[str]) -> None:
             raise Refused(f"exec of {' '.join(command)!r} was not sent: only `pilot-agent request GET` is.", do=DO)
 
 
-def refuse_api(method: str, path: str) -> None:
-    """Raise Refused unless the API server is asked to read, to review our own rights, or to connect us to a pod for reading."""
+def refuse_api(method: str, path: str, *, dry_runs: bool = False) -> None:
+    """Raise Refused unless the API server is asked to read, to review our own rights, or to connect us to a pod for reading.
+
+    With `dry_runs` a pod may also be created with `dryRun=All`, which stores nothing.
+    """
     bare, _, query = path.partition("?")
     while (decoded := unquote(bare)) != bare:
         bare = decoded
     bare = re.sub(r"/+", "/", bare)
-    if method == "POST" and ASKED.fullmatch(bare):
+    if method == "POST" and (
+        ASKED.fullmatch(bare) or (dry_runs and query == "dryRun=All" and PODS.fullmatch(path.partition("?")[0]))
+    ):
         return
     if method not in READS:
         raise Refused(f"{method} {path} was not sent: meshdoctor only reads.", do=DO)

@@ -52,7 +52,10 @@ class Session:
         timeout: float | None,
         on_request: Callable[[RequestLine], None] | None,
         recorder: Recorder | None,
+        *,
+        dry_runs: bool = False,
     ) -> None:
+        self._dry_runs = dry_runs
         self.credentials = credentials
         self.clock = ServerClock()
         self.recorder = recorder
@@ -149,7 +152,7 @@ class Session:
         )
         # Judged as it will be sent, minus the server's own path prefix.
         sent = request.url.raw_path.decode("ascii")
-        refuse_api(method, self._bare(sent))
+        refuse_api(method, self._bare(sent), dry_runs=self._dry_runs)
         refuse_secret_bodies(self._bare(sent), given["Accept"])
         return request
 

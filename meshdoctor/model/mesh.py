@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Secret, Service
+from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
@@ -109,6 +110,7 @@ class Mesh:
         sources: Iterable[Source] = (),
         notes: Iterable[str] = (),
         mesh_config: MeshConfig | Source | None = None,
+        dry_runs: Iterable[DryRun] = (),
     ) -> None:
         self._tables = tables
         self.now = now
@@ -119,6 +121,7 @@ class Mesh:
         self.extra_sources = tuple(sources)
         self.notes = tuple(notes)
         self._mesh_config = mesh_config
+        self.dry_runs = tuple(dry_runs)  # asked for with --active only
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
         self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
 

@@ -121,7 +121,7 @@ def test_a_pod_without_a_proxy_carries_no_gateway() -> None:
         (server(80, "HTTP", "a.org"), server(80, "HTTPS", "b.org", mode="SIMPLE"), ["high"]),
         (server(80, "HTTP", "a.org"), server(80, "TCP", "*"), ["high"]),
         (server(80, "HTTP", "a.org"), server(80, "HTTP2", "b.org"), []),
-        (server(80, "HTTP", "a.org"), server(80, "HTTP", "a.org"), ["info"]),  # merged: no harm
+        (server(80, "HTTP", "a.org"), server(80, "HTTP", "a.org"), ["medium"]),  # merged: both answer
         (server(80, "HTTP", "a.org"), server(81, "TCP", "*"), []),
         (server(80, "HTTP", "a.org"), server(80, "TCP", "*") | {"bind": "10.0.0.9"}, []),
     ],
