@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -20,7 +21,7 @@ from screens.seen import Seen
 from screens.text import Run, clean
 from screens.views.view import View
 from screens.widgets.band import Band, Part
-from screens.widgets.prompt import Mode, Prompt
+from screens.widgets.prompt import Ask, Mode, Prompt
 
 log = logging.getLogger("meshdoctor.screens")
 SAID_FOR = 6.0
@@ -32,6 +33,7 @@ class MeshdoctorApp(App[int]):
     """meshdoctor in a terminal."""
 
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
     TITLE = "meshdoctor"
     CSS = """
     Screen { background: $background; color: $foreground; layers: base; overflow: hidden; }
@@ -40,9 +42,20 @@ class MeshdoctorApp(App[int]):
     View { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("colon", "ask(':')", "go", id="app.go", tooltip="go to a screen by name; tab completes, enter runs what is typed"),
         Binding(
-            "slash", "ask('/')", "filter", id="app.filter", tooltip="words all, !not, /regex/, ns=shop status=fail severity=high"
+            "colon",
+            "ask(':')",
+            "go",
+            priority=True,
+            id="app.go",
+            tooltip="go to a screen by name; tab completes, enter runs what is typed",
+        ),
+        Binding(
+            "slash",
+            "ask('/')",
+            "filter",
+            id="app.filter",
+            tooltip="words all, !not, /regex/, ns=shop status=fail severity=high",
         ),
         Binding("question_mark", "help", "help", id="app.help", tooltip="the keys of this screen"),
         Binding("escape", "clear_or_pop", "back", id="app.back", tooltip="clear the filter, then go back"),
@@ -64,6 +77,8 @@ class MeshdoctorApp(App[int]):
         self.frozen: Seen | None = None
         self.seen = Seen(feed.mesh, feed.diagnosis, feed.link, feed.context)
         self._views: dict[str, View] = {}
+        self._top, self._footer = Band("top"), Band("footer")
+        self._prompt = Prompt(self._hints, self._complete)
         self._link, self._link_at = feed.link, time.monotonic()
         self._due = False
         self._asked_to_leave = 0.0
@@ -82,19 +97,19 @@ class MeshdoctorApp(App[int]):
         return (self._colourless,) if self._colourless else super().get_line_filters()
 
     def compose(self) -> ComposeResult:
-        yield Band("top")
+        yield self._top
         yield Container(classes="rule")
         yield Container(id="stack")
         yield Container(classes="rule")
-        yield Prompt(self._hints, self._complete)
-        yield Band("footer")
+        yield self._prompt
+        yield self._footer
 
     async def on_mount(self) -> None:
         home = registry.find("home")
         assert home is not None
-        await self._push(self._view(home))
+        await self.open(self._view(home))
         if self.options.start not in ("", "home"):
-            self.action_go(self.options.start)
+            await self.action_go(self.options.start)
         self.feed.subscribe(self._changed)
         self.run_worker(self.feed.run(), group="feed", exit_on_error=False)
         self.set_interval(1.0, self._tick)
@@ -162,20 +177,20 @@ class MeshdoctorApp(App[int]):
             self._link, self._link_at = link, time.monotonic()
         age = None if link.age_s is None else link.age_s + time.monotonic() - self._link_at
         left, right = bars.top(self.shown, link, age, self.options.clock(), self.frozen is not None, self._trail())
-        self.query_one("#top", Band).set_parts(left, right)
+        self._top.set_parts(left, right)
 
     def _trail(self) -> tuple[str, ...]:
         return tuple(v.crumb for v in self.stack[1:])
 
     def _show_footer(self) -> None:
         left, right = bars.footer(self.view, at_home=len(self.stack) == 1)
-        self.query_one("#footer", Band).set_parts(left, right)
+        self._footer.set_parts(left, right)
 
     def say(self, text: str, role: str = "") -> None:
         """A line for the operator in place of the footer, for six seconds; it is logged too."""
         log.info("%s", clean(text))
         self._said_until = time.monotonic() + SAID_FOR
-        self.query_one("#footer", Band).set_parts([Part((Run(text, role),))])
+        self._footer.set_parts([Part((Run(text, role),))])
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, and of the desktop where there is one."""
@@ -193,11 +208,8 @@ class MeshdoctorApp(App[int]):
             self._views[entry.name] = view
         return self._views[entry.name]
 
-    def open(self, view: View) -> None:
-        """Put a view on the stack."""
-        self.run_worker(self._push(view), group="stack", exit_on_error=False)
-
-    async def _push(self, view: View) -> None:
+    async def open(self, view: View) -> None:
+        """Put a view on the stack. Keys typed ahead wait for it."""
         if view in self.stack:
             while self.stack[-1] is not view:
                 self._drop()
@@ -225,7 +237,7 @@ class MeshdoctorApp(App[int]):
         self._show_footer()
         self._show_top()
 
-    def action_go(self, name: str, text: str = "") -> None:
+    async def action_go(self, name: str, text: str = "") -> None:
         """Go to a screen: the stack begins anew there."""
         entry = registry.find(name)
         if entry is None:
@@ -233,10 +245,7 @@ class MeshdoctorApp(App[int]):
         view = self._view(entry)
         while len(self.stack) > 1 and self.stack[-1] is not view:
             self._drop()
-        self.run_worker(self._go(view, text), group="stack", exit_on_error=False)
-
-    async def _go(self, view: View, text: str) -> None:
-        await self._push(view)
+        await self.open(view)
         if text and view.narrows:
             view.narrow(text)
 
@@ -252,21 +261,32 @@ class MeshdoctorApp(App[int]):
         else:
             self.say("This is home. :q or ctrl-c leaves.", "dim")
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         from screens.views.help import Help
 
         if self.view is not None and not isinstance(self.view, Help):
-            self.open(Help(self.view))
+            await self.open(Help(self.view))
 
     # The prompt.
+
+    async def on_key(self, event: events.Key) -> None:
+        """A key that was on its way here when the prompt opened is for the prompt."""
+        if self.is_asking and (event.is_printable or event.key == "enter"):
+            event.prevent_default()
+            await self.query_one(Ask).take(event)
 
     def action_ask(self, mode: Mode) -> None:
         if mode == "/" and (self.view is None or not self.view.narrows):
             self.say("There is nothing to filter here; 8 has all findings.", "dim")
             return
         value = self.view.filter_text if mode == "/" and self.view else ""
-        self.query_one("#footer", Band).display = False
-        self.query_one(Prompt).open(mode, value)
+        self._footer.display = False
+        self._prompt.open(mode, value)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a prompt has the keys."""
+        return self._prompt.is_open
 
     def _hints(self, mode: Mode, text: str) -> list[Run]:
         return bars.hints(mode, text, self.view, tuple(COMMANDS))
@@ -279,10 +299,10 @@ class MeshdoctorApp(App[int]):
             view = self.view
             view.guard(lambda: view.narrow(event.value))
 
-    def on_prompt_given(self, event: Prompt.Given) -> None:
+    async def on_prompt_given(self, event: Prompt.Given) -> None:
         self._close_prompt()
         if event.mode == ":":
-            self._run_typed(event.value.strip())
+            await self._run_typed(event.value.strip())
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
         self._close_prompt()
@@ -290,20 +310,20 @@ class MeshdoctorApp(App[int]):
             self.view.narrow("")
 
     def _close_prompt(self) -> None:
-        self.query_one(Prompt).close()
-        self.query_one("#footer", Band).display = True
+        self._prompt.close()
+        self._footer.display = True
         self._show_footer()
         if self.view is not None:
             self.set_focus(None)
             self.view.take_focus()
 
-    def _run_typed(self, typed: str) -> None:
+    async def _run_typed(self, typed: str) -> None:
         """Run exactly what was typed; an unknown name lists those like it."""
         word, _, rest = typed.partition(" ")
         if not word:
             return
         if registry.find(word) is not None:
-            self.action_go(word, rest.strip().removeprefix("/"))
+            await self.action_go(word, rest.strip().removeprefix("/"))
         elif word in COMMANDS:
             self._command(word)
         else:
@@ -334,14 +354,14 @@ class MeshdoctorApp(App[int]):
             log.exception("demo failed")
             self.say(f"The recorded mesh did not open: {error}", "bad")
         else:
-            self.action_go("home")
+            await self.action_go("home")
 
-    def switch(self, context: str) -> None:
+    async def switch(self, context: str) -> None:
         """Go to another context, whatever this one is doing."""
         if isinstance(self.feed, Switches):
             self.frozen = None
             self.feed.switch(context)
-            self.action_go("home")
+            await self.action_go("home")
             self.say(f"going to {context}")
 
     def action_retry(self) -> None:
@@ -367,7 +387,7 @@ class MeshdoctorApp(App[int]):
             self.exit(0)
             return
         self._asked_to_leave = now
-        if self.query_one(Prompt).is_open:
+        if self._prompt.is_open:
             self._close_prompt()
         self.say("ctrl-c again leaves", "strong")
 

@@ -9,10 +9,12 @@ from datetime import datetime
 
 from meshdoctor.collect import decode_config, decode_envoy
 from meshdoctor.istio.certificates import seconds_left
+from meshdoctor.model.envoy import ClusterStatus
 from screens.text import Run, badge, duration
 from screens.widgets.rows import Column, Row
 
 SOON = 3600.0
+UNLIMITED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def _listeners(body: bytes, now: datetime) -> Iterator[Row]:
 def _routes(body: bytes, now: datetime) -> Iterator[Row]:
     for number, cells in enumerate(decode_config.route_rows(body)):
         config, host, domains, match, target = (f"{c}" for c in cells)
+        target = ", ".join(short(one) for one in target.split(", "))
         broken = target in ("", "BlackHoleCluster")
         goes = Run(f"▲ {target or 'nowhere'}", "warn") if broken else Run(target)
         yield Row(f"{number}", (config, domains, match, goes, host), {"route": config}, is_fault=broken)
@@ -57,9 +60,24 @@ def _clusters(body: bytes, now: datetime) -> Iterator[Row]:
             subset,
             direction,
             failed,
-            f"{cluster.limits.get('max_connections', '')}",
+            _limit(cluster),
         )
         yield Row(cluster.name, cells, {"name": host, "direction": direction}, is_fault=state in ("FAIL", "partly"))
+
+
+def short(cluster: str) -> str:
+    """A cluster's name as people say it: `catalog.shop:8080 v1` for `outbound|8080|v1|catalog.shop.svc.cluster.local`."""
+    direction, port, subset, host = _parts(cluster)
+    if not direction:
+        return cluster
+    name = "" if host == direction else host.removesuffix(".svc.cluster.local")
+    said = f"{name}:{port} {subset}".strip() if name else f"{direction} {port}"
+    return said if direction == "outbound" or not name else f"{direction} {said}"
+
+
+def _limit(cluster: ClusterStatus) -> Run:
+    most = cluster.limits.get("max_connections")
+    return Run("none", "dim") if most is None or most >= UNLIMITED else Run(f"{most:,}")
 
 
 def _parts(name: str) -> tuple[str, str, str, str]:
@@ -81,7 +99,7 @@ def _endpoints(body: bytes, now: datetime) -> Iterator[Row]:
             cells: tuple[Run | str, ...] = (
                 badge("OK" if well else "FAIL", ", ".join(words)),
                 f"{host.address}:{host.port}",
-                cluster.name,
+                short(cluster.name),
                 *shown,
             )
             yield Row(f"{cluster.name} {host.address}:{host.port}", cells, {"name": cluster.name}, is_fault=bad or not well)
@@ -161,7 +179,7 @@ TABS = (
         (
             Column("STATE", 9, 40, keep=True),
             Column("ENDPOINT", 14, 30, keep=True),
-            Column("CLUSTER", 24, 80, is_name=True, keep=True),
+            Column("SERVICE", 24, 60, is_name=True, keep=True),
             *(Column(t, align="right") for t in ("CONNS", "ACTIVE", "NO CONNECT", "ERRORS", "TIMEOUTS")),
         ),
         _endpoints,

@@ -76,6 +76,11 @@ class AskedText(TableView):
             return [Item((Run("… ", "unknown"), Run(f"reading {self.what} for {age(time.monotonic() - self._began)}")))]
         return [Item(self.what, "strong", note=f"read {age(time.monotonic() - self._came)} ago")]
 
+    def detail_of(self, row: Row) -> list[Item]:
+        """A line that is cut, in full."""
+        line = row.cells[0] if isinstance(row.cells[0], str) else row.cells[0].text
+        return [Item(line, indent=0)] if len(line) > self.app.size.width - 2 else []
+
     def _state(self) -> list[Item]:
         return super()._state() if self._has_rows else []
 

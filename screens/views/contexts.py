@@ -61,11 +61,8 @@ class Contexts(TableView):
     def name_in(self, row: Row) -> str:
         return row.key
 
-    def open(self, row: Row) -> None:
-        self.boss.switch(row.key)
-
-    def action_open(self) -> None:
-        self.table.action_choose()
+    async def open(self, row: Row) -> None:
+        await self.boss.switch(row.key)
 
     def action_demo(self) -> None:
         self.boss.start_demo()

@@ -80,23 +80,20 @@ class ControlPlanes(TableView):
     def name_in(self, row: Row) -> str:
         return row.fields["name"]
 
-    def open(self, row: Row) -> None:
-        self.boss.action_go("proxies", f"istiod={row.fields['name']}")
+    async def open(self, row: Row) -> None:
+        await self.boss.action_go("proxies", f"istiod={row.fields['name']}")
 
-    def action_open(self) -> None:
-        self.table.action_choose()
-
-    def action_logs(self) -> None:
+    async def action_logs(self) -> None:
         from screens.views.logs import Logs
 
         if self.row is not None and isinstance(self.row.payload, Pod):
-            self.boss.open(Logs(self.row.payload.subject, "discovery"))
+            await self.boss.open(Logs(self.row.payload.subject, "discovery"))
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None:
-            self.boss.open(YamlView(self.row.payload.subject))
+            await self.boss.open(YamlView(self.row.payload.subject))
 
 
 def _row(plane: ControlPlane, pod: Pod, said: Istiod | None, mesh: Mesh) -> Row:

@@ -75,10 +75,10 @@ class EnvoyView(TableView):
         self._order = None
         self._show()
 
-    def action_logs(self) -> None:
+    async def action_logs(self) -> None:
         from screens.views.logs import Logs
 
-        self.boss.open(Logs(self.pod, "istio-proxy"))
+        await self.boss.open(Logs(self.pod, "istio-proxy"))
 
     def _show(self) -> None:
         """The current part: its columns, and its rows where they came; else ask for them."""
@@ -96,7 +96,7 @@ class EnvoyView(TableView):
         now = mesh.now if mesh else datetime.now(UTC)
         try:
             body = await feed.envoy(self.pod.namespace, self.pod.name, "/" + part.path)
-            asked.rows = await aside(lambda: tuple(part.rows(body, now)))
+            asked.rows = await aside(lambda: tuple(sorted(part.rows(body, now), key=_worst_first)))
             asked.came = time.monotonic()
         except Exception as error:  # a refused or broken answer is this tab's own; the others go on
             asked.failed = f"{type(error).__name__}: {error}"
@@ -129,3 +129,8 @@ class EnvoyView(TableView):
 
     def _state(self) -> list[Item]:
         return super()._state() if self._has_rows else []
+
+
+def _worst_first(row: Row) -> tuple[bool, tuple[str, ...]]:
+    """Rows with a fault, then the rest by what they show."""
+    return not row.is_fault, tuple(c if isinstance(c, str) else c.text for c in row.cells[1:3])

@@ -62,7 +62,7 @@ class EvidenceView(View):
     def action_quote(self) -> None:
         self.boss.copy(self.evidence.quote or self.evidence.says, "the quote")
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
-        self.boss.open(YamlView(self.what.subject))
+        await self.boss.open(YamlView(self.what.subject))

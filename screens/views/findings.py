@@ -66,19 +66,16 @@ class Findings(TableView):
         finding: Finding = row.payload
         return finding.subject.name
 
-    def open(self, row: Row) -> None:
+    async def open(self, row: Row) -> None:
         from screens.views.proof import Proof
 
-        self.boss.open(Proof(row.payload))
+        await self.boss.open(Proof(row.payload))
 
-    def action_open(self) -> None:
-        self.table.action_choose()
-
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None:
-            self.boss.open(YamlView(self.row.payload.subject))
+            await self.boss.open(YamlView(self.row.payload.subject))
 
 
 def _row(finding: Finding) -> Row:

@@ -88,23 +88,20 @@ class Gateways(TableView):
         items.append(Item(", ".join(p.name for p in pods) or "no pod", label="PODS"))
         return items
 
-    def open(self, row: Row) -> None:
+    async def open(self, row: Row) -> None:
         from screens.views.envoy import EnvoyView
 
         pods = row.payload[2] if isinstance(row.payload, tuple) else []
         if pods:
-            self.boss.open(EnvoyView(pods[0].subject))
+            await self.boss.open(EnvoyView(pods[0].subject))
         else:
             self.boss.say("No pod serves this Gateway.", "warn")
 
-    def action_open(self) -> None:
-        self.table.action_choose()
-
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None and isinstance(self.row.payload, tuple):
-            self.boss.open(YamlView(self.row.payload[0].subject))
+            await self.boss.open(YamlView(self.row.payload[0].subject))
 
 
 def _heading(owner: Subject, pods: list[Pod]) -> Row:

@@ -137,23 +137,23 @@ class Home(View):
         event.stop()
         self.guard(self._show_proof)
 
-    def on_listing_opened(self, event: Listing.Opened) -> None:
+    async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()
-        self.action_open()
+        await self.action_open()
 
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         from screens.views.proof import Proof
 
         if self.cause is not None:
-            self.boss.open(Proof(self.cause))
+            await self.boss.open(Proof(self.cause))
 
     def action_copy(self) -> None:
         if self.seen is not None:
             lines = ["".join(r.text for r in item.runs) for item in verdict(self.seen)]
             self.boss.copy("\n".join(lines), "the verdict")
 
-    def action_contexts(self) -> None:
-        self.boss.action_go("contexts")
+    async def action_contexts(self) -> None:
+        await self.boss.action_go("contexts")
 
     def action_demo(self) -> None:
         self.boss.start_demo()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from meshdoctor.model.subject import Subject
 from screens.views.asked import AskedText
+from screens.widgets.rows import Row
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)[.\d]*Z ")
 
 
 class Logs(AskedText):
@@ -22,6 +28,19 @@ class Logs(AskedText):
     @property
     def what(self) -> str:
         return f"log of {self.container} in {self.pod.namespace}/{self.pod.name}"
+
+    def lines(self, text: str) -> Iterable[Row]:
+        """The lines with the time of day only."""
+        for number, line in enumerate(text.splitlines()):
+            stamp = _STAMP.match(line)
+            yield Row(f"{number}", (f"{stamp[1]}  {line[stamp.end() :]}" if stamp else line,))
+
+    def take(self, rows: tuple[Row, ...]) -> None:
+        """The newest line is what one looks for first."""
+        is_first = not self._has_rows
+        super().take(rows)
+        if is_first:
+            self.table.action_edge(-1)
 
     async def ask(self) -> str:
         return await self.boss.feed.pod_logs(self.pod.namespace, self.pod.name, self.container)

@@ -62,21 +62,18 @@ class Namespaces(TableView):
     def name_in(self, row: Row) -> str:
         return row.key
 
-    def open(self, row: Row) -> None:
-        self.boss.action_go("findings", f"ns={row.key}")
+    async def open(self, row: Row) -> None:
+        await self.boss.action_go("findings", f"ns={row.key}")
 
-    def action_open(self) -> None:
-        self.table.action_choose()
-
-    def action_proxies(self) -> None:
+    async def action_proxies(self) -> None:
         if self.row is not None:
-            self.boss.action_go("proxies", f"ns={self.row.key}")
+            await self.boss.action_go("proxies", f"ns={self.row.key}")
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None:
-            self.boss.open(YamlView(self.row.payload.subject))
+            await self.boss.open(YamlView(self.row.payload.subject))
 
 
 def _counted(mesh: Mesh) -> dict[str, tuple[int, int]] | None:

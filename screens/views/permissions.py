@@ -58,11 +58,8 @@ class Permissions(TableView):
     def name_in(self, row: Row) -> str:
         return row.key
 
-    def open(self, row: Row) -> None:
-        self.boss.action_go("findings", f"status=unknown {row.key}")
-
-    def action_open(self) -> None:
-        self.table.action_choose()
+    async def open(self, row: Row) -> None:
+        await self.boss.action_go("findings", f"status=unknown {row.key}")
 
     def action_copy(self) -> None:
         command = self.row.payload[0].command if self.row else None

@@ -72,20 +72,20 @@ class Proof(View):
         wanted = self.what.id
         return next((f for f in seen.diagnosis.findings if f.id == wanted), None)
 
-    def on_listing_opened(self, event: Listing.Opened) -> None:
+    async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()
-        self.action_open()
+        await self.action_open()
 
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         from screens.views.evidence import EvidenceView
 
         item = self.doc.item
         if item is None:
             return
         if isinstance(item.payload, Evidence):
-            self.boss.open(EvidenceView(item.payload, self.what))
+            await self.boss.open(EvidenceView(item.payload, self.what))
         elif isinstance(item.payload, Finding):
-            self.boss.open(Proof(item.payload))
+            await self.boss.open(Proof(item.payload))
         elif isinstance(item.payload, Command):
             self.boss.copy(item.payload.text, "the command" if item.payload.says != "the link" else "the link")
 
@@ -105,10 +105,10 @@ class Proof(View):
     def _first_command(self) -> str:
         return next((i.payload.text for i in self.doc.items if isinstance(i.payload, Command)), "")
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
-        self.boss.open(YamlView(self.what.subject))
+        await self.boss.open(YamlView(self.what.subject))
 
     def action_docs(self) -> None:
         text = page_of(self.what.problem)

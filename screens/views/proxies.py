@@ -92,25 +92,22 @@ class Proxies(TableView):
         subject: Subject = row.payload[0]
         return subject.name
 
-    def open(self, row: Row) -> None:
+    async def open(self, row: Row) -> None:
         from screens.views.envoy import EnvoyView
 
-        self.boss.open(EnvoyView(row.payload[0]))
+        await self.boss.open(EnvoyView(row.payload[0]))
 
-    def action_open(self) -> None:
-        self.table.action_choose()
-
-    def action_logs(self) -> None:
+    async def action_logs(self) -> None:
         from screens.views.logs import Logs
 
         if self.row is not None:
-            self.boss.open(Logs(self.row.payload[0], "istio-proxy"))
+            await self.boss.open(Logs(self.row.payload[0], "istio-proxy"))
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None:
-            self.boss.open(YamlView(self.row.payload[0]))
+            await self.boss.open(YamlView(self.row.payload[0]))
 
 
 def _pods(mesh: Mesh) -> dict[tuple[str, str], Pod]:

@@ -80,9 +80,9 @@ class Sources(TableView):
         source: Source = row.payload
         return source.name
 
-    def open(self, row: Row) -> None:
+    async def open(self, row: Row) -> None:
         source: Source = row.payload
-        self.boss.action_go(
+        await self.boss.action_go(
             "findings", f"status=unknown {source.name}" if _hidden(self.seen).get(source.name) else "status=unknown"
         )
 

@@ -69,7 +69,7 @@ class TableView(View):
         """The selected row in full, for tall screens."""
         return []
 
-    def open(self, row: Row) -> None:
+    async def open(self, row: Row) -> None:
         """Enter on a row."""
 
     def name_in(self, row: Row) -> str:
@@ -164,11 +164,14 @@ class TableView(View):
         event.stop()
         self.guard(self._show_detail)
 
-    def on_listing_opened(self, event: Listing.Opened) -> None:
+    async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()
-        row = self.row
-        if row is not None:
-            self.guard(lambda: self.open(row))
+        await self.action_open()
+
+    async def action_open(self) -> None:
+        """Enter, or a second click: what the row leads to."""
+        if self.row is not None:
+            await self.open(self.row)
 
     # Filter and order.
 

@@ -11,7 +11,6 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.widget import Widget
-from textual.widgets import Input
 
 from meshdoctor.model.sources import Unseen
 from screens.seen import Seen
@@ -37,9 +36,11 @@ class View(Vertical, can_focus=True):
         super().__init__()
         self.seen: Seen | None = None
         self.display = False
+        self._broken = Doc("broken", classes="auto")
+        self._broken.display = False
 
     def compose(self) -> ComposeResult:
-        yield Doc("broken", classes="auto")
+        yield self._broken
         yield from self.body()
 
     def body(self) -> ComposeResult:
@@ -73,8 +74,8 @@ class View(Vertical, can_focus=True):
         """Keys go to the main part, or to the screen itself while that is not shown; a prompt keeps them."""
         main = self.main
         target = main if main is not None and main.display else self
-        if self.display and self.app.focused is not target and not isinstance(self.app.focused, Input):
-            target.focus()
+        if self.display and self.app.focused is not target and not self.boss.is_asking:
+            self.screen.set_focus(target)  # at once: the next key may be here already
 
     def on_focus(self) -> None:
         self.take_focus()
@@ -128,9 +129,8 @@ class View(Vertical, can_focus=True):
         self.run_worker(work(), group="beside", exclusive=True, exit_on_error=False)
 
     def _tell_broken(self, items: tuple[Item, ...]) -> None:
-        doc = self.query_one("#broken", Doc)
-        doc.display = bool(items)
-        doc.set_items(items)
+        self._broken.display = bool(items)
+        self._broken.set_items(items)
 
 
 def _unseen(unseen: Unseen) -> tuple[Item, ...]:

@@ -64,14 +64,14 @@ class Webhooks(TableView):
             Item(_ca_words(webhook), label="CA BUNDLE"),
         ]
 
-    def open(self, row: Row) -> None:
-        self.action_yaml()
+    async def open(self, row: Row) -> None:
+        await self.action_yaml()
 
-    def action_yaml(self) -> None:
+    async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
         if self.row is not None:
-            self.boss.open(YamlView(self.row.payload[0].subject))
+            await self.boss.open(YamlView(self.row.payload[0].subject))
 
 
 def _row(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook) -> Row:

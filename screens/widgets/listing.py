@@ -84,11 +84,10 @@ class Listing(ScrollView, can_focus=True):
         Binding("pageup", "page(-1)", "page up", show=False, id="list.pageup"),
         Binding("g,home", "edge(0)", "first", show=False, id="list.first"),
         Binding("G,end", "edge(-1)", "last", show=False, id="list.last"),
-        Binding("enter", "choose", "open", show=False, id="list.open"),
     ]
 
     class Opened(Message):
-        """Enter was pressed, or the selected item clicked."""
+        """The selected item was clicked."""
 
         def __init__(self, listing: Listing) -> None:
             self.listing = listing
@@ -167,10 +166,6 @@ class Listing(ScrollView, can_focus=True):
         if nearest is not None:
             self._go(nearest)
         self.scroll_to(y=0 if end == 0 else self.virtual_size.height, animate=False)
-
-    def action_choose(self) -> None:
-        if self.at is not None:
-            self.post_message(self.Opened(self))
 
     def _go(self, index: int) -> None:
         if index != self.at:

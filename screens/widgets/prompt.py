@@ -28,6 +28,13 @@ class Ask(Input):
         Binding("escape", "leave", "leave", show=False),
     ]
 
+    class Done(Message):
+        """Enter was pressed: exactly this text."""
+
+        def __init__(self, value: str) -> None:
+            self.value = value
+            super().__init__()
+
     class Leave(Message):
         """Nothing is wanted after all."""
 
@@ -37,9 +44,27 @@ class Ask(Input):
     def __init__(self) -> None:
         super().__init__(compact=True, select_on_focus=False)
         self.past: list[str] = []
+        self.asking = False
         self._place = 0
 
+    async def take(self, event: events.Key) -> None:
+        """A key that reached the application instead."""
+        await self._on_key(event)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Enter takes what stands there now, before keys that were typed ahead; those are for the screen."""
+        if not self.asking:
+            return
+        if event.key == "enter":
+            event.stop()
+            self.asking = False
+            self.keep(self.value)
+            self.post_message(self.Done(self.value))
+            return
+        await super()._on_key(event)
+
     def begin(self, value: str) -> None:
+        self.asking = True
         self.value = value
         self.cursor_position = len(value)
         self._place = len(self.past)
@@ -72,7 +97,6 @@ class Prompt(Horizontal):
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
-    Prompt.-open { display: block; }
     Prompt > #mark { width: 2; }
     Prompt > Ask { width: 2fr; background: transparent; }
     Prompt > #hints { width: 3fr; }
@@ -110,7 +134,8 @@ class Prompt(Horizontal):
 
     @property
     def is_open(self) -> bool:
-        return self.has_class("-open")
+        """Whether it has the keys."""
+        return bool(self.display)
 
     def open(self, mode: Mode, value: str = "") -> None:
         self.mode = mode
@@ -118,12 +143,13 @@ class Prompt(Horizontal):
         ask = self.query_one(Ask)
         ask.past = self._past[mode]
         ask.begin(value)
-        self.add_class("-open")
+        self.display = True
         self._hint(value)
-        ask.focus()
+        self.screen.set_focus(ask)  # at once: the next key may be here already
 
     def close(self) -> None:
-        self.remove_class("-open")
+        self.query_one(Ask).asking = False
+        self.display = False
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -131,9 +157,8 @@ class Prompt(Horizontal):
             self._hint(event.value)
             self.post_message(self.Changed(self.mode, event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_ask_done(self, event: Ask.Done) -> None:
         event.stop()
-        self.query_one(Ask).keep(event.value)
         self.post_message(self.Given(self.mode, event.value))
 
     def on_ask_complete(self, event: Ask.Complete) -> None:

@@ -128,7 +128,7 @@ async def test_every_screen_shows_hostile_text_as_text(text: str) -> None:
     )
     async with opened(feed=feed, size=(120, 40)) as screen:
         for entry in registry.entries():
-            screen.app.action_go(entry.name)
+            await screen.app.action_go(entry.name)
             await screen.until(lambda entry=entry: type(screen.app.view) is entry.view)  # type: ignore[misc]
             await screen.settled()
             assert_harmless(screen.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.dom import DOMNode
 
 from meshdoctor.diagnosis import judge
@@ -182,3 +183,23 @@ def test_every_binding_of_the_application_has_an_id() -> None:
     classes: list[type[DOMNode]] = [*views, MeshdoctorApp]
     bindings = [b for cls in classes for b in keys_of(cls, cls)]
     assert [b.key for b in bindings if not b.id] == []
+
+
+async def test_keys_work_from_the_first_frame_without_any_cause(healthy: Mesh) -> None:
+    async with opened(healthy) as screen:
+        await screen.press("7")
+        assert "NAMESPACE" in screen.text
+        await screen.press("escape", "y")
+        assert "copied the verdict" in screen.text
+
+
+async def test_keys_typed_ahead_arrive_where_they_were_meant(faulty: Mesh) -> None:
+    """Over a slow line many keys come at once: none is lost, none goes to the screen before."""
+    async with opened(faulty) as screen:
+        keys = ["4", "G", "8", "slash", *"ns=shop", "enter", "j", "colon", *"ns", "enter", "colon", *"findings", "enter"]
+        for key in ("equals_sign" if k == "=" else k for k in keys):
+            screen.app.post_message(events.Key(key, {"slash": "/", "colon": ":", "equals_sign": "="}.get(key, key)))
+        await screen.until(lambda: isinstance(screen.app.view, Findings) and not screen.app.is_asking)
+        await screen.settled()
+        assert table(screen).filter_text == "ns=shop"
+        assert len(screen.app.stack) == 2

@@ -129,7 +129,7 @@ async def test_a_screen_that_fails_shows_it_and_the_rest_lives(faulty: Mesh, mon
 
     monkeypatch.setattr(Webhooks, "rows_of", broken)
     async with opened(faulty) as screen:
-        screen.app.action_go("webhooks")
+        await screen.app.action_go("webhooks")
         await screen.until(lambda: "this screen failed: KeyError" in screen.text)
         await screen.press("8")
         assert "MTL-002" in screen.text
