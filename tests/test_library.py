@@ -38,7 +38,7 @@ spec: {mtls: {mode: STRICT}}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: off, namespace: shop}
+metadata: {name: plain, namespace: shop}
 spec: {host: cart, trafficPolicy: {tls: {mode: DISABLE}}}
 ---
 apiVersion: v1

@@ -12,6 +12,7 @@ import yaml
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.errors import UsageError
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh, Table
 from meshdoctor.model.prometheus import Prometheus
@@ -21,8 +22,12 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def documents(text: str) -> Iterator[dict[str, Any]]:
-    """The objects in YAML or JSON text; `List` kinds are opened."""
-    for document in yaml.load_all(text, Loader=Loader):  # a safe loader
+    """The objects in YAML or JSON text; `List` kinds are opened. Raises UsageError where it does not parse."""
+    try:
+        whole = list(yaml.load_all(text, Loader=Loader))  # a safe loader
+    except yaml.YAMLError as why:
+        raise UsageError(f"The manifests do not parse: {' '.join(str(why).split())}.", do="Mend the YAML and check again.") from why
+    for document in whole:
         if not isinstance(document, dict):
             continue
         if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
@@ -32,11 +37,15 @@ def documents(text: str) -> Iterator[dict[str, Any]]:
 
 
 def objects(text: str) -> Iterator[KubernetesObject]:
-    """The typed objects in YAML or JSON text; kinds that no rule reads are passed over."""
+    """The typed objects in YAML or JSON text; kinds that no rule reads are passed over. Raises UsageError for one that does not fit."""
     for document in documents(text):
         kind = kinds.kind_of(str(document.get("apiVersion", "")), str(document.get("kind", "")))
         if kind is not None:
-            yield msgspec.convert(_without_nulls(document), kind, strict=False)
+            try:
+                yield msgspec.convert(_without_nulls(document), kind, strict=False)
+            except msgspec.ValidationError as why:
+                name = (document.get("metadata") or {}).get("name", "")
+                raise UsageError(f"{kind.KIND} {name} does not fit its kind: {why}.", do="Mend the field and check again.") from why
 
 
 def mesh_of(
