@@ -9,13 +9,14 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.filter import LineFilter
 
 from meshdoctor.model.findings import Diagnosis
 from screens import bars, clipboard, registry, theme
 from screens.feed import Feed, Switches
+from screens.keys import COMMANDS, EVERYWHERE
 from screens.options import Options
 from screens.seen import Seen
 from screens.text import Run, clean
@@ -26,7 +27,6 @@ from screens.widgets.prompt import Ask, Mode, Prompt
 log = logging.getLogger("meshdoctor.screens")
 SAID_FOR = 6.0
 ASKED_FOR = 3.0
-COMMANDS = {"q": "leave", "quit": "leave", "dark": "dark theme", "light": "light theme", "demo": "the recorded mesh"}
 
 
 class MeshdoctorApp(App[int]):
@@ -41,32 +41,7 @@ class MeshdoctorApp(App[int]):
     .rule { height: 1; border-top: solid $border; }
     View { height: 1fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "colon",
-            "ask(':')",
-            "go",
-            priority=True,
-            id="app.go",
-            tooltip="go to a screen by name; tab completes, enter runs what is typed",
-        ),
-        Binding(
-            "slash",
-            "ask('/')",
-            "filter",
-            id="app.filter",
-            tooltip="words all, !not, /regex/, ns=shop status=fail severity=high",
-        ),
-        Binding("question_mark", "help", "help", id="app.help", tooltip="the keys of this screen"),
-        Binding("escape", "clear_or_pop", "back", id="app.back", tooltip="clear the filter, then go back"),
-        Binding("q", "pop", "back", show=False, id="app.pop", tooltip="go back"),
-        Binding("r", "retry", "retry", show=False, id="app.retry", tooltip="try again now"),
-        Binding("ctrl+r", "reload", "refresh", show=False, id="app.reload", tooltip="read everything again"),
-        Binding("space", "freeze", "freeze", show=False, id="app.freeze", tooltip="hold the picture still, or let it go on"),
-        Binding("u", "go('sources')", "why unknown", show=False, id="app.unknown", tooltip="what was not seen, and why"),
-        Binding("ctrl+c", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="asks once, then leaves"),
-        Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
     def __init__(self, feed: Feed, options: Options | None = None) -> None:
         super().__init__()

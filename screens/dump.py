@@ -1,4 +1,7 @@
-"""Rows of what one Envoy answers: each takes the bytes of an admin path and gives what its tab shows. Pure."""
+"""Rows of what one Envoy answers: each takes the bytes of an admin path and gives what its tab shows. Pure.
+
+The decoders are imported where they are used: they read certificates, and the first frame does not.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshdoctor.collect import decode_config, decode_envoy
-from meshdoctor.istio.certificates import seconds_left
 from meshdoctor.model.envoy import ClusterStatus
 from screens.text import Run, badge, duration
 from screens.widgets.rows import Column, Row
@@ -29,6 +30,8 @@ class Tab:
 
 
 def _listeners(body: bytes, now: datetime) -> Iterator[Row]:
+    from meshdoctor.collect import decode_config
+
     for number, (name, address, chains, state) in enumerate(decode_config.listener_rows(body)):
         said = f"{state}"
         role = "FAIL" if said.startswith("refused") else "WARN" if said in ("warming", "draining", "none") else "OK"
@@ -37,6 +40,8 @@ def _listeners(body: bytes, now: datetime) -> Iterator[Row]:
 
 
 def _routes(body: bytes, now: datetime) -> Iterator[Row]:
+    from meshdoctor.collect import decode_config
+
     for number, cells in enumerate(decode_config.route_rows(body)):
         config, host, domains, match, target = (f"{c}" for c in cells)
         target = ", ".join(short(one) for one in target.split(", "))
@@ -46,6 +51,8 @@ def _routes(body: bytes, now: datetime) -> Iterator[Row]:
 
 
 def _clusters(body: bytes, now: datetime) -> Iterator[Row]:
+    from meshdoctor.collect import decode_envoy
+
     for cluster in decode_envoy.clusters(body):
         direction, port, subset, host = _parts(cluster.name)
         well = sum(h.eds_health == "HEALTHY" and not h.ejected and not h.failed_active_check for h in cluster.hosts)
@@ -87,6 +94,8 @@ def _parts(name: str) -> tuple[str, str, str, str]:
 
 
 def _endpoints(body: bytes, now: datetime) -> Iterator[Row]:
+    from meshdoctor.collect import decode_envoy
+
     for cluster in decode_envoy.clusters(body):
         for host in cluster.hosts:
             words = [host.eds_health.lower()]
@@ -106,6 +115,9 @@ def _endpoints(body: bytes, now: datetime) -> Iterator[Row]:
 
 
 def _certificates(body: bytes, now: datetime) -> Iterator[Row]:
+    from meshdoctor.collect import decode_envoy
+    from meshdoctor.istio.certificates import seconds_left
+
     for number, one in enumerate(decode_envoy.certs(body)):
         left = seconds_left(one, now)
         state = "UNKNOWN" if left is None else "FAIL" if left <= 0 else "WARN" if left < SOON else "OK"

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from meshdoctor.collect.link import Link
-from meshdoctor.diagnosis import judge
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
@@ -80,6 +79,13 @@ class Switches(Protocol):
         ...
 
 
+def _judge(mesh: Mesh) -> Diagnosis:
+    """The rules, imported when there is something to judge: not before the first frame."""
+    from meshdoctor.diagnosis import judge
+
+    return judge(mesh)
+
+
 class LiveFeed:
     """Owns one store at a time and judges its newest mesh in a thread.
 
@@ -93,12 +99,12 @@ class LiveFeed:
         context: str | None = None,
         list_contexts: Callable[[], Iterable[str]] = tuple,
         open_demo: Callable[[], Awaitable[Store]] | None = None,
-        judge: Judge = judge,
+        judge: Judge | None = None,
     ) -> None:
         self._open_store = open_store
         self._list_contexts = list_contexts
         self._open_demo = open_demo
-        self._judge = judge
+        self._judge = judge or _judge
         self._wanted = context
         self._listeners: list[Listener] = []
         self._store: Store | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from screens.verdict import changed_by, harm, sure
 from screens.widgets.doc import Item
 
 About = Cause | Finding
+_PARAMETER = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _explains(about: About, seen: Seen) -> Iterator[Item]:
 def _fine_print(text: Page) -> Iterator[Item]:
     for label, words in (("RISK", text.risk), ("BACK OUT", text.rollback), ("VERIFY", text.verify), ("DETECTED", text.detect)):
         if words:
-            yield Item(words, "dim", label=label)
+            yield Item(_PARAMETER.sub(r"<\1>", words), "dim", label=label)
     for number, link in enumerate(text.docs):
         yield Item(link, "dim", label="DOCS" if number == 0 else "", key=f"docs {number}", payload=Command(link, "the link"))
 

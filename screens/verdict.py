@@ -8,7 +8,7 @@ from datetime import datetime
 from meshdoctor.model.findings import Cause, Diagnosis
 from meshdoctor.model.mesh import Mesh
 from screens.seen import Seen, thing
-from screens.text import Run, badge, count, duration, moment
+from screens.text import Run, age, badge, count, duration, moment
 from screens.widgets.doc import Item
 
 
@@ -20,9 +20,18 @@ def verdict(seen: Seen) -> list[Item]:
         return [Item((Run("… judging", "unknown"), Run("  the objects are read, the rules are running")))]
     observed = [c for c in seen.diagnosis.causes if c.observed]
     first = (observed or list(seen.diagnosis.causes))[:1]
-    if not first:
-        return [nothing_found(seen.diagnosis)]
-    return _of_cause(first[0], seen, len(observed) if observed else len(seen.diagnosis.causes))
+    items = _of_cause(first[0], seen, len(seen.diagnosis.causes)) if first else [nothing_found(seen.diagnosis)]
+    return [*items, *_lost(seen)]
+
+
+def _lost(seen: Seen) -> list[Item]:
+    """The connection is gone: what is shown is old, and why."""
+    link = seen.link
+    if link.state not in ("stale", "error"):
+        return []
+    state = badge("ERROR", "not connected") if link.state == "error" else badge("partly", "not answering")
+    said = f"  what is shown is {age(seen.elapsed)} old. {link.reason} {link.do}".rstrip()
+    return [Item((state, Run(said), Run("  r", "key"), Run(" try again", "dim")))]
 
 
 def nothing_found(diagnosis: Diagnosis) -> Item:

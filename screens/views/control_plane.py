@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from meshdoctor.istio.certificates import pem_certificates, seconds_left
 from meshdoctor.istio.controlplane import ControlPlane, config_map, control_planes
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
@@ -152,6 +151,8 @@ def _budget(mesh: Mesh, plane: ControlPlane) -> Run:
 
 def _root(mesh: Mesh, plane: ControlPlane) -> Run:
     """How long the root certificate that proxies trust still lasts."""
+    from meshdoctor.istio.certificates import pem_certificates, seconds_left
+
     try:
         found = config_map(mesh, plane.namespace, "istio-ca-root-cert", "")
     except Unseen as unseen:

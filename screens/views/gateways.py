@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from meshdoctor.istio.certificates import seconds_left
 from meshdoctor.istio.gateways import bound, gateway_pods_of, services_of_pods, takes
 from meshdoctor.istio.workloads import by_owner, gateway_pods
 from meshdoctor.model.cluster import Service
@@ -190,6 +189,8 @@ def _listener(mesh: Mesh, server: Server, pods: list[Pod]) -> Run:
 
 def _certificate(mesh: Mesh, server: Server, pods: list[Pod]) -> Run:
     """The certificate of a TLS server: its Secret, and when it ends where a pod's Envoy told."""
+    from meshdoctor.istio.certificates import seconds_left
+
     names = server.tls.credentials if server.tls else ()
     if not names:
         return Run("", "dim")

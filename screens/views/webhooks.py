@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from meshdoctor.istio.certificates import ca_bundle, pem_certificates
 from meshdoctor.istio.controlplane import config_map, injectors, validators
 from meshdoctor.model.admission import Webhook, WebhookConfiguration
 from meshdoctor.model.mesh import Mesh
@@ -117,6 +116,8 @@ def _endpoints(mesh: Mesh, webhook: Webhook) -> tuple[str, str]:
 
 def _ca(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook) -> tuple[str, str]:
     """Whether the caBundle holds the root that istiod's certificates come from."""
+    from meshdoctor.istio.certificates import ca_bundle, pem_certificates
+
     bundle = ca_bundle(webhook.client_config.ca_bundle)
     if not bundle:
         return "FAIL", "empty"
@@ -134,6 +135,8 @@ def _ca(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook) -> tu
 
 
 def _ca_words(webhook: Webhook) -> str:
+    from meshdoctor.istio.certificates import ca_bundle
+
     bundle = ca_bundle(webhook.client_config.ca_bundle)
     return "; ".join(f"{c.subject} sha256 {c.sha256[:16]}" for c in bundle) or "empty or broken"
 

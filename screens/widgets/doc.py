@@ -121,7 +121,7 @@ class Doc(Listing):
         if not 0 <= line < len(self._lines):
             return self.blank(self.size.width)
         index, runs = self._lines[line]
-        return self.painter.strip(runs, self.size.width, index == self.at and self.selectable(index))
+        return self.painter.strip(runs, self.size.width, self.can_focus and index == self.at and self.selectable(index))
 
 
 def _flow(runs: tuple[Run, ...], width: int, longest: int) -> list[list[Run]]:

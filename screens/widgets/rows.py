@@ -117,7 +117,7 @@ class Rows(Listing):
 
     def _fit(self) -> None:
         """Choose columns and widths: shrink what can shrink, then drop from the right."""
-        room = max(self.size.width - 1 - (len(self.rows) + self.header > self.size.height), 10)
+        room = max(self.size.width - 2, 10)
         filled = [max((width_of(t) for t in self._sample(i)), default=0) for i in range(len(self.columns))]
         natural = [_natural(c, widest) for c, widest in zip(self.columns, filled, strict=True)]
         least = [min(n, max(c.least, width_of(c.title))) for c, n in zip(self.columns, natural, strict=True)]
