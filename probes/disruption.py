@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+from meshdoctor.istio.availability import schedulable_nodes
 from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
 from meshdoctor.model.cluster import Node
-from meshdoctor.model.findings import HINT, Evidence
+from meshdoctor.model.findings import HINT, STRONG, Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Deployment, HorizontalPodAutoscaler, Pod, PodDisruptionBudget, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
+PASSING = timedelta(minutes=2)
 Reason = tuple[str, str]  # in words, and the command that shows it
 
 
@@ -57,7 +60,12 @@ def not_highly_available(mesh: Mesh) -> Iterator[Draft]:
             )
         elif workload.status.ready_replicas < 2:
             ready = workload.status.ready_replicas
-            yield fail(workload, f"{ready} of {workload.desired} replicas ready", at="status", confidence=HINT)
+            certainty = STRONG if _long_unready(mesh, pods) else HINT  # a rollout passes
+            yield fail(workload, f"{ready} of {workload.desired} replicas ready", at="status", confidence=certainty)
+
+
+def _long_unready(mesh: Mesh, pods: list[Pod]) -> bool:
+    return any(not p.is_ready and p.ready_since and mesh.now - p.ready_since > PASSING for p in pods)
 
 
 def _few(workload: Workload) -> Iterator[Reason]:
@@ -91,24 +99,6 @@ def _full(mesh: Mesh, workload: Workload) -> Iterator[Reason]:
 def _together(mesh: Mesh, pods: list[Pod]) -> Iterator[Reason]:
     """All on one node, where the pods could run on others."""
     nodes = {p.spec.node_name for p in pods if p.spec.node_name}
-    if len(pods) > 1 and len(nodes) == 1 and len([n for n in mesh[Node] if _may_run(pods[0], n)]) > 1:
+    if len(pods) > 1 and len(nodes) == 1 and len(schedulable_nodes(mesh, pods[0])) > 1:
         names = f"kubectl -n {pods[0].namespace} get pods -o wide"
         yield f"all {len(pods)} pods are on node {min(nodes)}", names
-
-
-def _may_run(pod: Pod, node: Node) -> bool:
-    """Whether the scheduler could put the pod there, as far as selector and taints tell."""
-    ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
-    return (
-        ready
-        and not node.spec.unschedulable
-        and pod.spec.node_selector.items() <= node.labels.items()
-        and all(_tolerated(pod, t.key, t.value, t.effect) for t in node.spec.taints if t.effect != "PreferNoSchedule")
-    )
-
-
-def _tolerated(pod: Pod, key: str, value: str, effect: str) -> bool:
-    return any(
-        t.key in ("", key) and t.effect in ("", effect) and (t.operator == "Exists" or t.value == value)
-        for t in pod.spec.tolerations
-    )

@@ -127,7 +127,8 @@ def istiod_not_highly_available(mesh: Mesh) -> Iterator[Draft]:
         budgets = budgets_for(mesh, plane.namespace, deployment.template.metadata.labels)
         if not budgets:
             reasons.append("no PodDisruptionBudget selects it")
-        reasons += [f"PodDisruptionBudget {b.name} allows no disruption" for b in budgets if b.status.disruptions_allowed == 0]
+        if reasons:  # alone it is OP-001, where the budget is what to change
+            reasons += [f"PodDisruptionBudget {b.name} allows no disruption" for b in budgets if b.status.disruptions_allowed == 0]
         nodes = {p.spec.node_name for p in plane.pods if p.spec.node_name}
         if len(plane.pods) > 1 and len(nodes) == 1 and len(schedulable_nodes(mesh, plane.pods[0])) > 1:
             reasons.append(f"all {len(plane.pods)} replicas run on node {next(iter(nodes))}")
