@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -74,23 +75,34 @@ class Waiting:
     """A line on stderr that says what is being waited for; only on a terminal, and only after a second."""
 
     def __init__(self, *, colour: bool) -> None:
-        self.began = time.perf_counter()
-        self.status: Any = None
-        self.shown = sys.stderr.isatty() and colour
+        self._doing = "connecting"
+        self._status: Any = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(1.0, self._show)
+        self._timer.daemon = True
+        if sys.stderr.isatty() and colour:
+            self._timer.start()
 
     def __call__(self, doing: str) -> None:
-        if not self.shown or time.perf_counter() - self.began < 1.0:
-            return
-        if self.status is None:
-            from rich.console import Console
+        self._doing = doing
+        with self._lock:
+            if self._status is not None:
+                self._status.update(f"{doing} …")
 
-            self.status = Console(stderr=True).status(doing)
-            self.status.start()
-        self.status.update(f"{doing} …")
+    def _show(self) -> None:
+        from rich.console import Console
+
+        with self._lock:
+            if not self._timer.finished.is_set():
+                self._status = Console(stderr=True).status(f"{self._doing} …")
+                self._status.start()
 
     def stop(self) -> None:
-        if self.status is not None:
-            self.status.stop()
+        """Take the line away."""
+        self._timer.cancel()
+        with self._lock:
+            if self._status is not None:
+                self._status.stop()
 
 
 def wants_colour(arguments: argparse.Namespace) -> bool:
