@@ -165,10 +165,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as why:
-        if isinstance(why, tarfile.TarError):
-            raise
         raise UsageError(f"The recording {path} cannot be read: {why.strerror or why}.") from why
     except msgspec.DecodeError as why:
         raise UsageError(f"{path} is no recording: its {MANIFEST} cannot be decoded ({why}).") from why
     except (_Refused, lzma.LZMAError, tarfile.TarError, EOFError, ValueError, MemoryError) as why:
-        raise UsageError(f"{path} is no recording: {str(why) or type(why).__name__}.", do="meshdoctor record writes one.") from why
+        raise UsageError(f"{path} is no recording: {str(why) or type(why).__name__}.") from why

@@ -1,87 +1,105 @@
-"""The server's end of a port-forward: HTTP/1.1 from the recording, inside WebSocket frames.
-
-Source: Kubernetes, `v4.channel.k8s.io` (each frame begins with its channel; each channel with its port, little-endian).
-"""
+"""Port-forward and exec over a WebSocket, as the API server speaks them: the recorded pods answer inside."""
 
 from __future__ import annotations
 
-import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Sequence
 
-import h11
-import wsproto
-from wsproto import events
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMessage
+from wsproto.utilities import ProtocolError, generate_accept_token
 
-from meshdoctor.bundle.recording import Answer
+from meshdoctor.bundle.http import Http, Request, Wire
 
-DATA, ERROR = b"\x00", b"\x01"
-Find = Callable[[str, str], Answer]
+DATA, ERROR = 0, 1
+STDOUT, STDERR, STATUS = 1, 2, 3
+FRAME = 32_768  # the kubelet's buffer: a large answer comes in many messages
 
 
-async def serve(
-    request: h11.Request, port: int, find: Find, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: bytes
-) -> None:
-    """Accept the upgrade and answer GETs until the peer leaves."""
-    ws = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-    ws.initiate_upgrade_connection([(bytes(k), bytes(v)) for k, v in request.headers], request.target.decode())
-    for event in ws.events():
-        if isinstance(event, events.Request):
-            writer.write(ws.send(events.AcceptConnection(subprotocol="v4.channel.k8s.io")))
-    for channel in (DATA, ERROR):
-        writer.write(ws.send(events.BytesMessage(channel + struct.pack("<H", port))))
-    inner = Inner(find)
-    received = seen
-    while True:
-        if received:
-            ws.receive_data(received)
-        for event in ws.events():
-            for piece in _answers(ws, inner, event):
-                writer.write(piece)
-            if isinstance(event, events.CloseConnection):
-                await writer.drain()
+class Channels:
+    """A WebSocket with Kubernetes' channels: the first byte of each message says which."""
+
+    def __init__(self, wire: Wire, arrived: bytes) -> None:
+        self._wire, self._arrived = wire, arrived
+        self._frames = Connection(ConnectionType.SERVER)
+        self._partial = bytearray()
+        self._open = True
+
+    async def send(self, channel: int, data: bytes) -> None:
+        """Send one message."""
+        if self._open:
+            await self._wire.write(self._frames.send(BytesMessage(bytes([channel]) + data)))
+
+    async def messages(self) -> AsyncIterator[tuple[int, bytes]]:
+        """What the other side sends, until it closes."""
+        while self._open:
+            data, self._arrived = self._arrived or await self._wire.read(), b""
+            if not data:
+                self._open = False
                 return
-        await writer.drain()
-        received = await reader.read(65536)
-        if not received:
-            return
+            for channel, message in await self._take(data):
+                yield channel, message
+
+    async def _take(self, data: bytes) -> list[tuple[int, bytes]]:
+        found = []
+        try:
+            self._frames.receive_data(data)
+            for event in self._frames.events():
+                if isinstance(event, Message):
+                    self._partial += event.data.encode() if isinstance(event, TextMessage) else bytes(event.data)
+                    if event.message_finished and self._partial:
+                        found.append((self._partial[0], bytes(self._partial[1:])))
+                    self._partial = bytearray() if event.message_finished else self._partial
+                elif isinstance(event, Ping):
+                    await self._wire.write(self._frames.send(event.response()))
+                elif isinstance(event, CloseConnection):
+                    await self._wire.write(self._frames.send(event.response()))
+                    self._open = False
+        except ProtocolError:
+            self._open = False
+        return found
+
+    async def close(self) -> None:
+        """Say good-bye, where the other side has not."""
+        if self._open:
+            self._open = False
+            await self._wire.write(self._frames.send(CloseConnection(code=1000)))
 
 
-def _answers(ws: wsproto.WSConnection, inner: Inner, event: events.Event) -> list[bytes]:
-    """The bytes that one WebSocket event is answered with."""
-    if isinstance(event, events.BytesMessage) and event.data[:1] == DATA:
-        return [ws.send(events.BytesMessage(DATA + piece)) for piece in inner.receive(bytes(event.data[1:]))]
-    if isinstance(event, events.Ping | events.CloseConnection):
-        return [ws.send(event.response())]
-    return []
+class ForwardWire:
+    """A pod's port inside a port-forward."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+        self._messages = channels.messages()
+
+    async def read(self) -> bytes:
+        async for channel, data in self._messages:
+            if channel == DATA and data:
+                return data
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        for start in range(0, len(data), FRAME):
+            await self._channels.send(DATA, data[start : start + FRAME])
 
 
-class Inner:
-    """The pod's HTTP server behind the forwarded port; connections are kept alive."""
+def chosen_protocol(request: Request, spoken: Sequence[str]) -> str | None:
+    """The subprotocol that both sides speak; None where there is none, or no WebSocket is asked for."""
+    offered = [p.strip() for p in request.headers.get("sec-websocket-protocol", "").split(",")]
+    if request.upgrade != "websocket" or not request.headers.get("sec-websocket-key"):
+        return None
+    return next((p for p in offered if p in spoken), None)
 
-    def __init__(self, find: Find) -> None:
-        self._find = find
-        self._http = h11.Connection(h11.SERVER)
 
-    def receive(self, data: bytes) -> list[bytes]:
-        """Bytes from the peer in, bytes for the peer out."""
-        self._http.receive_data(data)
-        out: list[bytes] = []
-        request: h11.Request | None = None
-        while True:
-            event = self._http.next_event()
-            if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
-                return out
-            if isinstance(event, h11.Request):
-                request = event
-            if isinstance(event, h11.EndOfMessage) and request is not None:
-                answer = self._find(request.method.decode(), request.target.decode())
-                headers = [("content-type", answer.content_type or "text/plain"), ("content-length", str(len(answer.body)))]
-                pieces = (
-                    h11.Response(status_code=answer.status, headers=headers),
-                    h11.Data(data=answer.body),
-                    h11.EndOfMessage(),
-                )
-                out += [sent for piece in pieces if (sent := self._http.send(piece))]
-                if self._http.our_state is h11.DONE:
-                    self._http.start_next_cycle()
+async def open_channels(http: Http, wire: Wire, request: Request, protocol: str) -> Channels:
+    """Turn the connection into a WebSocket."""
+    token = generate_accept_token(request.headers["sec-websocket-key"].encode()).decode()
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Accept": token, "Sec-WebSocket-Protocol": protocol}
+    return Channels(wire, await http.switch(headers))
+
+
+async def open_port(channels: Channels, port: int) -> None:
+    """Begin both channels of a forwarded port, as the API server does: with the port itself."""
+    for channel in (DATA, ERROR):
+        await channels.send(channel, struct.pack("<H", port))

@@ -1,160 +1,87 @@
-"""A recording: what a mesh answered to one look, in one file, without secrets."""
+"""A recorded mesh: the answers that an API server and its pods gave, by what was asked."""
 
 from __future__ import annotations
 
-import io
-import re
-import tarfile
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from typing import Any
 
 import msgspec
 
+from meshdoctor.bundle import archive, scrub
+from meshdoctor.bundle.archive import Answer, Manifest, read_manifest
+from meshdoctor.bundle.edit import edited
+from meshdoctor.bundle.paths import split
+from meshdoctor.collect.files import documents
 from meshdoctor.model.errors import UsageError
 
-SCHEMA = "meshdoctor.recording/v1"
-LARGEST = 200_000_000  # bytes, unpacked
-# Questions about the same thing: how much, from when, and in which pages.
-VOLATILE = frozenset(
-    {
-        "resourceVersion", "resourceVersionMatch", "limit", "continue", "timeoutSeconds", "allowWatchBookmarks", "watch",
-        "sinceSeconds", "tailLines", "limitBytes", "timestamps",
-    }
-)  # fmt: skip
-_SECRET = (
-    re.compile(rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-    re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
-    re.compile(rb"(?i)\bbearer +[A-Za-z0-9._~+/-]{8,}=*"),
-)
+__all__ = ["Answer", "Manifest", "Recorder", "Recording", "read_manifest"]
+
+OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What came back: status, content type, body."""
+class Recording(msgspec.Struct, frozen=True):
+    """What was recorded. Changing it gives another one; `name` is the scenario's, where it is one."""
 
-    status: int
-    content_type: str
-    body: bytes
+    title: str = ""
+    about: str = ""
+    recorded_at: datetime = OLDEST
+    answers: Mapping[str, Answer] = {}
+    context: str = ""
+    name: str = ""
 
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """The recording in a file. Raises UsageError where it is none, or hostile."""
+        told, answers = archive.read(path)
+        return cls(told.title, told.about, told.recorded_at, answers, told.context, archive.name_of(path))
 
-class Entry(msgspec.Struct, frozen=True):
-    """One answer in the manifest, its body in a file of the archive."""
+    def write(self, path: Path) -> None:
+        """Write the file in one step; an unfinished one never has its name. Nothing secret is written."""
+        if self.recorded_at.tzinfo is None:
+            raise UsageError(f"{path} was not written: the time of the recording has no zone.")
+        answers = {scrub.text(key): scrub.scrubbed(key, answer) for key, answer in self.answers.items()}
+        words = (scrub.text(self.title), scrub.text(self.about))
+        archive.write(path, Manifest(*words, self.recorded_at, context=scrub.text(self.context)), answers)
 
-    key: str
-    status: int
-    content_type: str
-    file: str
+    def get(self, key: str) -> Answer | None:
+        """The answer for a key, whatever the order of its parameters."""
+        asked = split(key)
+        return self.answers.get(key) or next((a for k, a in self.answers.items() if split(k) == asked), None)
 
+    def overlay(self, yaml_text: str) -> Recording:
+        """The recording with the manifests' objects added, or in the place of those with the same name."""
+        return self.with_objects(documents(yaml_text))
 
-class Manifest(msgspec.Struct, frozen=True, rename={"schema_": "schema"}):
-    """The first member of the archive."""
+    def with_objects(self, objects: Iterable[dict[str, Any]]) -> Recording:
+        """The recording with objects added, or in the place of those with the same name."""
+        return msgspec.structs.replace(self, answers=edited(self.answers, put=objects))
 
-    schema_: str
-    title: str
-    about: str
-    recorded_at: datetime
-    answers: tuple[Entry, ...] = ()
+    def without(self, *paths: str) -> Recording:
+        """The recording without some objects, by their paths (`/api/v1/namespaces/shop/pods/cart-1`)."""
+        return msgspec.structs.replace(self, answers=edited(self.answers, drop=paths))
 
-
-def canonical(key: str) -> str:
-    """A key whose query is sorted and without what only says how much and from when."""
-    head, _, query = key.partition("?")
-    kept = sorted((k, v) for k, v in parse_qsl(query, keep_blank_values=True) if k not in VOLATILE)
-    return f"{head}?{urlencode(kept)}" if kept else head
+    def with_answer(self, key: str, body: bytes | str, status: int = 200, content_type: str = "application/json") -> Recording:
+        """The recording with another answer for one key."""
+        raw = body.encode() if isinstance(body, str) else body
+        return msgspec.structs.replace(self, answers={**self.answers, key: Answer(status, content_type, raw)})
 
 
 class Recorder:
-    """Keeps every finished GET; the client calls `record`. Later answers for one key win."""
+    """Keeps what a client was answered; the last answer for a key wins."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
 
     def record(self, key: str, status: int, content_type: str, body: bytes) -> None:
-        """Keep one answer, scrubbed. Raises ValueError for the body of a Secret, which must never have been asked for."""
-        if "/secrets" in key and b'"data"' in body and "PartialObjectMetadata" not in body[:300].decode("utf-8", "replace"):
-            raise ValueError(f"the body of a Secret was answered to {key}")
-        self.answers[canonical(key)] = Answer(status, content_type, scrub(body))
+        """Keep one answer. Keys are `api GET /path?query` and `pod NAMESPACE/POD:PORT GET /path?query`."""
+        self.answers[key] = Answer(status, content_type, body)
 
-    def write(self, path: Path, title: str, about: str, recorded_at: datetime) -> None:
-        """Write the recording."""
-        Recording(title, about, recorded_at, self.answers).write(path)
+    def recording(self, title: str = "", about: str = "", recorded_at: datetime = OLDEST, context: str = "") -> Recording:
+        """What was kept."""
+        return Recording(title, about, recorded_at, dict(self.answers), context)
 
-
-def scrub(body: bytes) -> bytes:
-    """A body without tokens, private keys, managedFields' contents and last-applied copies."""
-    for pattern in _SECRET:
-        body = pattern.sub(b"<redacted>", body)
-    if b'"fieldsV1"' in body or b"last-applied-configuration" in body:
-        try:
-            return msgspec.json.encode(_lean(msgspec.json.decode(body)))
-        except msgspec.DecodeError:
-            return body
-    return body
-
-
-def _lean(value: object) -> object:
-    if isinstance(value, dict):
-        dropped = {"fieldsV1", "kubectl.kubernetes.io/last-applied-configuration"}
-        return {k: _lean(v) for k, v in value.items() if k not in dropped}
-    return [_lean(v) for v in value] if isinstance(value, list) else value
-
-
-class Recording:
-    """Answers by key, and what they show."""
-
-    def __init__(self, title: str, about: str, recorded_at: datetime, answers: dict[str, Answer]) -> None:
-        self.title, self.about, self.recorded_at = title, about, recorded_at
-        self.answers = {canonical(k): a for k, a in answers.items()}
-
-    def get(self, key: str) -> Answer | None:
-        """The answer for a key, whatever the order and window of its query."""
-        return self.answers.get(canonical(key))
-
-    def write(self, path: Path) -> None:
-        """Write the archive: the manifest first, so that a list of recordings is quick."""
-        entries = [Entry(k, a.status, a.content_type, f"{n:04d}") for n, (k, a) in enumerate(sorted(self.answers.items()))]
-        manifest = Manifest(SCHEMA, self.title, self.about, self.recorded_at, tuple(entries))
-        with tarfile.open(path, "w:xz") as archive:
-            _add(archive, "manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=1))
-            for entry in entries:
-                _add(archive, entry.file, self.answers[entry.key].body)
-
-    @classmethod
-    def read(cls, path: Path) -> Recording:
-        """Open an archive; raises UsageError where it is no recording of ours, or a hostile one."""
-        try:
-            with tarfile.open(path, "r:xz") as archive:
-                manifest, files = _contents(archive, path)
-        except (tarfile.TarError, OSError, EOFError, msgspec.DecodeError) as why:
-            raise UsageError(f"{path} is not a recording: {why}.", do="`meshdoctor demo --list` names those that are.") from why
-        answers = {e.key: Answer(e.status, e.content_type, files.get(e.file, b"")) for e in manifest.answers}
-        return cls(manifest.title, manifest.about, manifest.recorded_at, answers)
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The manifest alone."""
-    with tarfile.open(path, "r:xz") as archive:
-        first = archive.next()
-        held = archive.extractfile(first) if first else None
-        return msgspec.json.decode(held.read() if held else b"", type=Manifest)
-
-
-def _add(archive: tarfile.TarFile, name: str, body: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(body), 0o600
-    archive.addfile(info, io.BytesIO(body))
-
-
-def _contents(archive: tarfile.TarFile, path: Path) -> tuple[Manifest, dict[str, bytes]]:
-    files: dict[str, bytes] = {}
-    total = 0
-    for member in archive:
-        total += member.size
-        if not member.isfile() or member.name.startswith("/") or ".." in member.name or total > LARGEST:
-            raise UsageError(f"{path} is not opened: it holds {member.name!r}, which no recording holds.")
-        held = archive.extractfile(member)
-        files[member.name] = held.read() if held else b""
-    manifest = msgspec.json.decode(files.pop("manifest.json", b""), type=Manifest)
-    if manifest.schema_ != SCHEMA:
-        raise UsageError(f"{path} has schema {manifest.schema_}; this release reads {SCHEMA}.")
-    return manifest, files
+    def write(self, path: Path, title: str, about: str, recorded_at: datetime, context: str = "") -> None:
+        """Write what was kept, scrubbed. Raises UsageError where the body of a Secret is among it."""
+        self.recording(title, about, recorded_at, context).write(path)

@@ -6,11 +6,11 @@ import difflib
 import functools
 from pathlib import Path
 
-from meshdoctor.bundle.recording import Recording, read_manifest
+from meshdoctor.bundle.archive import SUFFIX, name_of, read_manifest
+from meshdoctor.bundle.recording import Recording
 from meshdoctor.model.errors import UsageError
 
 FIRST = "tls-switched-off"  # what `meshdoctor demo` opens
-SUFFIX = ".tar.xz"
 
 
 @functools.cache
@@ -18,7 +18,7 @@ def folder() -> Path | None:
     """Where they lie: inside the wheel, or in the checkout's `snapshots/`."""
     package = Path(__file__).resolve().parent.parent
     for place in (package / "snapshots", package.parent / "snapshots"):
-        if any(place.glob(f"*{SUFFIX}")):
+        if any(place.glob(f"[!.]*{SUFFIX}")):
             return place
     return None
 
@@ -26,7 +26,7 @@ def folder() -> Path | None:
 def scenarios() -> dict[str, Path]:
     """Name to file."""
     place = folder()
-    return {p.name.removesuffix(SUFFIX): p for p in sorted(place.glob(f"*{SUFFIX}"))} if place else {}
+    return {name_of(p): p for p in sorted(place.glob(f"[!.]*{SUFFIX}"))} if place else {}
 
 
 def default() -> str:
@@ -38,15 +38,19 @@ def default() -> str:
 
 
 def describe() -> list[tuple[str, str, str]]:
-    """(name, title, about) of each; the one that opens first is first."""
+    """(name, title, about) of each, the one that opens first at the top; only the beginning of each file is read."""
     rows = [(name, m.title, m.about) for name, path in scenarios().items() if (m := read_manifest(path))]
     return sorted(rows, key=lambda r: (r[0] != FIRST, r[0]))
 
 
 def open_scenario(name: str) -> Recording:
-    """A recording by its name; raises UsageError with near names."""
+    """A recording by its name. Raises UsageError with the nearest name, and all of them."""
     known = scenarios()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 3, 0.4) or list(known)
-        raise UsageError(f"No recording is called {name!r}.", do=f"There are: {', '.join(near)}.")
-    return Recording.read(known[name])
+    if name in known:
+        return Recording.read(known[name])
+    if not known:
+        raise UsageError(f"No recording is called {name!r}: none are installed.")
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    raise UsageError(
+        f"No recording is called {name!r}.", f"Did you mean {near[0]!r}?" if near else "", f"There are: {', '.join(known)}."
+    )

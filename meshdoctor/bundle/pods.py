@@ -1,0 +1,40 @@
+"""What the recorded pods answered on their ports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.paths import Pairs, split
+
+_KEY = re.compile(r"pod ([^/ ]+)/([^: ]+):(\d+) GET (/.*)")
+
+
+class RecordedPods:
+    """Answers by pod, port and path; the order of parameters does not matter."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self._ports: dict[tuple[str, str, int], dict[tuple[str, Pairs], Answer]] = {}
+        for key, answer in answers.items():
+            match = _KEY.fullmatch(key)
+            if match is not None:
+                self._ports.setdefault((match[1], match[2], int(match[3])), {})[split(match[4])] = answer
+
+    def knows(self, namespace: str, pod: str) -> bool:
+        """Whether the pod answered anything at all."""
+        return any((namespace, pod) == (ns, name) for ns, name, _ in self._ports)
+
+    def answers(self, namespace: str, pod: str, port: int) -> bool:
+        """Whether anything was recorded of a port: if not, connecting is refused, as where nobody listens."""
+        return (namespace, pod, port) in self._ports
+
+    def answer(self, namespace: str, pod: str, port: int, target: str) -> Answer:
+        """What a path was answered."""
+        found = self._ports.get((namespace, pod, port), {}).get(split(target))
+        return found or Answer(404, "text/plain", f"{target.partition('?')[0]} is not in the recording\n".encode())
+
+
+def refusal(port: int, pod: str, why: str) -> bytes:
+    """The kubelet's sentence where it cannot connect to a port."""
+    return f"an error occurred forwarding {port} -> {port}: error forwarding port {port} to pod {pod}: {why}".encode()

@@ -1,0 +1,71 @@
+"""Answers what a client may do here: everything that the recording, or a test, does not forbid."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshdoctor.bundle import statuses
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.faults import Faults
+from meshdoctor.bundle.paths import Place
+from meshdoctor.bundle.store import Store
+
+AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+AUTHENTICATION = "/apis/authentication.k8s.io/v1"
+READS = ("get", "list", "watch")
+
+
+class Attributes(msgspec.Struct, frozen=True):
+    """What is asked for."""
+
+    verb: str = ""
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+
+
+class Spec(msgspec.Struct, frozen=True, rename="camel"):
+    """The question."""
+
+    resource_attributes: Attributes | None = None
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A review as it is sent."""
+
+    spec: Spec = Spec()
+
+
+def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
+    """The answer of a POST: the three reviews of oneself, which store nothing; anything else is refused."""
+    if path == f"{AUTHORIZATION}/selfsubjectaccessreviews":
+        try:
+            asked = msgspec.json.decode(body, type=Review).spec.resource_attributes
+        except msgspec.DecodeError as why:
+            return statuses.bad_request(str(why))
+        allowed = asked is None or _allowed(store, faults, asked)
+        return _reviewed("SelfSubjectAccessReview", "authorization.k8s.io/v1", {"allowed": allowed})
+    if path == f"{AUTHORIZATION}/selfsubjectrulesreviews":
+        everything = {"verbs": list(READS), "apiGroups": ["*"], "resources": ["*"]}
+        rules = {"resourceRules": [everything], "nonResourceRules": [], "incomplete": True}
+        return _reviewed("SelfSubjectRulesReview", "authorization.k8s.io/v1", rules)
+    if path == f"{AUTHENTICATION}/selfsubjectreviews":
+        return _reviewed("SelfSubjectReview", "authentication.k8s.io/v1", {"userInfo": {"username": statuses.USER}})
+    return statuses.failure(405, "MethodNotAllowed", "a recording is only read")
+
+
+def _reviewed(kind: str, version: str, status: dict[str, object]) -> Answer:
+    return statuses.json_answer({"kind": kind, "apiVersion": version, "metadata": {}, "spec": {}, "status": status}, 201)
+
+
+def _allowed(store: Store, faults: Faults, asked: Attributes) -> bool:
+    served = [c.place for c in store.collections.values() if (c.place.group, c.place.plural) == (asked.group, asked.resource)]
+    root = served[0].root if served else f"/apis/{asked.group}/v1" if asked.group else "/api/v1"
+    place = Place(root, asked.group, asked.namespace, asked.resource, "", asked.subresource)
+    if faults.denied(place):
+        return False
+    if asked.subresource or asked.verb not in READS:
+        return True
+    collection = store.collection(place)
+    return collection is None or collection.failed is None or collection.failed.status != 403
