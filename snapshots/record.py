@@ -33,9 +33,9 @@ async def record(name: str, title: str, about: str) -> None:
         mesh = await collect(api, Options())
         recorded_at = api.now()
         for pod in injected_pods(mesh):
-            for path in SHOWN:
+            for question in SHOWN:
                 with contextlib.suppress(MeshdoctorError):
-                    await api.pod_get(pod.namespace, pod.name, 15000, path)
+                    await api.pod_get(pod.namespace, pod.name, 15000, question)
         await api.livez()
     path = Path(__file__).with_name(f"{name}.tar.xz")
     recorder.write(path, title, about, recorded_at)

@@ -249,7 +249,7 @@ def _configured(config_maps: Table[Any] | None) -> MeshConfig | Source:
         text = config_map.data.get("mesh") if config_map.name.startswith("istio") else None
         if text:
             try:
-                told = yaml.safe_load(text) or {}
+                told = msgspec.convert(yaml.safe_load(text) or {}, dict[str, Any])
                 return msgspec.convert({"rootNamespace": config_map.namespace} | told, MeshConfig, strict=False)
             except (yaml.YAMLError, msgspec.ValidationError):
                 continue
