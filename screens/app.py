@@ -123,6 +123,8 @@ class MeshdoctorApp(App[int]):
     def _present(self) -> None:
         if self.view is not None and self.frozen is None:
             self.view.present(self.seen)
+        if not self._said_until:
+            self._show_footer()
         self._show_top()
 
     def _tell_of(self, diagnosis: Diagnosis) -> None:

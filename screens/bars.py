@@ -45,7 +45,7 @@ def _link(link: Link, seconds: float | None) -> Run:
 def footer(view: View | None, *, at_home: bool) -> tuple[list[Part], list[Part]]:
     """The keys that matter here, then the screens; the three prompts always stay."""
     parts = []
-    keys = [b for b in keys_of(type(view)) if b.show] if view else []
+    keys = [b for b in keys_of(type(view)) if b.show and view.offers(b.action)] if view else []
     for number, binding in enumerate(keys):
         parts.append(_key(shown_key(binding), binding.description, goes=2 + number))
     if not at_home:

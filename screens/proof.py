@@ -44,7 +44,7 @@ def proof(about: About, seen: Seen, *, brief: bool = False) -> list[Item]:
     if text is not None:
         items.append(Item(text.means, label="MEANS"))
         items.append(Item(text.do, label="DO"))
-    items += _fixes(about, text, brief)
+    items += _fixes(about, text, seen.mesh.cluster.context if seen.mesh else "", brief)
     items += _explains(about, seen)
     if not brief and text is not None:
         items += [Item(""), *_fine_print(text)]
@@ -100,12 +100,12 @@ def _because(about: About, seen: Seen) -> Iterator[Item]:
         yield Item(f"{moment(about.since, now)}, for {duration((now - about.since).total_seconds())}", label="SINCE", note=changed)
 
 
-def _fixes(about: About, text: Page | None, brief: bool) -> Iterator[Item]:
+def _fixes(about: About, text: Page | None, context: str, brief: bool) -> Iterator[Item]:
     fixes: tuple[Fix, ...] = about.fixes if isinstance(about, Cause) else ()
     if not fixes and text is not None and isinstance(about, Finding):
         from meshdoctor.triage.commands import fixes_for
 
-        fixes = fixes_for(about)
+        fixes = fixes_for(about, context)
     for number, fix in enumerate(fixes):
         yield Item((Run(fix.title), Run(f"   risk {fix.risk}", "dim")), label="FIX" if number == 0 else "")
         for place, command in enumerate(fix.commands):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ GLYPHS: dict[str, tuple[str, str]] = {
     "partly": ("◐", "warn"),
 }
 """A state's glyph and role. The word itself always stands beside them."""
+
+
+_POD = re.compile(r"([^/]*/)?(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})")
 
 
 class Run(NamedTuple):
@@ -73,6 +77,10 @@ def cut_name(text: str, width: int) -> str:
         if width_of(short) <= width:
             return short
         text = f"…/{rest.partition('/')[2]}"
+    for shorter in _without_hash(text) if not kind else ():
+        if width_of(shorter) <= width:
+            return shorter
+        text = shorter
     if width_of(text) <= width:
         return text
     if width < 5:
@@ -81,6 +89,15 @@ def cut_name(text: str, width: int) -> str:
     tail = min(max(suffix, width // 3), (width - 1) * 2 // 3)
     head = set_cell_size(text, width - 1 - tail)
     return f"{head}…{_last_cells(text, tail)}"
+
+
+def _without_hash(name: str) -> Iterator[str]:
+    """A pod's name without its ReplicaSet's hash, then without its namespace too: the workload tells it apart."""
+    match = _POD.fullmatch(name)
+    if match:
+        yield f"{match[1] or ''}{match[2]}-…{match[3]}"
+        if match[1]:
+            yield f"…/{match[2]}-…{match[3]}"
 
 
 def _last_cells(text: str, width: int) -> str:

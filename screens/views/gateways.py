@@ -35,9 +35,9 @@ class Gateways(TableView):
     columns = (
         Column("STATE", least=16, keep=True),
         Column("HOSTS", least=20, most=60, keep=True),
-        Column("LISTENER", least=10, most=24, keep=True),
+        Column("LISTENER", least=18, most=30, keep=True),
         Column("ROUTES", least=10, most=60, is_name=True),
-        Column("CERTIFICATE", least=14, most=48, is_name=True),
+        Column("CERTIFICATE", least=24, most=60),
         Column("SERVICE PORT", least=8, most=40, is_name=True),
         Column("ADDRESS", least=10, most=40),
         Column("GATEWAY", least=10, most=40, is_name=True),
@@ -207,7 +207,7 @@ def _certificate(mesh: Mesh, server: Server, pods: list[Pod]) -> Run:
         left = min(ends)
         role = "bad" if left <= 0 else "warn" if left < SOON else "ok"
         word = f"ends in {duration(left)}" if left > 0 else f"ended {duration(-left)} ago"
-        return Run(f"{'●▲✖'[('ok', 'warn', 'bad').index(role)]} {name} {word}", role)
+        return Run(f"{'●▲✖'[('ok', 'warn', 'bad').index(role)]} {word}: {name}", role)
     try:
         there = mesh.secret_exists(where, name)
     except Unseen:

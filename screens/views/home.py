@@ -129,6 +129,9 @@ class Home(View):
         row = self.query_one("#causes", Rows).row
         return row.payload if row is not None else None
 
+    def offers(self, action: str) -> bool:
+        return action != "open" or self.cause is not None
+
     def on_resize(self, event: events.Resize) -> None:
         if self.seen is not None:
             self.present(self.seen)

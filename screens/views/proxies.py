@@ -34,7 +34,7 @@ class Proxies(TableView):
     about = "● acknowledged, with the age of the last push; ▲ not yet; ✖ refused; ○ never sent. Enter asks the Envoy itself."
     columns = (
         Column("STATE", least=16, keep=True),
-        Column("POD", least=28, most=64, is_name=True, keep=True),
+        Column("POD", least=32, most=64, is_name=True, keep=True),
         Column("READY", least=5),
         *(Column(t, least=12, most=14) for t in TYPES),
         Column("VERSION", least=7, most=16),

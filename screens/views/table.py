@@ -69,6 +69,9 @@ class TableView(View):
         """The selected row in full, for tall screens."""
         return []
 
+    def offers(self, action: str) -> bool:
+        return action not in ("open", "yaml", "logs") or self.row is not None
+
     async def open(self, row: Row) -> None:
         """Enter on a row."""
 

@@ -80,6 +80,10 @@ class View(Vertical, can_focus=True):
     def on_focus(self) -> None:
         self.take_focus()
 
+    def offers(self, action: str) -> bool:
+        """Whether an action of its own means anything now: what the footer shows."""
+        return True
+
     def back(self) -> bool:
         """Escape: True if there was something to clear first."""
         return False

@@ -46,7 +46,7 @@ class Painter:
             room = width - used
             if room <= 0:
                 break
-            shown = cut(clean(text, room), room)
+            shown = text[:room] if text.isspace() else cut(clean(text, room), room)
             used += width_of(shown)
             segments.append(Segment(shown, self.style(role, chosen)))
         if used < width:
