@@ -18,7 +18,7 @@ from screens.proof import proof
 from screens.registry import screen
 from screens.seen import Seen
 from screens.text import Run, age, badge, count
-from screens.verdict import cause_badge, checked, harm, verdict
+from screens.verdict import cause_badge, checked, verdict
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
@@ -28,7 +28,7 @@ COLUMNS = (
     Column("", least=1, keep=True),
     Column("CAUSE", least=38, most=76, keep=True),
     Column("OBJECT", least=20, most=58, is_name=True, keep=True),
-    Column("HARM", least=6, most=20, align="right"),
+    Column("HARM", least=11, most=20, align="right"),
     Column("SURE", least=4, align="right"),
     Column("EXPLAINS", least=8, align="right"),
     Column("CODE", least=7),
@@ -189,7 +189,12 @@ def _row(cause: Cause) -> Row:
 
 
 def _harm_cell(cause: Cause) -> Run:
-    return Run(harm(cause)) if cause.observed else Run("none yet", "dim")
+    if not cause.observed:
+        return Run("none yet", "dim")
+    failing = cause.impact.requests_failed_per_s
+    if failing is not None:
+        return Run(f"{failing:.1f}/s")
+    return Run(count(len(cause.impact.workloads), "workload") if cause.impact.workloads else "seen")
 
 
 def _strip(made: tuple[Figure, ...], width: int) -> list[Item]:

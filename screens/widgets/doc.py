@@ -9,7 +9,7 @@ from typing import Any
 from textual import events
 from textual.strip import Strip
 
-from screens.text import Line, Run, clean, width_of, wrap
+from screens.text import Line, Run, clean, cut_name, width_of, wrap
 from screens.widgets.listing import Listing
 
 LABEL = 11
@@ -101,7 +101,7 @@ class Doc(Listing):
 
     def _wrapped(self, item: Item, width: int) -> list[Line]:
         margin = 1 + (self.label if self.label else 0) + item.indent
-        note = clean(item.note, 60) if width >= WIDE else ""
+        note = cut_name(clean(item.note, 60), width // 3) if width >= WIDE else ""
         room = max(width - margin - 1 - (width_of(note) + 2 if note else 0), 8)
         beside = () if note or not item.note else (Run(f"  {item.note}", "dim"),)
         lines = _flow((*item.runs, *beside), room, item.longest)
