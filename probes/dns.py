@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, Workload
@@ -43,7 +43,7 @@ def cluster_dns_down(mesh: Mesh) -> Iterator[Draft]:
         if workload is not None:
             evidence.append(quote(workload, "spec.replicas", workload.spec.replicas))
         says = f"cluster DNS {service.name} has {len(ready)} ready endpoints"
-        yield fail(subject, says, evidence=evidence, also=[service])
+        yield fail(subject, says, evidence=evidence, harm=Harm((f"{service.namespace}/{service.name}",)), also=[service])
 
 
 def _workload(mesh: Mesh, service: Service) -> Workload | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from meshdoctor.istio.availability import schedulable_nodes
 from meshdoctor.istio.controlplane import ControlPlane, control_plane_namespaces, control_planes, injectors
@@ -11,7 +11,7 @@ from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Node, Service
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Sidecar
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication, Telemetry
@@ -45,9 +45,22 @@ def istiod_down(mesh: Mesh) -> Iterator[Draft]:
         since = next(
             (c.last_transition_time for c in deployment.status.conditions if c.type == "Available" and c.status != "True"), None
         )
-        yield fail(deployment, says, why=_trouble_words(plane), evidence=evidence, also=_services(mesh, plane), since=since)
+        yield fail(
+            deployment,
+            says,
+            why=_trouble_words(plane),
+            evidence=evidence,
+            harm=_down(deployment),
+            also=_services(mesh, plane),
+            since=since,
+        )
     if not planes:
         yield from _gone(mesh)
+
+
+def _down(workload: Deployment | Pod) -> Harm:
+    """What stands still now: the control plane's own work."""
+    return Harm((f"{workload.namespace}/{workload.name}",))
 
 
 def _gone(mesh: Mesh) -> Iterator[Draft]:
@@ -95,8 +108,16 @@ def istiod_crashes(mesh: Mesh) -> Iterator[Draft]:
             reason = _crash(pod, mesh)
             if reason is not None:
                 subject = plane.deployment or pod
-                yield fail(subject, f"{pod.name}: {reason.says}", evidence=[reason], also=[pod], since=mesh.now)
+                since = max((s for s in _ends(pod)), default=pod.created)
+                says = f"{pod.name}: {reason.says}"
+                yield fail(subject, says, evidence=[reason], harm=_down(subject), also=[pod], since=since)
                 break
+
+
+def _ends(pod: Pod) -> list[datetime]:
+    """When its containers last ended."""
+    states = [s for c in pod.status.container_statuses for s in (c.state.terminated, c.last_state.terminated)]
+    return [s.finished_at for s in states if s is not None and s.finished_at is not None]
 
 
 def _crash(pod: Pod, mesh: Mesh) -> Evidence | None:

@@ -9,8 +9,9 @@ from datetime import timedelta
 from meshdoctor.istio.workloads import by_owner, injected_pods, is_live, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Job, Pod, StateTerminated
 from probes.registry import Draft, fail, get, probe
 
@@ -33,9 +34,13 @@ def proxy_killed_for_memory(mesh: Mesh) -> Iterator[Draft]:
         words = f"lastState.terminated.reason: OOMKilled, {status.restart_count if status else 0} restarts, limit {limit}"
         evidence = [Evidence(f"{pod.name} was killed", str(pod.subject), words, get(pod))]
         ended = _out_of_memory(pod)
-        yield fail(
-            owner, says, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=ended.finished_at if ended else None
-        )
+        since = ended.finished_at if ended else None
+        also = [*pods, *services_of(mesh, pod)]
+        yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, since=since)
+
+
+def _suffers(owner: Subject) -> Harm:
+    return Harm((f"{owner.namespace}/{owner.name}",))
 
 
 def _out_of_memory(pod: Pod) -> StateTerminated | None:
@@ -60,7 +65,8 @@ def proxy_not_ready(mesh: Mesh) -> Iterator[Draft]:
             command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --tail=50"
             evidence = [Evidence(f"{pod.name} is not ready", f"istio-proxy log of {pod.name}", line, command)]
             says = f"{len(pods)} proxies of {owner.name} are not ready: {match['why']}"
-            yield fail(owner, says, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=pod.created)
+            also = [*pods, *services_of(mesh, pod)]
+            yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, since=pod.created)
             break
 
 

@@ -16,7 +16,7 @@ from meshdoctor.model.admission import (
     WebhookConfiguration,
 )
 from meshdoctor.model.cluster import ConfigMap, EndpointSlice, Event, Namespace, Service
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
@@ -97,7 +97,10 @@ def injector_without_endpoints(mesh: Mesh) -> Iterator[Draft]:
             evidence = [quote(configuration, f"webhooks[{webhook.name}].clientConfig.service", _named(webhook))]
             evidence.append(_slices(subject, why))
             also = [configuration.subject, *_target(webhook), *(d.subject for d in _istiods(mesh, subject))]
-            yield fail(subject, says, why=why, evidence=[*evidence, *_refusals(mesh)], also=also, since=_changed(mesh, subject))
+            refused = _refusals(mesh)
+            harm = Harm() if refused else None
+            since = _changed(mesh, subject)
+            yield fail(subject, says, why=why, evidence=[*evidence, *refused], harm=harm, also=also, since=since)
 
 
 def _named(webhook: Webhook) -> str:

@@ -11,7 +11,7 @@ from meshdoctor.istio.nack import culprit
 from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.findings import PROOF, STRONG, Evidence
+from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.istiod import Istiod, ProxySync
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyFilter, Gateway
@@ -62,9 +62,9 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
         evidence = [Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command), _shown(subject)]
         owners = by_owner(mesh, [p for p, _, _ in refused])
-        yield fail(
-            subject, says, evidence=evidence, confidence=certain[subject], also=[*owners, *(p for p, _, _ in refused)], since=None
-        )
+        harm = Harm(tuple(f"{o.namespace}/{o.name}" for o in owners))
+        also = [*owners, *(p for p, _, _ in refused)]
+        yield fail(subject, says, evidence=evidence, confidence=certain[subject], harm=harm, also=also)
 
 
 def _shown(subject: Subject) -> Evidence:
@@ -117,7 +117,9 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
         says = f"{len(pods)} of its proxies are connected to no istiod{': ' + why if why else ''}"
         command = "istioctl proxy-status"
         evidence = [Evidence(f"{pod.name} is in no replica's list", "/debug/syncz of every istiod", "", command), *proof]
-        yield fail(owner, says, why=why, evidence=evidence, also=[*pods, *services_of(mesh, pod)], since=pod.created)
+        harm = Harm((f"{owner.namespace}/{owner.name}",))
+        also = [*pods, *services_of(mesh, pod)]
+        yield fail(owner, says, why=why, evidence=evidence, harm=harm, also=also, since=pod.created)
 
 
 def _reconnecting(mesh: Mesh) -> bool:

@@ -3,7 +3,7 @@
 # also: 
 # settle: 70
 inject() {
-kubectl -n istio-d set resources deployment/istiod -c discovery --limits=memory=48Mi --requests=memory=32Mi
+kubectl -n istio-d set resources deployment/istiod -c discovery --limits=memory=24Mi --requests=memory=16Mi
 }
 heal() {
 kubectl -n istio-d patch deployment/istiod --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/0/resources/limits"}]'

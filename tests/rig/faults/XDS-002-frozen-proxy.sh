@@ -3,7 +3,7 @@
 # also: PRX-002
 # settle: 50
 inject() {
-PIDS=$(for p in $(pgrep -x envoy); do tr '\0' ' ' </proc/$p/cmdline | grep -q 'catalog-v2' && echo $p; done)
+PIDS=$(for p in $(pgrep -x envoy); do tr '\0' '\n' </proc/$p/environ | grep -q '^POD_NAME=catalog-v2' && echo $p; done; true)
 kill -STOP $PIDS
 kubectl apply -f - <<'E'
 apiVersion: networking.istio.io/v1
@@ -13,7 +13,7 @@ spec: {hosts: [nudge.example.com], location: MESH_EXTERNAL, resolution: STATIC, 
 E
 }
 heal() {
-PIDS=$(for p in $(pgrep -x envoy); do tr '\0' ' ' </proc/$p/cmdline | grep -q 'catalog-v2' && echo $p; done)
+PIDS=$(for p in $(pgrep -x envoy); do tr '\0' '\n' </proc/$p/environ | grep -q '^POD_NAME=catalog-v2' && echo $p; done; true)
 kill -CONT $PIDS
 kubectl delete --ignore-not-found --cascade=foreground --timeout=60s -n shop serviceentry nudge
 }
