@@ -63,7 +63,7 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         evidence = [Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command), _shown(subject)]
         owners = by_owner(mesh, [p for p, _, _ in refused])
         harm = Harm(tuple(f"{o.namespace}/{o.name}" for o in owners))
-        also = [*owners, *(p for p, _, _ in refused)]
+        also: list[Subject | Pod] = [*owners, *(p for p, _, _ in refused)]
         yield fail(subject, says, evidence=evidence, confidence=certain[subject], harm=harm, also=also)
 
 

@@ -37,7 +37,7 @@ def documents(text: str) -> Iterator[dict[str, Any]]:
 
 
 def objects(text: str) -> Iterator[KubernetesObject]:
-    """The typed objects in YAML or JSON text; kinds that no rule reads are passed over. Raises UsageError where one does not fit."""
+    """The typed objects in YAML or JSON text, without kinds that no rule reads. Raises UsageError where one does not fit."""
     for document in documents(text):
         kind = kinds.kind_of(str(document.get("apiVersion", "")), str(document.get("kind", "")))
         if kind is not None:
