@@ -14,6 +14,7 @@ from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 
 T = TypeVar("T")
+LONGEST = 5.0  # seconds for one answer of a pod: one that hangs must not hold up the whole look
 log = logging.getLogger("meshdoctor.collect")
 
 
@@ -41,7 +42,8 @@ class Answers:
         """Await an answer and keep it decoded as `part`, or the reason why it is missing."""
         name = f"{label} of {self.namespace}/{self.pod}"
         try:
-            self.parts[part] = decode(await asked)
+            async with asyncio.timeout(LONGEST):
+                self.parts[part] = decode(await asked)
         except (MeshdoctorError, msgspec.DecodeError, ValueError, TimeoutError) as why:
             self.missing[part] = source_of(name, why)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from fnmatch import fnmatchcase
 from importlib.resources import files
 
@@ -12,7 +12,7 @@ import msgspec
 
 from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Impact, Status
 from meshdoctor.triage.commands import fixes_for
-from meshdoctor.triage.relations import RELATIONS
+from meshdoctor.triage.relations import RELATIONS, Relation
 
 LEAST_CONFIDENCE = 0.5  # a hint is a lead, never a cause
 
@@ -34,21 +34,46 @@ def table() -> tuple[Row, ...]:
 
 def explains(cause: Finding, symptom: Finding) -> bool:
     """Whether the table lets one finding account for another."""
-    if cause.problem is None or symptom.problem is None or cause.id == symptom.id:
-        return False
-    return any(
-        fnmatchcase(cause.problem, row.cause)
-        and any(fnmatchcase(symptom.problem, pattern) for pattern in row.symptoms)
-        and RELATIONS[row.relation](cause, symptom)
-        for row in table()
-    )
+    return symptom.id in {s.id for s in explained_by([cause, symptom])[cause.id]}
+
+
+def explained_by(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """For each finding's id the findings that the table lets it account for. Joined by key: linear in what is related."""
+    able = [f for f in findings if f.problem is not None]
+    by_problem: dict[str, list[Finding]] = {}
+    for finding in able:
+        by_problem.setdefault(finding.problem or "", []).append(finding)
+    found: dict[str, dict[str, Finding]] = {f.id: {} for f in able}
+    for row in table():
+        causes = _matching(by_problem, (row.cause,))
+        symptoms = _matching(by_problem, row.symptoms) if causes else []
+        if symptoms:
+            _join(RELATIONS[row.relation], causes, symptoms, found)
+    return {id_: list(symptoms_of.values()) for id_, symptoms_of in found.items()}
+
+
+def _matching(by_problem: dict[str, list[Finding]], patterns: tuple[str, ...]) -> list[Finding]:
+    return [f for problem, several in by_problem.items() if any(fnmatchcase(problem, p) for p in patterns) for f in several]
+
+
+def _join(relation: Relation, causes: list[Finding], symptoms: list[Finding], found: dict[str, dict[str, Finding]]) -> None:
+    by_key: dict[Hashable, list[Finding]] = {}
+    for symptom in symptoms:
+        for key in relation.of_symptom(symptom):
+            by_key.setdefault(key, []).append(symptom)
+    for cause in causes:
+        for key in relation.of_cause(cause):
+            for symptom in by_key.get(key, ()):
+                if symptom.id != cause.id:
+                    found[cause.id][symptom.id] = symptom
 
 
 def causes_of(findings: Iterable[Finding], context: str = "") -> tuple[Cause, ...]:
     """The findings that no other explains, most likely and most harmful first."""
     able = [f for f in findings if _can_be_cause(f)]
-    explained = {c.id: [s for s in able if explains(c, s)] for c in able}
-    taken = {s.id for c in able for s in explained[c.id] if not _mutual(c, s, explained)}
+    explained = explained_by(able)
+    reached = {id_: {s.id for s in symptoms} for id_, symptoms in explained.items()}
+    taken = {s.id for c in able for s in explained[c.id] if not _mutual(c, s, reached)}
     roots = [f for f in able if f.id not in taken]
     made = [_cause(f, _reach(f, explained), context) for f in roots]
     return tuple(sorted(made, key=_rank))
@@ -63,10 +88,9 @@ def _can_be_cause(finding: Finding) -> bool:
     )
 
 
-def _mutual(cause: Finding, symptom: Finding, explained: dict[str, list[Finding]]) -> bool:
+def _mutual(cause: Finding, symptom: Finding, reached: dict[str, set[str]]) -> bool:
     """Two findings that explain each other: the stronger stays; it is not taken by the weaker."""
-    back = any(s.id == cause.id for s in explained[symptom.id])
-    return back and _strength(symptom) >= _strength(cause)
+    return cause.id in reached[symptom.id] and _strength(symptom) >= _strength(cause)
 
 
 def _strength(finding: Finding) -> tuple[int, float, str]:

@@ -1,62 +1,62 @@
-"""How two findings can belong together: named predicates over cause and symptom."""
+"""How two findings can belong together: named relations, each a pair of key functions.
+
+A cause is related to a symptom when the keys of the one meet the keys of the other, so that thousands of findings are
+joined by hash, never pair by pair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Set
+from typing import NamedTuple
 
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.subject import Subject
 
-Relation = Callable[[Finding, Finding], bool]
+Keys = Callable[[Finding], Set[Hashable]]
 
 
-def anything(cause: Finding, symptom: Finding) -> bool:
-    """The cause is mesh-wide: it explains every such symptom."""
-    return True
+class Relation(NamedTuple):
+    """The keys of a cause and of a symptom; `says` is when the two are related."""
+
+    says: str
+    of_cause: Keys
+    of_symptom: Keys
+
+    def holds(self, cause: Finding, symptom: Finding) -> bool:
+        """Whether the two are related."""
+        return not self.of_cause(cause).isdisjoint(self.of_symptom(symptom))
 
 
-def same_object(cause: Finding, symptom: Finding) -> bool:
-    """Both are about the same object."""
-    return cause.subject == symptom.subject
+def _nothing(_: Finding) -> Set[Hashable]:
+    return frozenset({()})
 
 
-def same_name(cause: Finding, symptom: Finding) -> bool:
-    """Both subjects have the same namespace and name, of whatever kind."""
-    return cause.subject.key == symptom.subject.key
+def _subject(finding: Finding) -> Set[Hashable]:
+    return frozenset({finding.subject})
 
 
-def same_namespace(cause: Finding, symptom: Finding) -> bool:
-    """The symptom lies in the cause's namespace, or in the namespace that is the cause."""
-    return _namespace(cause.subject) == _namespace(symptom.subject) != ""
+def _name(finding: Finding) -> Set[Hashable]:
+    return frozenset({finding.subject.key})
 
 
-def concerns(cause: Finding, symptom: Finding) -> bool:
-    """The cause concerns the symptom's object: its host, its client, its server, its workload."""
-    return symptom.subject in cause.also
+def _path(finding: Finding) -> Set[Hashable]:
+    return frozenset({(finding.subject, finding.path)})
 
 
-def concerned(cause: Finding, symptom: Finding) -> bool:
-    """The symptom concerns the cause's object."""
-    return cause.subject in symptom.also
+def _own_namespace(finding: Finding) -> Set[Hashable]:
+    return frozenset({_namespace(finding.subject)}) - {""}
 
 
-def shares(cause: Finding, symptom: Finding) -> bool:
-    """Both concern a common object."""
-    return bool(_all(cause) & _all(symptom))
+def _also(finding: Finding) -> Set[Hashable]:
+    return frozenset(finding.also)
 
 
-def same_path(cause: Finding, symptom: Finding) -> bool:
-    """Both are about the same place of the same object."""
-    return cause.subject == symptom.subject and cause.path == symptom.path
+def _all(finding: Finding) -> Set[Hashable]:
+    return frozenset((finding.subject, *finding.also))
 
 
-def in_concerned_namespace(cause: Finding, symptom: Finding) -> bool:
-    """The symptom lies in a namespace that the cause concerns."""
-    return _namespace(symptom.subject) in {_namespace(s) for s in cause.also}
-
-
-def _all(finding: Finding) -> set[Subject]:
-    return {finding.subject, *finding.also}
+def _namespaces_concerned(finding: Finding) -> Set[Hashable]:
+    return frozenset(_namespace(s) for s in finding.also) - {""}
 
 
 def _namespace(subject: Subject) -> str:
@@ -64,16 +64,17 @@ def _namespace(subject: Subject) -> str:
 
 
 RELATIONS: dict[str, Relation] = {
-    relation.__name__: relation
-    for relation in (
-        anything,
-        same_object,
-        same_name,
-        same_namespace,
-        same_path,
-        concerns,
-        concerned,
-        shares,
-        in_concerned_namespace,
-    )
+    "anything": Relation("the cause is mesh-wide: it explains every such symptom", _nothing, _nothing),
+    "same_object": Relation("both are about the same object", _subject, _subject),
+    "same_name": Relation("both subjects have the same namespace and name, of whatever kind", _name, _name),
+    "same_path": Relation("both are about the same place of the same object", _path, _path),
+    "same_namespace": Relation(
+        "the symptom lies in the cause's namespace, or in the namespace that is the cause", _own_namespace, _own_namespace
+    ),
+    "concerns": Relation("the cause concerns the symptom's object: its host, client, server or workload", _also, _subject),
+    "concerned": Relation("the symptom concerns the cause's object", _subject, _also),
+    "shares": Relation("both concern a common object", _all, _all),
+    "in_concerned_namespace": Relation(
+        "the symptom lies in a namespace that the cause concerns", _namespaces_concerned, _own_namespace
+    ),
 }
