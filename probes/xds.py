@@ -33,9 +33,11 @@ def connected(mesh: Mesh) -> list[ProxySync]:
 def all_told(mesh: Mesh) -> list[ProxySync]:
     """As `connected`, but raises Unseen where a replica did not tell, or none could be asked."""
     if not mesh.istiods:
-        if any(p.pods or p.deployment for p in control_planes(mesh)):
-            return []
-        raise Unseen(Source(name="/debug/syncz", state=SourceState.SKIPPED, reason="no istiod runs in this cluster"))
+        planes = control_planes(mesh)
+        if planes and not any(p.status.phase == "Running" for plane in planes for p in plane.pods):
+            return []  # nobody is there to be connected to
+        reason = "no istiod was asked yet" if planes else "no istiod runs in this cluster"
+        raise Unseen(Source(name="/debug/syncz", state=SourceState.SKIPPED, reason=reason))
     return [s for i in mesh.istiods for s in i.syncz]
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from meshdoctor.istio.sync import is_young
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.istiod import ProxySync, TypeSync
 from meshdoctor.model.mesh import Mesh
@@ -136,9 +137,10 @@ def _told(proxy: ProxySync, pod: Pod | None, state: str, now: datetime) -> Row:
 
 def _unknown(pod: Pod, mesh: Mesh) -> Row:
     """A pod with a proxy that is in nobody's list: cut off, or known to a replica that did not tell."""
-    all_told = bool(mesh.istiods) and all(i.has("syncz") for i in mesh.istiods)
+    young = is_young(mesh, pod)
+    all_told = bool(mesh.istiods) and all(i.has("syncz") for i in mesh.istiods) and not young
     state = "FAIL" if all_told else "UNKNOWN"
-    word = "no istiod" if all_told else "not told"
+    word = "no istiod" if all_told else "starting" if young else "not told"
     cells: tuple[Run | str, ...] = (badge(state, word), f"{pod.namespace}/{pod.name}", _ready(pod), *("" for _ in TYPES), "", "")
     fields = _fields(pod.namespace, pod.name, state, pod)
     return Row(f"{pod.namespace}/{pod.name}", cells, fields, is_fault=all_told, payload=(pod.subject, None))
