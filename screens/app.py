@@ -58,7 +58,7 @@ class MeshdoctorApp(App[int]):
         self._due = False
         self._asked_to_leave = 0.0
         self._said_until = 0.0
-        self._known_causes: frozenset[str] | None = None
+        self._known_causes = _observed(feed.diagnosis) if feed.diagnosis else None
         self._colourless = theme.colourless() if self.no_color else None
         for each in (theme.DARK, theme.LIGHT):
             self.register_theme(each)
@@ -129,7 +129,7 @@ class MeshdoctorApp(App[int]):
 
     def _tell_of(self, diagnosis: Diagnosis) -> None:
         """Terminal title, and the bell for a cause that was not there at the last look."""
-        causes = frozenset(c.finding or f"{c.problem} {c.subject}" for c in diagnosis.causes if c.observed)
+        causes = _observed(diagnosis)
         if self.options.bell and self._known_causes is not None and causes - self._known_causes:
             self.bell()
         self._known_causes = causes
@@ -367,6 +367,11 @@ class MeshdoctorApp(App[int]):
         if self._prompt.is_open:
             self._close_prompt()
         self.say("ctrl-c again leaves", "strong")
+
+
+def _observed(diagnosis: Diagnosis) -> frozenset[str]:
+    """The causes whose harm was seen: those that are worth a bell."""
+    return frozenset(c.finding or f"{c.problem} {c.subject}" for c in diagnosis.causes if c.observed)
 
 
 def run(feed: Feed, *, options: Options | None = None) -> int:
