@@ -21,8 +21,8 @@ log = logging.getLogger("meshdoctor.collect")
 class Answers:
     """The parts that one pod gave, and what is missing."""
 
-    def __init__(self, api: ApiClient, namespace: str, pod: str) -> None:
-        self.api, self.namespace, self.pod = api, namespace, pod
+    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST) -> None:
+        self.api, self.namespace, self.pod, self.longest = api, namespace, pod, longest
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}
 
@@ -42,7 +42,7 @@ class Answers:
         """Await an answer and keep it decoded as `part`, or the reason why it is missing."""
         name = f"{label} of {self.namespace}/{self.pod}"
         try:
-            async with asyncio.timeout(LONGEST):
+            async with asyncio.timeout(self.longest):
                 self.parts[part] = decode(await asked)
         except (MeshdoctorError, msgspec.DecodeError, ValueError, TimeoutError) as why:
             self.missing[part] = source_of(name, why)

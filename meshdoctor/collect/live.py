@@ -21,7 +21,7 @@ from meshdoctor.istio.injection import called
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
-from meshdoctor.model.cluster import ConfigMap, Namespace
+from meshdoctor.model.cluster import ConfigMap, EndpointSlice, Namespace
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy, Said
 from meshdoctor.model.errors import NoIstio
@@ -91,13 +91,21 @@ async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Pr
     informed = mesh.told(istiods, _configured(config_maps))
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
-    with_tokens = _verifies_tokens(informed)
+    with_tokens, endpoints = _verifies_tokens(informed), _endpoints(mesh)
     envoys = await gather_limited(
         AT_ONCE,
-        [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p)) for p in _askable(choice)],
+        [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p), endpoints=endpoints) for p in _askable(choice)],
     )
     dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
     return Runtime(tuple(istiods), tuple(envoys), prometheus, config_maps, choice, tuple(dry_runs))
+
+
+def _endpoints(mesh: Mesh) -> int:
+    """How many endpoints the mesh has; 0 where that is not seen."""
+    try:
+        return sum(len(s.endpoints or ()) for s in mesh[EndpointSlice])
+    except Unseen:
+        return 0
 
 
 def _injected_namespaces(mesh: Mesh) -> list[str]:

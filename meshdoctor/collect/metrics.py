@@ -22,6 +22,7 @@ QUERIES = {
     "pilot_xds": "pilot_xds",
     "rejects": "sum by (type) (increase(pilot_total_xds_rejects[5m])) > 0",
 }
+LONGEST = 2.0  # seconds: a Prometheus that is overloaded must not hold up the diagnosis
 NAMES = ("prometheus", "kube-prometheus", "prometheus-server", "prometheus-operated", "thanos-query", "vmsingle")
 
 
@@ -58,7 +59,7 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
     if not ready:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
         return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(QUERIES, missing))
-    answers = Answers(api, ready[0].namespace, ready[0].name)
+    answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
     for name, query in QUERIES.items():
         if not answers.dead:
             await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")

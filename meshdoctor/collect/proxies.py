@@ -10,10 +10,12 @@ from meshdoctor.collect import decode_envoy, decode_logs
 from meshdoctor.collect.asked import Answers
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.workloads import Pod
 
 ADMIN = 15000
 LOG_SECONDS = 60
+MOST_ENDPOINTS = 5000  # about 1.5 kB each in /clusters, rendered on Envoy's main thread
 STATS = quote(r"(update_rejected|rbac\.|xds-grpc.*upstream_cx_active|^server\.(live|state|uptime)|workers_started)", safe="")
 REJECTED = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details,error_state.last_update_attempt"
 SECRETS = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
@@ -21,12 +23,18 @@ INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
 ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
-async def ask_envoy(api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool) -> Envoy:
-    """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with."""
+async def ask_envoy(api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, endpoints: int = 0) -> Envoy:
+    """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with.
+
+    `endpoints` is how many the mesh has: a proxy that may know very many is not asked for them.
+    """
     answers = Answers(api, pod.namespace, pod.name)
     await answers.get("state", ADMIN, "/server_info", _state)
     if not answers.dead:
-        await answers.get("clusters", ADMIN, "/clusters?format=json", decode_envoy.clusters)
+        if endpoints <= MOST_ENDPOINTS:
+            await answers.get("clusters", ADMIN, "/clusters?format=json", decode_envoy.clusters)
+        else:
+            answers.missing["clusters"] = _too_many(pod, endpoints)
         await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
         await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
         await answers.get("rejected", ADMIN, REJECTED, decode_envoy.rejected)
@@ -44,6 +52,11 @@ async def ask_logs(answers: Answers) -> None:
     """The last minute of istio-proxy's log."""
     logs = answers.api.logs(answers.namespace, answers.pod, "istio-proxy", since_seconds=LOG_SECONDS)
     await answers.keep("logs", "istio-proxy log", logs, lambda body: decode_logs.proxy_logs(body, LOG_SECONDS))
+
+
+def _too_many(pod: Pod, endpoints: int) -> Source:
+    reason = f"not asked: with {endpoints} endpoints in the mesh the answer would hold up Envoy's main thread"
+    return Source(name=f"/clusters of {pod.namespace}/{pod.name}", state=SourceState.SKIPPED, reason=reason)
 
 
 def _state(body: bytes) -> str:

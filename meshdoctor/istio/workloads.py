@@ -28,9 +28,13 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
     return live_pods(mesh, service.namespace, service.spec.selector) if service.spec.selector else ()
 
 
-def injected_pods(mesh: Mesh) -> Iterable[Pod]:
-    """Live pods with a proxy: sidecars and gateways."""
-    return (p for p in mesh[Pod] if p.proxy is not None and is_live(p))
+def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live pods with a proxy: sidecars and gateways. Found once a snapshot."""
+    pods = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
+    found: tuple[Pod, ...] | None = mesh.memo.get("injected_pods")
+    if found is None:
+        found = mesh.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
+    return found
 
 
 def is_gateway(pod: Pod) -> bool:

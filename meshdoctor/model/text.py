@@ -15,6 +15,8 @@ def plain(text: object, limit: int = _LONGEST) -> str:
     Line breaks and tabs become spaces. It is not markup-escaped: give it to widgets as plain text, never as markup.
     """
     raw = str(text)
+    if len(raw) <= limit and raw.isascii() and raw.isprintable():
+        return raw  # nearly always, and nothing to do
     cut = raw[: limit * 2] if len(raw) > limit * 2 else raw
     cut = _ESCAPES.sub("", cut)
     clean = "".join(_shown(c) for c in cut)
