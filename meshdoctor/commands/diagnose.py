@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 
 from meshdoctor.commands.failed import in_json
@@ -17,10 +18,12 @@ EVERY = 15.0
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code of the last look."""
+    gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
     while True:
         code = once(arguments)
         if not arguments.watch:
             return code
+        gc.collect()
         time.sleep(EVERY)
 
 
