@@ -196,7 +196,9 @@ class LiveFeed:
     async def _serve(self) -> None:
         """Run one store and judge what it brings, until cancelled."""
         try:
-            store = self._store = self._ready or self._open_store(self._wanted)
+            # In a thread: opening imports half of the program, and the first frame must not wait for that.
+            store: Store = self._ready or await aside(partial(self._open_store, self._wanted))
+            self._store = store
         except MeshdoctorError as error:
             self._failed = Link(state="error", reason=f"{error.observed} {error.means}".strip(), do=error.do)
             self._tell()

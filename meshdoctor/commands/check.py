@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from meshdoctor.commands.failed import in_json
-from meshdoctor.commands.session import Waiting, look, run_async, wants_colour, width
+from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
 from meshdoctor.model.errors import ClusterError, UsageError
 from meshdoctor.model.mesh import Mesh

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from meshdoctor.bundle.scenarios import default, describe, open_scenario
-from meshdoctor.commands.session import wants_colour
+from meshdoctor.commands.terminal import wants_colour
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 
-from meshdoctor.commands.session import wants_colour, width
+from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.pages import pages, problem_of
 from meshdoctor.reports.page import page_text

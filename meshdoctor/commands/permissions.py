@@ -6,7 +6,8 @@ import argparse
 import asyncio
 
 from meshdoctor.collect.rights import Right, needed_rights, role
-from meshdoctor.commands.session import open_api, run_async, wants_colour
+from meshdoctor.commands.session import open_api, run_async
+from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.reports.tables import table
 from probes.registry import all_probes

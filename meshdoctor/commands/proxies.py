@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from meshdoctor.commands.session import Waiting, look, run_async, wants_colour
+from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.reports.tables import table
 

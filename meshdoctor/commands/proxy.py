@@ -9,7 +9,8 @@ from meshdoctor.collect import decode_envoy
 from meshdoctor.collect.decode_config import listener_rows, route_rows
 from meshdoctor.collect.live import collect
 from meshdoctor.collect.proxies import ADMIN
-from meshdoctor.commands.session import Waiting, open_api, options, run_async, wants_colour
+from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.model.mesh import Mesh

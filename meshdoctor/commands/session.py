@@ -103,17 +103,3 @@ class Waiting:
         with self._lock:
             if self._status is not None:
                 self._status.stop()
-
-
-def wants_colour(arguments: argparse.Namespace) -> bool:
-    """Whether stdout takes colour: a terminal, and neither --no-color nor NO_COLOR."""
-    import os
-
-    return sys.stdout.isatty() and not arguments.no_color and "NO_COLOR" not in os.environ
-
-
-def width() -> int:
-    """The terminal's width; 100 where there is none."""
-    import shutil
-
-    return shutil.get_terminal_size((100, 40)).columns

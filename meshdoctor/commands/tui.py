@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from meshdoctor.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from meshdoctor.collect.store import Store
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,13 +21,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def open_app(arguments: argparse.Namespace) -> int:
     """The application on the cluster, or on the recording, that the flags name."""
-    from meshdoctor.collect.store import Store
-    from meshdoctor.commands.session import open_api, options
     from screens.app import run as run_app
     from screens.feed import LiveFeed
     from screens.options import Options
 
     def open_store(context: str | None) -> Store:
+        from meshdoctor.collect.store import Store  # half of the start-up: after the first frame
+        from meshdoctor.commands.session import open_api, options
+
         scenario = getattr(arguments, "demo", None)
         name = f"demo/{scenario}" if scenario and context is None else context or arguments.context or _current(arguments)
         chosen = argparse.Namespace(**vars(arguments) | ({"demo": None} if context else {}))
@@ -31,6 +36,8 @@ def open_app(arguments: argparse.Namespace) -> int:
 
     async def open_demo() -> Store:
         from meshdoctor.bundle.scenarios import default
+        from meshdoctor.collect.store import Store
+        from meshdoctor.commands.session import open_api, options
 
         chosen = argparse.Namespace(**vars(arguments) | {"demo": default()})
         return Store(lambda: open_api(chosen), lambda api: options(chosen, api), f"demo/{chosen.demo}")
