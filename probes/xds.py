@@ -46,7 +46,7 @@ def sync_command(proxy: ProxySync) -> str:
     return f"istioctl proxy-status {proxy.name}.{proxy.namespace}"
 
 
-@probe("XDS-001", needs=(Istiod, Pod, EnvoyFilter, RequestAuthentication, Gateway, Envoy))
+@probe("XDS-001", needs=(Istiod, Pod, Deployment, EnvoyFilter, RequestAuthentication, Gateway, Envoy))
 def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
     """A proxy refuses what istiod sends and goes on with its last good configuration."""
     told: dict[Subject, list[tuple[Pod, str, str]]] = {}
@@ -89,7 +89,7 @@ def _refusals(mesh: Mesh) -> Iterator[tuple[Pod, str, str, datetime | None]]:
                 yield pod, "LDS", error, None
 
 
-@probe("XDS-002", needs=(Istiod, Pod))
+@probe("XDS-002", needs=(Istiod, Pod, Deployment))
 def proxy_stale(mesh: Mesh) -> Iterator[Draft]:
     """A proxy has not acknowledged what istiod sent more than half a minute ago."""
     all_told(mesh)
@@ -179,7 +179,7 @@ _REFUSED = re.compile(r"Failed to authenticate client from (?P<peer>\S+?):\d+[:;
 _NOISE = re.compile(r"no verified chain is found\W*$")
 
 
-@probe("XDS-006", needs=(Istiod, Pod))
+@probe("XDS-006", needs=(Istiod, Pod, Deployment))
 def istiod_refuses_the_proxy(mesh: Mesh) -> Iterator[Draft]:
     """istiod refuses the token or certificate of a proxy that is not ready or not connected now."""
     if not mesh.istiods:

@@ -197,7 +197,8 @@ class LiveFeed:
         """Run one store and judge what it brings, until cancelled."""
         try:
             # In a thread: opening imports half of the program, and the first frame must not wait for that.
-            store: Store = self._ready or await aside(partial(self._open_store, self._wanted))
+            ready = self._ready
+            store: Store = await aside(partial(self._open_store, self._wanted)) if ready is None else ready
             self._store = store
         except MeshdoctorError as error:
             self._failed = Link(state="error", reason=f"{error.observed} {error.means}".strip(), do=error.do)
