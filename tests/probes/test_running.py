@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -92,8 +93,8 @@ def envoy(name: str, *entries: AccessLogEntry, lines: tuple[str, ...] = (), **pa
     return Envoy(namespace=space, name=short, parts={"logs": logs, "state": "LIVE", "certs": (), "clusters": (), **parts})
 
 
-def entry(seconds: float = 10, **fields: object) -> AccessLogEntry:
-    return AccessLogEntry(time=ago(seconds), **fields)  # type: ignore[arg-type]
+def entry(seconds: float = 10, **fields: Any) -> AccessLogEntry:
+    return AccessLogEntry(time=ago(seconds), **fields)
 
 
 def judged(problem: str, extra: str = "", *, istiod: Istiod = ALL, envoys: tuple[Envoy, ...] = ()) -> list[Finding]:
@@ -184,7 +185,7 @@ def test_a_certificate_that_is_not_renewed(left: float, is_fault: bool) -> None:
 # Mutual TLS
 
 
-REFUSED = {"details": "filter_chain_not_found", "flags": "NR", "downstream_local": "10.1.0.2:8080"}
+REFUSED: dict[str, Any] = {"details": "filter_chain_not_found", "flags": "NR", "downstream_local": "10.1.0.2:8080"}
 
 
 def test_plain_text_to_a_strict_server_names_the_caller() -> None:
@@ -247,7 +248,12 @@ def test_port_level_needs_the_workload_port(port: str, is_fault: bool) -> None:
 # Authorization
 
 
-DENIED = {"code": 403, "details": "rbac_access_denied_matched_policy[none]", "downstream_local": "10.1.0.2:8080", "method": "GET"}
+DENIED: dict[str, Any] = {
+    "code": 403,
+    "details": "rbac_access_denied_matched_policy[none]",
+    "downstream_local": "10.1.0.2:8080",
+    "method": "GET",
+}
 
 
 def test_a_caller_that_no_allow_policy_matches() -> None:
