@@ -15,6 +15,7 @@ from meshdoctor.istio.authz import (
     refusals,
     wanted,
 )
+from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import injected_pods, live_pods, services_of, workload_name
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.base import KubernetesObject
@@ -64,7 +65,7 @@ def asked(mesh: Mesh, entry: AccessLogEntry) -> tuple[Request, Pod | None]:
 def _rate(mesh: Mesh, pod: Pod, entries: list[AccessLogEntry], callers: set[str]) -> Harm:
     envoy = mesh.envoy(pod)
     window = envoy.logs.window_s if envoy else 60.0
-    return Harm(tuple(sorted(callers)), round(len(entries) / window, 2))
+    return Harm(tuple(sorted(callers)), per_second((e.time for e in entries), mesh.now, window))
 
 
 def _since(entries: list[AccessLogEntry], changed: datetime | None) -> list[AccessLogEntry]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
 from meshdoctor.istio.mtls import age, scope_of, selects, server_mode, speaks_mtls
+from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
@@ -53,8 +54,7 @@ def _plain(mesh: Mesh, owner: Subject, refused: list[tuple[Pod, Pod, AccessLogEn
     caller, server, entry = refused[-1]
     port = entry.downstream_local.rpartition(":")[2]
     policy = server_mode(mesh, server, int(port) if port.isdigit() else None).policy
-    envoy = mesh.envoy(server)
-    rate = round(len(refused) / (envoy.logs.window_s if envoy else 60.0), 2)
+    rate = per_second((e.time for _, _, e in refused), mesh.now, 60.0)
     words = f"{entry.flags} {NO_CHAIN} from {entry.downstream_remote} to {entry.downstream_local}"
     evidence = [
         Evidence(f"{len(refused)} connections refused", f"access log of {server.name}", words, _log_command(server)),
@@ -163,7 +163,7 @@ def _failing_clients(
     words = f"{entry.code} {entry.flags} {entry.details} {entry.upstream_cluster}"
     shown = Evidence(f"{len(failing)} calls failed", f"access log of {pod.name}", words, _log_command(pod))
     owners = list(dict.fromkeys(mesh.owner(p) for p, _ in failing))
-    rate = round(len(failing) / 60.0, 2)
+    rate = per_second((e.time for _, e in failing), mesh.now, 60.0)
     return Harm(tuple(f"{o.namespace}/{o.name}" for o in owners), rate), owners, [shown]
 
 

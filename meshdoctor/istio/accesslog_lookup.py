@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from meshdoctor.istio.hosts import DOMAIN
+from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import workload_name
 from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.findings import Evidence, Harm
@@ -123,8 +124,8 @@ def harm(mesh: Mesh, failed: Iterable[Line]) -> Harm | None:
     failed = tuple(failed)
     if not failed:
         return None
-    rate = sum(1 / x.window_s for x in failed if x.window_s > 0)
-    return Harm(tuple(sorted({workload_name(mesh, x.pod) for x in failed})), round(rate, 2))
+    rate = per_second((x.entry.time for x in failed), mesh.now, max(x.window_s for x in failed))
+    return Harm(tuple(sorted({workload_name(mesh, x.pod) for x in failed})), rate)
 
 
 def clients(mesh: Mesh, found: Iterable[Line]) -> tuple[Subject, ...]:

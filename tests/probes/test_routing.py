@@ -99,7 +99,7 @@ def test_a_missing_host_names_the_head_its_likeness_and_the_harm() -> None:
     assert finding.path == "spec.http[0].route[0].destination.host"
     assert CART in finding.why
     assert finding.harm
-    assert finding.harm.requests_failed_per_s == 0.1
+    assert finding.harm.requests_failed_per_s == 0.6
     assert finding.harm.workloads == ("shop/web",)
     assert "Service shop/cart" in [str(s) for s in finding.also]
     assert finding.severity == "high"
@@ -327,7 +327,7 @@ def test_faults_left_on(fault: dict[str, Any], found: bool) -> None:
     log = logged("shop/web-1", line("", "FI", authority="cart:8080"), line("", "FI", authority="cart:8080", ago_s=9999))
     findings = judge(build(text, envoys=[log]), "RT-019")
     assert subjects(findings) == (["VirtualService shop/cart"] if found else [])
-    assert all(f.harm and f.harm.requests_failed_per_s == 0.02 for f in findings)
+    assert all(f.harm and f.harm.requests_failed_per_s == 0.1 for f in findings)
 
 
 def test_a_fault_for_testers_only_is_less() -> None:
