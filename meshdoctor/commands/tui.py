@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import sys
 from typing import TYPE_CHECKING
 
 from meshdoctor.model.errors import UsageError
+from meshdoctor.model.text import plain
 
 if TYPE_CHECKING:
     from meshdoctor.collect.store import Store
@@ -21,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def open_app(arguments: argparse.Namespace) -> int:
     """The application on the cluster, or on the recording, that the flags name."""
+    _paint_first(arguments)
     from screens.app import run as run_app
     from screens.feed import LiveFeed
     from screens.options import Options
@@ -43,7 +46,17 @@ def open_app(arguments: argparse.Namespace) -> int:
         return Store(lambda: open_api(chosen), lambda api: options(chosen, api), f"demo/{chosen.demo}")
 
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    return run_app(feed, options=Options())
+    code = run_app(feed, options=Options())
+    atexit.unregister(sys.stdout.write)
+    return code
+
+
+def _paint_first(arguments: argparse.Namespace) -> None:
+    """One true line at once, on the screen that the application is about to take over: importing it takes a moment."""
+    name = getattr(arguments, "demo", None) or arguments.context or ""
+    sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[H meshdoctor  {plain(name, 40)}\r\n\n … connecting\r\n")
+    sys.stdout.flush()
+    atexit.register(sys.stdout.write, "\x1b[?1049l")  # where the application never came up
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:
