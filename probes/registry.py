@@ -37,6 +37,8 @@ class Draft:
     harm: Harm | None
     also: tuple[Subject, ...]
     since: datetime | None
+    codes: tuple[str, ...] | None
+    lacking: tuple[type[KubernetesObject], ...]
 
 
 Rule = Callable[..., Iterator[Draft]]
@@ -106,17 +108,23 @@ def fail(
     harm: Harm | None = None,
     also: Iterable[KubernetesObject | Subject] = (),
     since: datetime | None = None,
+    codes: Iterable[str] | None = None,
+    lacking: Iterable[type[KubernetesObject]] = (),
 ) -> Draft:
     """One finding: what was observed of which object. Evidence defaults to the object's own words at `at`.
 
     `also` names the other objects it concerns (hosts, clients, servers): causes are told from symptoms by them.
     `since` is when it began; it defaults to the last change of the object where one is given.
+    `codes` are those of other tools that say this very thing, where the rule's codes say more than one thing.
+    `lacking` are the kinds whose absence is the proof: where only manifests were given and none of one of these kinds
+    is among them, the finding is UNKNOWN.
     """
     subject = about if isinstance(about, Subject) else about.subject
     shown = tuple(evidence) or ((quote(about, at),) if isinstance(about, KubernetesObject) else ())
     began = since or (about.changed if isinstance(about, KubernetesObject) else None)
     others = tuple(o if isinstance(o, Subject) else o.subject for o in also)
-    return Draft(subject, says, at, why, shown, confidence, severity, harm, others, began)
+    said = None if codes is None else tuple(codes)
+    return Draft(subject, says, at, why, shown, confidence, severity, harm, others, began, said, tuple(lacking))
 
 
 def quote(thing: KubernetesObject, at: str = "", value: Any = None, says: str = "") -> Evidence:

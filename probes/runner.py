@@ -105,19 +105,22 @@ def _has_any(mesh: Mesh, each: Probe) -> bool:
 
 def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
     severity = draft.severity or each.severity
+    missing = next((kind for kind in draft.lacking if not mesh.given(kind)), None)
+    status = Status.UNKNOWN if missing else Status.FAIL if severity in FAILING else Status.WARN
+    why = f"No {missing.KIND} is among the manifests: one may exist elsewhere." if missing else draft.why
     return Finding(
         id=finding_id(each.code, draft.subject, draft.at),
         code=each.code,
-        codes=each.codes,
+        codes=each.codes if draft.codes is None else draft.codes,
         problem=each.problem,
-        status=Status.FAIL if severity in FAILING else Status.WARN,
+        status=status,
         severity=severity,
         confidence=each.confidence if draft.confidence is None else draft.confidence,
         subject=draft.subject,
         path=draft.at,
         title=each.title,
         summary=plain(draft.says),
-        why=plain(draft.why),
+        why=plain(why),
         evidence=tuple(_shown(e, mesh.cluster.context) for e in draft.evidence),
         harm=draft.harm,
         also=draft.also,

@@ -50,3 +50,20 @@ def judge(mesh: Mesh, problem: str) -> list[Finding]:
 def subjects(findings: Iterable[Finding], status: str | None = None) -> list[str]:
     """`Kind namespace/name` of each finding, in order."""
     return [str(f.subject) for f in findings if status in (None, f.status) and f.status not in ("UNKNOWN", "ERROR")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each set of other tools' cases, and the deliberate differences with their reasons."""
+    told = [
+        value
+        for outcome in ("passed", "failed", "xfailed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "vectors"
+    ]
+    for kind in sorted({v[0] for v in told}):
+        those = [v for v in told if v[0] == kind]
+        terminalreporter.write_line(f"{kind}: {sum(v[1] for v in those)} of {len(those)}")
+    for kind, same, case, reason in sorted(told):
+        if not same and reason:
+            terminalreporter.write_line(f"  {kind} {case} differs: {reason}")

@@ -56,15 +56,19 @@ def mesh_of(
     istiods: Iterable[Istiod] = (),
     envoys: Iterable[Envoy] = (),
     prometheus: Prometheus | None = None,
+    **more: Any,
 ) -> Mesh:
-    """A Mesh of manifests alone: what is not in the text does not exist, but the kinds in `denied` were not seen."""
+    """A Mesh of manifests alone: what is not in the text does not exist, but the kinds in `denied` were not seen.
+
+    `more` goes to the Mesh as it is (mesh_config, manifests, only_given, ...).
+    """
     found: dict[type[KubernetesObject], list[KubernetesObject]] = {kind: [] for kind in kinds.ALL}
     for thing in objects(text):
         found[type(thing)].append(thing)
     unseen = set(denied)
     tables = {kind: Table(things, _source(kind, kind in unseen, len(things))) for kind, things in found.items()}
     moment = now or datetime.now(UTC)
-    return Mesh(tables, now=moment, istiods=istiods, envoys=envoys, prometheus=prometheus)
+    return Mesh(tables, now=moment, istiods=istiods, envoys=envoys, prometheus=prometheus, **more)
 
 
 def _source(kind: type[KubernetesObject], denied: bool, count: int) -> Source:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from meshdoctor.model.base import KubernetesObject, Record
 from meshdoctor.model.workloads import LabelSelector
 
@@ -60,3 +62,14 @@ class MutatingWebhookConfiguration(WebhookConfiguration, frozen=True):
 class ValidatingWebhookConfiguration(WebhookConfiguration, frozen=True):
     KIND = "ValidatingWebhookConfiguration"
     PLURAL = "validatingwebhookconfigurations"
+
+
+class CustomResourceDefinition(KubernetesObject, frozen=True):
+    """The definition of a kind; which versions are served and what their fields may be is left as it was said."""
+
+    GROUP = "apiextensions.k8s.io"
+    KIND = "CustomResourceDefinition"
+    PLURAL = "customresourcedefinitions"
+    NAMESPACED = False
+
+    spec: dict[str, Any] = {}

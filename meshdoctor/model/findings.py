@@ -131,6 +131,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     kubernetes: str = ""
     istio: tuple[str, ...] = ()  # versions that istiod replicas report
     root_namespace: str = ""
+    domain: str = "cluster.local"  # of the names of Services
 
 
 class Coverage(msgspec.Struct, frozen=True, rename={"pass_": "pass"}):

@@ -20,6 +20,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     *WORKLOADS,
     workloads.ReplicaSet,
     workloads.Job,
+    workloads.CronJob,
     workloads.HorizontalPodAutoscaler,
     workloads.PodDisruptionBudget,
     admission.MutatingWebhookConfiguration,
@@ -31,10 +32,14 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     networking.WorkloadEntry,
     networking.Sidecar,
     networking.EnvoyFilter,
+    networking.WorkloadGroup,
+    networking.ProxyConfig,
     security.PeerAuthentication,
     security.AuthorizationPolicy,
     security.RequestAuthentication,
     security.Telemetry,
+    security.WasmPlugin,
+    security.TrafficExtension,
     gatewayapi.GatewayClass,
     gatewayapi.Gateway,
     gatewayapi.HTTPRoute,
@@ -45,15 +50,15 @@ LISTED: tuple[type[KubernetesObject], ...] = (
 )
 """Listed over all namespaces (or those that may be read)."""
 
-METADATA_ONLY: tuple[type[KubernetesObject], ...] = (cluster.Secret,)
-"""Listed as PartialObjectMetadata: the body never leaves the API server."""
+METADATA_ONLY: tuple[type[KubernetesObject], ...] = (cluster.Secret, admission.CustomResourceDefinition)
+"""Listed as PartialObjectMetadata: a Secret's body never leaves the API server, a definition's is megabytes."""
 
 BY_NAME: tuple[type[KubernetesObject], ...] = (cluster.ConfigMap,)
 """Read one by one: the control plane's own (`istio`, `istio-sidecar-injector`, `istio-ca-root-cert`)."""
 
 ALL: tuple[type[KubernetesObject], ...] = LISTED + METADATA_ONLY + BY_NAME
 
-ISTIO_GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io")
+ISTIO_GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 
 
 def kind_of(api_version: str, kind: str) -> type[KubernetesObject] | None:

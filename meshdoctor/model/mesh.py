@@ -13,6 +13,7 @@ from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
+from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
@@ -111,6 +112,10 @@ class Mesh:
         notes: Iterable[str] = (),
         mesh_config: MeshConfig | Source | None = None,
         dry_runs: Iterable[DryRun] = (),
+        manifests: Iterable[Manifest] = (),
+        only_given: bool = False,
+        mesh_networks: dict[str, Any] | None = None,
+        remote_accounts: Iterable[str] = (),
     ) -> None:
         self._tables = tables
         self.now = now
@@ -122,6 +127,10 @@ class Mesh:
         self.notes = tuple(notes)
         self._mesh_config = mesh_config
         self.dry_runs = tuple(dry_runs)  # asked for with --active only
+        self.manifests = tuple(manifests)  # as they were written, where files are the source
+        self._only_given = only_given
+        self.mesh_networks = mesh_networks or {}  # `networks` of MeshNetworks, as it was written
+        self.remote_accounts = frozenset(remote_accounts)  # TRUST-DOMAIN/ns/NAMESPACE/sa/NAME of other clusters
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
         self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
 
@@ -142,6 +151,11 @@ class Mesh:
     def state(self, kind: type[KubernetesObject]) -> SourceState:
         table = self._tables.get(kind)
         return table.source.state if table else SourceState.SKIPPED
+
+    def given(self, kind: type[KubernetesObject]) -> bool:
+        """Whether an absent object of a kind surely does not exist: not so where manifests are all there is, none of it."""
+        table = self._tables.get(kind)
+        return not self._only_given or (table is not None and len(table) > 0)
 
     @property
     def kinds(self) -> tuple[type[KubernetesObject], ...]:

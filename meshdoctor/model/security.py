@@ -1,4 +1,4 @@
-"""security.istio.io and telemetry.istio.io."""
+"""security.istio.io, telemetry.istio.io and extensions.istio.io."""
 
 from __future__ import annotations
 
@@ -145,3 +145,33 @@ class Telemetry(KubernetesObject, frozen=True):
     PLURAL = "telemetries"
 
     spec: TelemetrySpec = TelemetrySpec()
+
+
+class ExtensionSpec(Record, frozen=True):
+    selector: WorkloadSelector | None = None
+    target_ref: PolicyTargetReference | None = None
+    target_refs: tuple[PolicyTargetReference, ...] = ()
+    url: str = ""
+    phase: str = ""
+
+    @property
+    def targets(self) -> tuple[PolicyTargetReference, ...]:
+        return ((self.target_ref,) if self.target_ref else ()) + self.target_refs
+
+
+class WasmPlugin(KubernetesObject, frozen=True):
+    GROUP = "extensions.istio.io"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1alpha1",)
+    KIND = "WasmPlugin"
+    PLURAL = "wasmplugins"
+
+    spec: ExtensionSpec = ExtensionSpec()
+
+
+class TrafficExtension(KubernetesObject, frozen=True):
+    GROUP = "extensions.istio.io"
+    VERSIONS: ClassVar[tuple[str, ...]] = ("v1alpha1",)
+    KIND = "TrafficExtension"
+    PLURAL = "trafficextensions"
+
+    spec: ExtensionSpec = ExtensionSpec()

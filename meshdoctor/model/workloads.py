@@ -319,3 +319,19 @@ class PodDisruptionBudget(KubernetesObject, frozen=True):
 
     spec: PodDisruptionBudgetSpec = PodDisruptionBudgetSpec()
     status: PodDisruptionBudgetStatus = PodDisruptionBudgetStatus()
+
+
+class JobTemplate(Record, frozen=True):
+    spec: JobSpec = JobSpec()
+
+
+class CronJobSpec(Record, frozen=True):
+    job_template: JobTemplate = JobTemplate()
+
+
+class CronJob(KubernetesObject, frozen=True):
+    GROUP = "batch"
+    KIND = "CronJob"
+    PLURAL = "cronjobs"
+
+    spec: CronJobSpec = CronJobSpec()
