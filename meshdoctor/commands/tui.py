@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import gc
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 def open_app(arguments: argparse.Namespace) -> int:
     """The application on the cluster, or on the recording, that the flags name."""
     _paint_first(arguments)
+    gc.disable()  # nothing that an import makes is let go: passes over it would delay the first frame
     from screens.app import run as run_app
     from screens.feed import LiveFeed
     from screens.options import Options
@@ -45,6 +48,8 @@ def open_app(arguments: argparse.Namespace) -> int:
         chosen = argparse.Namespace(**vars(arguments) | {"demo": default()})
         return Store(lambda: open_api(chosen), lambda api: options(chosen, api), f"demo/{chosen.demo}")
 
+    gc.freeze()
+    gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
     code = run_app(feed, options=Options())
     atexit.unregister(sys.stdout.write)
@@ -52,11 +57,20 @@ def open_app(arguments: argparse.Namespace) -> int:
 
 
 def _paint_first(arguments: argparse.Namespace) -> None:
-    """One true line at once, on the screen that the application is about to take over: importing it takes a moment."""
-    name = getattr(arguments, "demo", None) or arguments.context or ""
-    sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[H meshdoctor  {plain(name, 40)}\r\n\n … connecting\r\n")
+    """The first frame at once, as the application is about to draw it: importing it takes half a second.
+
+    Keys pressed meanwhile wait in the terminal and are answered by the application.
+    """
+    wide, high = shutil.get_terminal_size()
+    name = plain(getattr(arguments, "demo", None) or arguments.context or "", max(wide - 40, 0))
+    rule = "─" * wide
+    left, right = f" meshdoctor  {name}", "read-only  … connecting "
+    head = left + right.rjust(max(wide - len(left), 0))
+    lines = {1: head[:wide], 2: rule, 3: " … connecting to the cluster"[:wide], 4: rule, high - 1: rule}
+    drawn = "".join(f"\x1b[{row};1H{text}" for row, text in lines.items())
+    sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[?25l{drawn}")
     sys.stdout.flush()
-    atexit.register(sys.stdout.write, "\x1b[?1049l")  # where the application never came up
+    atexit.register(sys.stdout.write, "\x1b[?1049l\x1b[?25h")  # where the application never came up
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:
