@@ -17,6 +17,9 @@ T = TypeVar("T")
 LONGEST = 5.0  # seconds for one answer of a pod: one that hangs must not hold up the whole look
 log = logging.getLogger("meshdoctor.collect")
 
+# What decoding an answer of another shape raises: it may come from anything that listens on that port.
+NOT_AS_EXPECTED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
 
 class Answers:
     """The parts that one pod gave, and what is missing."""
@@ -44,7 +47,9 @@ class Answers:
         try:
             async with asyncio.timeout(self.longest):
                 self.parts[part] = decode(await asked)
-        except (MeshdoctorError, msgspec.DecodeError, ValueError, TimeoutError) as why:
+        except (MeshdoctorError, TimeoutError) as why:
+            self.missing[part] = source_of(name, why)
+        except NOT_AS_EXPECTED as why:
             self.missing[part] = source_of(name, why)
 
     @property
