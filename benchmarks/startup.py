@@ -75,4 +75,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: the second start finds its bytecode
     main()

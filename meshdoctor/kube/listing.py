@@ -89,7 +89,7 @@ class Lister(Generic[K]):
         skipped = len(self._decoder.skipped)
         kept = bytearray() if session.recorder is not None else None
         try:
-            async with session.gate, session.open(self._path, params | self._selectors, headers=accept) as response:
+            async with session.gate, session.open(self._path, params | self._selectors, headers=accept, long=True) as response:
                 shown, kind = session.shown(response), str(response.headers.get("content-type", ""))
                 async for chunk in response.aiter_bytes():
                     splitter.feed(chunk)
