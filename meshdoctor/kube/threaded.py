@@ -131,6 +131,8 @@ def _piece(answer: http.client.HTTPResponse) -> bytes:
         while size < CHUNK and (piece := answer.read1(CHUNK - size)):
             pieces.append(piece)
             size += len(piece)
+        if answer.length == 0:
+            answer.read()  # a body of known length is over, and says so only when read again
     except (OSError, ValueError, http.client.HTTPException) as why:
         raise _read_error(why) from why
     return b"".join(pieces)
