@@ -20,6 +20,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.redact import redact
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.text import plain
+from probes.registry import load
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ async def look(arguments: argparse.Namespace, progress: Progress) -> tuple[Mesh,
     """One snapshot, and the seconds it took."""
     began = time.perf_counter()
     async with open_api(arguments) as api:
+        asyncio.get_running_loop().call_later(0.1, load)  # importing the rules fits into the wait for the first answers
         mesh = await collect(api, options(arguments, api), progress)
     _say_where_missing(mesh, arguments.namespace)
     return mesh, time.perf_counter() - began
