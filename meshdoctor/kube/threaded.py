@@ -58,10 +58,10 @@ class ThreadedTransport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.getheaders(), stream=_Body(self, connection, answer))
 
     async def call(self, connection: http.client.HTTPConnection, work: Callable[[], T]) -> T:
-        """Do something with a connection in a thread; cancelled, it is broken off so that its thread ends at once."""
+        """Do something with a connection in a thread; failed or cancelled, it is broken off, so that its thread ends at once."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except asyncio.CancelledError:
+        except BaseException:
             break_off(connection)
             raise
 
