@@ -59,10 +59,12 @@ class ThreadedTransport(httpx.AsyncBaseTransport):
 
     async def call(self, connection: http.client.HTTPConnection, work: Callable[[], T]) -> T:
         """Do something with a connection in a thread; failed or cancelled, it is broken off, so that its thread ends at once."""
+        running = self._threads.submit(work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.wrap_future(running)
         except BaseException:
             break_off(connection)
+            running.add_done_callback(lambda _: break_off(connection))  # it may have been connecting only then
             raise
 
     def release(self, connection: http.client.HTTPConnection, *, reusable: bool) -> None:
