@@ -20,6 +20,8 @@ from meshdoctor.istio.routing import (
     owners_of,
     routes_to,
     rule_host,
+    rules_of,
+    rules_within,
     services_for,
     subsets,
 )
@@ -54,7 +56,7 @@ def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterat
 
     Short names resolve in the VirtualService's own namespace.
     """
-    for route in destinations(virtual_service):
+    for route in destinations(virtual_service, mesh.cluster.domain):
         if not route.host or _is_elsewhere(route.host) or resolve(mesh, route.host, virtual_service.namespace):
             continue
         failed = log.flagged(log.lines_to(mesh, route.host, virtual_service.changed), "NC", "NR")
@@ -114,7 +116,7 @@ def subset_not_defined(mesh: Mesh, virtual_service: VirtualService) -> Iterator[
 
     The path is the client's namespace, the service's, the root namespace: the first that has a rule, wins.
     """
-    for route in destinations(virtual_service):
+    for route in destinations(virtual_service, mesh.cluster.domain):
         found = resolve(mesh, route.host, virtual_service.namespace) if route.subset else ()
         owners = owners_of(found)
         blind = [
@@ -125,7 +127,7 @@ def subset_not_defined(mesh: Mesh, virtual_service: VirtualService) -> Iterator[
         ]
         if not blind:
             continue
-        rules = [r for r in mesh[DestinationRule] if rule_host(r) == route.host]
+        rules = rules_of(mesh).equal(route.host)
         failed = _of_subset(log.lines_to(mesh, route.host, virtual_service.changed), route.subset, "NC", "NR")
         yield fail(
             virtual_service,
@@ -146,9 +148,9 @@ def subset_not_defined(mesh: Mesh, virtual_service: VirtualService) -> Iterator[
 def _is_hidden(mesh: Mesh, route: Route, namespaces: tuple[str, ...], client: str) -> bool:
     """Whether a rule on the path defines the subset but is hidden from the client: RT-010 says so."""
     return any(
-        rule_host(r) == route.host and not sees(mesh, client, r) and any(s.name == route.subset for s in r.spec.subsets)
+        not sees(mesh, client, r) and any(s.name == route.subset for s in r.spec.subsets)
         for ns in namespaces
-        for r in mesh[DestinationRule].within(ns)
+        for r in rules_within(mesh, ns).equal(route.host)
     )
 
 
@@ -185,7 +187,7 @@ def _has_ready(mesh: Mesh, service: Service, subset: Subset) -> bool:
 
 
 def _empty(mesh: Mesh, rule: DestinationRule, service: Service, subset: Subset, at: str) -> Draft:
-    host = rule_host(rule)
+    host = rule_host(rule, mesh.cluster.domain)
     pods = [p for p in pods_of(mesh, service) if subset.labels.items() <= p.labels.items()]
     makers = _makers(mesh, service, subset)
     users = [
@@ -256,7 +258,7 @@ def _by_host(mesh: Mesh) -> dict[str, list[VirtualService]]:
     hosts: dict[str, list[VirtualService]] = {}
     for each in mesh[VirtualService].everywhere():
         if MESH in gateway_names(each) and _kinds(each):
-            for host in {fqdn(h, each.namespace).lower() for h in each.spec.hosts}:
+            for host in {fqdn(h, each.namespace, mesh.cluster.domain).lower() for h in each.spec.hosts}:
                 hosts.setdefault(host, []).append(each)
     return hosts
 
@@ -354,7 +356,8 @@ def fault_injection_left_on(mesh: Mesh, virtual_service: VirtualService) -> Iter
         if not effect:
             continue
         hosts = virtual_service.spec.hosts or tuple(r.destination.host for r in rule.route)
-        names = {fqdn(h, virtual_service.namespace).lower() for h in (*hosts, *(r.destination.host for r in rule.route))}
+        all_hosts = (*hosts, *(r.destination.host for r in rule.route))
+        names = {fqdn(h, virtual_service.namespace, mesh.cluster.domain).lower() for h in all_hosts}
         seen = tuple(x for h in names for x in log.lines_to(mesh, h, virtual_service.changed))
         hit = log.chosen(seen, lambda x: bool(x.flags & {"FI", "DI"}) or x.entry.details == "fault_filter_abort")
         hurt = log.chosen(hit, lambda x: "FI" in x.flags or x.entry.details == "fault_filter_abort")
