@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.gateways import MESH, gateway_names
+from meshdoctor.istio.gateways import gateway_names
 from meshdoctor.istio.hosts import fqdn, registry, resolve
 from meshdoctor.istio.routing import (
     Route,
@@ -25,7 +25,7 @@ from meshdoctor.istio.routing import (
     services_for,
     subsets,
 )
-from meshdoctor.istio.visibility import exports, meet, sees
+from meshdoctor.istio.visibility import sees
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Secret, Service
@@ -230,58 +230,6 @@ def _makers(mesh: Mesh, service: Service, subset: Subset) -> tuple[Workload, ...
     wanted = {**service.spec.selector, **subset.labels}.items()
     every = (w for kind in WORKLOADS for w in mesh[kind].within(service.namespace))
     return tuple(w for w in every if wanted <= w.template.metadata.labels.items())
-
-
-@probe("RT-004", needs=(VirtualService,))
-def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
-    """Two VirtualServices define one host for sidecars that see both: these do not merge, the younger one is ignored."""
-    for host, found in _by_host(mesh).items():
-        ordered = sorted(found, key=_age)
-        for i, younger in enumerate(ordered):
-            older = next((o for o in ordered[:i] if _collide(mesh, o, younger)), None)
-            if older is not None:
-                yield fail(
-                    younger,
-                    f"{older.subject} already defines {host} for the mesh; sidecars keep one and ignore the other",
-                    at="spec.hosts",
-                    evidence=(
-                        quote(younger, "spec.hosts", list(younger.spec.hosts)),
-                        quote(older, "spec.hosts", list(older.spec.hosts)),
-                    ),
-                    also=(older,),
-                    since=younger.created,
-                )
-
-
-def _by_host(mesh: Mesh) -> dict[str, list[VirtualService]]:
-    """The VirtualServices whose rules sidecars follow, by full host."""
-    hosts: dict[str, list[VirtualService]] = {}
-    for each in mesh[VirtualService].everywhere():
-        if MESH in gateway_names(each) and _kinds(each):
-            for host in {fqdn(h, each.namespace, mesh.cluster.domain).lower() for h in each.spec.hosts}:
-                hosts.setdefault(host, []).append(each)
-    return hosts
-
-
-def _age(thing: KubernetesObject) -> tuple[float, str, str]:
-    return thing.created.timestamp() if thing.created else 0.0, thing.namespace, thing.name
-
-
-def _collide(mesh: Mesh, one: VirtualService, other: VirtualService) -> bool:
-    """Both visible to some namespace, both with rules of one protocol, and neither a private override of a namespace."""
-    private = one.namespace != other.namespace and any(exports(mesh, v) == (v.namespace,) for v in (one, other))
-    return bool(_kinds(one) & _kinds(other)) and meet(mesh, one, other) and not private
-
-
-def _kinds(virtual_service: VirtualService) -> set[str]:
-    """The protocols for which sidecars find rules in it."""
-    spec = virtual_service.spec
-    named: dict[str, tuple[HTTPRoute | L4Route, ...]] = {"http": spec.http, "tls": spec.tls, "tcp": spec.tcp}
-    return {kind for kind, rules in named.items() if any(_on_mesh(virtual_service, r) for r in rules)}
-
-
-def _on_mesh(virtual_service: VirtualService, rule: HTTPRoute | L4Route) -> bool:
-    return not rule.match or any(MESH in gateway_names(virtual_service, m.gateways or None) for m in rule.match)
 
 
 @probe("RT-005", over=VirtualService, needs=(VirtualService,))
