@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.gateways import MESH, gateway_names
 from meshdoctor.istio.hosts import fqdn
+from meshdoctor.istio.imports import RUNNING
 from meshdoctor.istio.rivals import rival_rules, same_host_at_a_gateway, same_host_in_the_mesh
 from meshdoctor.istio.visibility import exports, meet
 from meshdoctor.model.base import KubernetesObject
@@ -18,7 +19,7 @@ from probes.registry import Draft, fail, probe, quote
 Ignored = dict[Subject, tuple[VirtualService, str]]  # whom, and for which host, it stands behind
 
 
-@probe("RT-004", needs=(VirtualService, Namespace, Service, Sidecar))
+@probe("RT-004", needs=(VirtualService, Namespace, Service, Sidecar, *RUNNING))
 def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
     """Two VirtualServices define one host for sidecars that see both: these do not merge, the younger one is ignored.
 
@@ -94,7 +95,7 @@ def _on_mesh(virtual_service: VirtualService, rule: HTTPRoute | L4Route) -> bool
 
 @probe(
     "MD5100",
-    needs=(DestinationRule, Namespace, Service, Sidecar),
+    needs=(DestinationRule, Namespace, Service, Sidecar, *RUNNING),
     codes=("KIA0201",),
     title="Two DestinationRules speak of the same host and subset",
     severity="low",

@@ -12,10 +12,14 @@ from collections.abc import Iterable
 import msgspec
 
 from meshdoctor.istio.hosts import long_name, matches
-from meshdoctor.istio.visibility import Exported, meet
+from meshdoctor.istio.visibility import Exported, meet, sees
 from meshdoctor.model.cluster import Service
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
-from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar, VirtualService
+from meshdoctor.model.networking import DestinationRule, Sidecar
+from meshdoctor.model.workloads import Pod
+
+RUNNING = (Pod, *WORKLOADS)
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -87,12 +91,28 @@ def hosts_of(thing: Exported) -> tuple[str, ...]:
 
 
 def seen_together(mesh: Mesh, one: Exported, other: Exported) -> bool:
-    """Whether proxies of one of their two namespaces are told of both: by exportTo, and by what they import."""
+    """Whether some proxies are told of both: by exportTo, and by what their namespace imports."""
     if not meet(mesh, one, other):
         return False
     if not _defaults(mesh):
         return True
-    both: tuple[VirtualService | DestinationRule | ServiceEntry | Service, ...] = (one, other)
-    return any(
-        all(is_imported(mesh, client, hosts_of(x), x.namespace) for x in both) for client in {one.namespace, other.namespace}
-    )
+    return any(_is_told(mesh, client, one) and _is_told(mesh, client, other) for client in _clients(mesh, one, other))
+
+
+def _is_told(mesh: Mesh, client: str, thing: Exported) -> bool:
+    return sees(mesh, client, thing) and is_imported(mesh, client, hosts_of(thing), thing.namespace)
+
+
+def _clients(mesh: Mesh, one: Exported, other: Exported) -> Iterable[str]:
+    """The namespaces with proxies: those with workloads or a Sidecar, the ones that import everything first.
+
+    Where no workload is known but a Sidecar for all namespaces is, the namespaces of the two objects.
+    """
+    known: tuple[str, ...] | None = mesh.memo.get("client namespaces")
+    if known is None:
+        busy = {ns for kind in RUNNING if mesh.state(kind) in USABLE for ns in mesh[kind].namespaces}
+        found = sorted(busy | _defaults(mesh).keys(), key=lambda ns: (bool(imports(mesh, ns)), ns))
+        if not busy and mesh.mesh_config.root_namespace in _defaults(mesh):
+            return {one.namespace, other.namespace}
+        known = mesh.memo["client namespaces"] = tuple(found)
+    return known

@@ -48,10 +48,13 @@ def _partners(pairs: Iterable[tuple[X, X]]) -> dict[Subject, X]:
 
 
 def same_host_at_a_gateway(mesh: Mesh) -> dict[Subject, VirtualService]:
-    """VirtualServices with another one for the same host at the same gateway (or for sidecars), or for all of its namespace."""
+    """VirtualServices with another one for the same host at the same gateway (or for sidecars), or for all of its namespace.
+
+    Gateways of one short name in two namespaces count as the same: they are most often meant for the same pods.
+    """
     found: dict[str, list[tuple[str, VirtualService]]] = {}
     for each in mesh[VirtualService]:
-        for name in gateway_names(each):
+        for name in {*gateway_names(each), *each.spec.gateways}:
             found.setdefault(name, []).extend((_host(mesh, h, each.namespace), each) for h in each.spec.hosts)
     return _partners(p for those in found.values() for p in _at_one(mesh, those))
 
