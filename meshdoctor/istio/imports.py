@@ -13,13 +13,14 @@ import msgspec
 
 from meshdoctor.istio.hosts import long_name, matches
 from meshdoctor.istio.visibility import Exported, meet, sees
+from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import DestinationRule, Sidecar
 from meshdoctor.model.workloads import Pod
 
-RUNNING = (Pod, *WORKLOADS)
+RUNNING: tuple[type[KubernetesObject], ...] = (Pod, *WORKLOADS)
 
 
 class Import(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshdoctor.istio import gateways as gw
-from meshdoctor.istio.hosts import DOMAIN, Patterns, Registered, fqdn, matches, resolve
+from meshdoctor.istio.hosts import DOMAIN, Patterns, Registered, fqdn, long_name, matches, resolve
 from meshdoctor.istio.visibility import EVERYWHERE, exports, sees
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
@@ -166,11 +166,12 @@ def rules_within(mesh: Mesh, namespace: str) -> Patterns[DestinationRule]:
 
 
 def rules_of(mesh: Mesh) -> Patterns[DestinationRule]:
-    """The DestinationRules of all namespaces that were seen, by their full hosts."""
+    """The DestinationRules of all namespaces that were seen, by the full hosts that they mean."""
     rules = mesh[DestinationRule]
     known: Patterns[DestinationRule] | None = mesh.memo.get("destination rules")
     if known is None:
-        known = mesh.memo["destination rules"] = Patterns((rule_host(r, mesh.cluster.domain), r) for r in rules)
+        pairs = ((long_name(mesh, r.spec.host, r.namespace), r) for r in rules)
+        known = mesh.memo["destination rules"] = Patterns(pairs)
     return known
 
 
