@@ -35,6 +35,8 @@ def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
             continue
         if older is not None:
             says = f"{other.subject} already defines {host} for the mesh; sidecars keep one and ignore the other"
+        elif other is each:
+            says = "it names one host twice, in two forms or by a wildcard"
         else:
             says = f"{other.subject} speaks of a host of it too"
         found = (("IST0109", in_mesh), ("KIA1106", at_gateway))
@@ -42,9 +44,9 @@ def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
             each,
             says,
             at="spec.hosts",
-            evidence=[quote(v, "spec.hosts", list(v.spec.hosts)) for v in (each, other)],
+            evidence=[quote(v, "spec.hosts", list(v.spec.hosts)) for v in dict.fromkeys((each, other))],
             severity=None if older is not None else "info",
-            also=(other,),
+            also=() if other is each else (other,),
             since=each.created,
             codes=[code for code, those in found if subject in those],
         )

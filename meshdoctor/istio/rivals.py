@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 from meshdoctor.istio.gateways import MESH, gateway_names
@@ -24,7 +25,7 @@ def rival_rules(mesh: Mesh) -> dict[Subject, DestinationRule]:
     rules = [(long_name(mesh, r.spec.host, r.namespace), r) for r in mesh[DestinationRule] if not _is_mutual_for_all(r)]
     index = Patterns(rules)
     pairs = ((rule, other) for host, rule in rules for other in index.covering(host))
-    return _partners((a, b) for a, b in pairs if _share_subset(a, b) and seen_together(mesh, a, b))
+    return _partners(pairs, lambda a, b: a is not b and _share_subset(a, b) and seen_together(mesh, a, b))
 
 
 def _is_mutual_for_all(rule: DestinationRule) -> bool:
@@ -37,26 +38,28 @@ def _share_subset(one: DestinationRule, other: DestinationRule) -> bool:
     return not first or not second or bool(first & second)
 
 
-def _partners(pairs: Iterable[tuple[X, X]]) -> dict[Subject, X]:
-    """The first partner of each, both ways."""
-    found: dict[Subject, X] = {}
+def _partners(pairs: Iterable[tuple[X, X]], test: Callable[[X, X], bool]) -> dict[Subject, X]:
+    """The first partner of each, both ways. Pairs of which both have one already are not tested."""
+    found: dict[int, tuple[X, X]] = {}
     for one, other in pairs:
-        if one is not other:
-            found.setdefault(one.subject, other)
-            found.setdefault(other.subject, one)
-    return found
+        if (id(one) not in found or id(other) not in found) and test(one, other):
+            found.setdefault(id(one), (one, other))
+            found.setdefault(id(other), (other, one))
+    return {one.subject: other for one, other in found.values()}
 
 
 def same_host_at_a_gateway(mesh: Mesh) -> dict[Subject, VirtualService]:
     """VirtualServices with another one for the same host at the same gateway (or for sidecars), or for all of its namespace.
 
+    One that names a host twice (`cart` and `cart.shop`) is its own partner.
     Gateways of one short name in two namespaces count as the same: they are most often meant for the same pods.
     """
     found: dict[str, list[tuple[str, VirtualService]]] = {}
     for each in mesh[VirtualService]:
         for name in {*gateway_names(each), *each.spec.gateways}:
             found.setdefault(name, []).extend((_host(mesh, h, each.namespace), each) for h in each.spec.hosts)
-    return _partners(p for those in found.values() for p in _at_one(mesh, those))
+    pairs = (p for those in found.values() for p in _at_one(mesh, those))
+    return _partners(pairs, lambda a, b: a is b or seen_together(mesh, a, b))
 
 
 def _host(mesh: Mesh, host: str, namespace: str) -> str:
@@ -64,12 +67,12 @@ def _host(mesh: Mesh, host: str, namespace: str) -> str:
 
 
 def _at_one(mesh: Mesh, those: list[tuple[str, VirtualService]]) -> Iterator[tuple[VirtualService, VirtualService]]:
-    index = Patterns(those)
+    index = Patterns((host, (i, each)) for i, (host, each) in enumerate(those))
     suffix = f".svc.{mesh.cluster.domain}"
-    for host, each in those:
+    for i, (host, each) in enumerate(those):
         whole = f"*.{host.partition('.')[2]}" if host.endswith(suffix) else host  # all Services of its namespace
-        for other in (*index.equal(host), *(index.equal(whole) if whole != host else ())):
-            if other is not each and seen_together(mesh, each, other):
+        for j, other in (*index.equal(host), *(index.equal(whole) if whole != host else ())):
+            if i != j:
                 yield each, other
 
 
@@ -87,4 +90,4 @@ def same_host_in_the_mesh(mesh: Mesh) -> dict[Subject, VirtualService]:
     index = Patterns(those)
     equal = ((v, o) for h, v in those for o in index.equal(h))
     wild = ((v, o) for h, v in those for o in index.covering(h) if is_limited(mesh, v) != is_limited(mesh, o))
-    return _partners((v, o) for pairs in (equal, wild) for v, o in pairs if v is not o and meet(mesh, v, o))
+    return _partners(chain(equal, wild), lambda a, b: a is not b and meet(mesh, a, b))
