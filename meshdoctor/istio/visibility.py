@@ -5,7 +5,7 @@ Source: istio.io, `exportTo` of each kind and `MeshConfig.default*ExportTo`. A S
 
 from __future__ import annotations
 
-from meshdoctor.istio.hosts import exported_to
+from meshdoctor.istio.hosts import Registered, exported_to, fqdn, resolve
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, VirtualService
@@ -31,6 +31,12 @@ def sees(mesh: Mesh, namespace: str, thing: Exported) -> bool:
     """Whether proxies of a namespace are told of an object."""
     where = exports(mesh, thing)
     return NOWHERE not in where and (EVERYWHERE in where or namespace in where)
+
+
+def meant(mesh: Mesh, host: str, namespace: str) -> tuple[Registered, ...]:
+    """What a host in an object of that namespace means, seen from there or not; a wildcard counts where it is seen."""
+    name = fqdn(host, namespace, mesh.cluster.domain).lower()
+    return tuple(r for r in resolve(mesh, name, namespace) if r.host == name or sees(mesh, namespace, r.origin))
 
 
 def is_limited(mesh: Mesh, thing: Exported) -> bool:

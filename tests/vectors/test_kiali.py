@@ -141,6 +141,7 @@ def told_by(context: dict[str, Any], objects: list[dict[str, Any]]) -> list[dict
     """The objects that the context tells of and the file leaves out."""
     there = {(o["kind"], o["metadata"].get("namespace", ""), o["metadata"].get("name")) for o in objects}
     made = [*namespaces(context, objects), *accounts_in(context), *subsets_in(context, objects), *sidecar_in(context)]
+    made += twins_in(context, objects)
     if "ExportTo" in context and not any("exportTo" in (o.get("spec") or {}) for o in objects):
         spec = {"host": "example.com", "exportTo": context["ExportTo"]}
         made.append(named("DestinationRule", EXPORTING["name"], api="networking.istio.io/v1", spec=spec))
@@ -177,6 +178,21 @@ def subsets_in(context: dict[str, Any], objects: list[dict[str, Any]]) -> list[d
         spec = {"host": host, "subsets": [{"name": s, "labels": {"version": s}} for s in subsets]}
         made.append(named("DestinationRule", f"told-{number}", namespace, api="networking.istio.io/v1", spec=spec))
     return made
+
+
+def twins_in(context: dict[str, Any], objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Workloads of one name and other labels: the file has the first of them only."""
+    seen: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for each in context.get("workloads") or ():
+        if each.get("labels"):
+            seen.setdefault((each.get("namespace", ""), each["name"]), []).append(each["labels"])
+    made = []
+    for (namespace, name), all_labels in seen.items():
+        for number, labels in enumerate(all_labels[1:]):
+            template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+            spec = {"selector": {"matchLabels": labels}, "template": template}
+            made.append(named("Deployment", f"{name}-{number}", namespace, api="apps/v1", spec=spec))
+    return made if any(o["kind"] == "Deployment" for o in objects) else []
 
 
 def sidecar_in(context: dict[str, Any]) -> list[dict[str, Any]]:
