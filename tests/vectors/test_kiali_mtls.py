@@ -10,7 +10,9 @@ from meshdoctor.istio.mtls_status import Settings, mesh_status, namespace_status
 from tests.vectors.cases import must_be_there, read
 
 TABLE: dict[str, Any] = read("kiali/mtls_table.json") or {}
-CASES = [(scope, case) for scope in ("mesh", "namespace", "overall_as_KIA0105_uses_it", "workload") for case in TABLE.get(scope, ())]
+CASES = [
+    (scope, case) for scope in ("mesh", "namespace", "overall_as_KIA0105_uses_it", "workload") for case in TABLE.get(scope, ())
+]
 
 
 def answer(scope: str, case: dict[str, Any]) -> str:
