@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
 from meshdoctor.istio.mtls import age, scope_of, selects, server_mode, speaks_mtls
+from meshdoctor.istio.mtls_wide import strict_as_wide, tls_mode
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
-from meshdoctor.model.findings import Evidence, Harm
+from meshdoctor.model.findings import HINT, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
 from meshdoctor.model.security import PeerAuthentication
@@ -19,6 +20,7 @@ from meshdoctor.model.workloads import Pod, ReplicaSet
 from probes.registry import Draft, fail, get, probe, quote
 
 NO_CHAIN = "filter_chain_not_found"
+WIDE = "spec.trafficPolicy.tls.mode"
 
 
 def _entries(mesh: Mesh, pod: Pod) -> tuple[AccessLogEntry, ...]:
@@ -118,8 +120,9 @@ def _servers(
 @probe("MTL-002", over=DestinationRule, needs=(DestinationRule, PeerAuthentication, Service, Pod, Envoy, ReplicaSet))
 def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """A DestinationRule sends plain text or foreign TLS to a mesh server that accepts only Istio's mutual TLS."""
+    proven = set()
     for path, port, subset, tls in tls_settings(rule):
-        if tls.mode not in {"DISABLE", "SIMPLE", "MUTUAL"}:
+        if tls_mode(tls) not in {"DISABLE", "SIMPLE", "MUTUAL"}:
             continue
         for service in targets(mesh, rule):
             strict = [
@@ -128,7 +131,18 @@ def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]
                 if pod.proxy is not None and server_mode(mesh, pod, number).mode == "STRICT"
             ]
             if strict:
+                proven.add(path)
                 yield _off(mesh, rule, path, tls, service, strict)
+    strict_policy = strict_as_wide(mesh, rule)
+    if strict_policy is not None and WIDE not in proven:
+        says = f"switches TLS off for {rule.spec.host}, and {strict_policy.subject} is STRICT there"
+        evidence = [quote(rule, WIDE, "DISABLE"), quote(strict_policy, "spec.mtls.mode", "STRICT")]
+        # No server was seen that refuses: it may be that none is there yet
+        yield fail(rule, says, at=WIDE, evidence=evidence, confidence=HINT, codes=_code(mesh, strict_policy), also=[strict_policy])
+
+
+def _code(mesh: Mesh, policy: PeerAuthentication) -> tuple[str, ...]:
+    return ("KIA0208",) if scope_of(policy, mesh.mesh_config.root_namespace) == "mesh" else ("KIA0207",)
 
 
 def _off(
@@ -137,12 +151,13 @@ def _off(
     server, port = strict[0]
     policy = server_mode(mesh, server, port).policy
     harm, clients, seen = _failing_clients(mesh, rule, service, {"UC", "UF", "URX"})
-    evidence = [quote(rule, path, tls.mode)]
+    evidence = [quote(rule, path, tls_mode(tls))]
     if policy is not None:
         evidence.append(quote(policy, "spec.mtls.mode", "STRICT", f"{policy.subject} makes {service.name} accept only mutual TLS"))
-    says = f"{rule.name} sets tls.mode {tls.mode} for {service.name}.{service.namespace}, which is STRICT"
+    says = f"{rule.name} sets tls.mode {tls_mode(tls)} for {service.name}.{service.namespace}, which is STRICT"
     also = [service.subject, mesh.owner(server), *clients]
-    return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also)
+    codes = _code(mesh, policy) if policy else None
+    return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also, codes=codes)
 
 
 def _failing_clients(

@@ -61,7 +61,7 @@ def _principal(mesh: Mesh, policy: AuthorizationPolicy, at: str, principal: str,
         also=also,
         severity="info" if where is Known.REMOTE else None,
         confidence=HINT if maybe else None,
-        codes=(SAYS[where],) if codes else (),
+        codes=(SAYS[where],) if codes and principal.count("*") < 2 else (),
         lacking=(ServiceAccount,) if where is Known.NOT_FOUND else (),
     )
 
@@ -76,7 +76,8 @@ def _wrong(mesh: Mesh, principal: str, where: Known) -> str:
     if where is Known.FOREIGN:
         return f"trust domain {domain} is none of {', '.join(trust_domains(mesh))}"
     if "*" in principal:
-        return "no ServiceAccount of the mesh matches it"
+        several = principal.count("*") > 1
+        return "a * counts at one end only" if several else "no ServiceAccount of the mesh matches it"
     namespace, _, account = rest.partition("/sa/")
     if not account:
         return "is not of the form TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICEACCOUNT"

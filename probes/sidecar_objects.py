@@ -30,9 +30,10 @@ def sidecars_compete(mesh: Mesh) -> Iterator[Draft]:
             continue
         whole = [s for s in every if not labels_of(s)]
         if len(whole) > 1:
+            codes = ("IST0111", "KIA0002") if next(carrying(mesh, namespace, {}), None) else ("IST0111",)
             for each in whole:
                 how = f"all of namespace {namespace} together with {_others(each, whole)}"
-                yield _one_of_several(each, whole[0], how, ("IST0111", "KIA0002"))
+                yield _one_of_several(each, whole[0], how, codes)
         yield from _on_one_workload(mesh, namespace, [s for s in every if labels_of(s)])
 
 
