@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.istio.competing import Competitor, codes_of, competing
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
-from meshdoctor.istio.mtls import age, scope_of, selects, server_mode, speaks_mtls
+from meshdoctor.istio.mtls import scope_of, server_mode, speaks_mtls
 from meshdoctor.istio.mtls_wide import strict_as_wide, tls_mode
 from meshdoctor.istio.rates import per_second
+from meshdoctor.istio.selecting import SELECTABLE
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
-from meshdoctor.model.findings import HINT, Evidence, Harm
+from meshdoctor.model.findings import HINT, Evidence, Harm, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
 from meshdoctor.model.security import PeerAuthentication
@@ -204,33 +206,25 @@ def mutual_towards_plain(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
             yield fail(rule, says, at=path, evidence=[*seen, quote(rule, path, tls.mode), shown], harm=harm, also=also)
 
 
-@probe("MTL-004", needs=(PeerAuthentication, Pod))
+@probe("MTL-004", needs=(PeerAuthentication, *SELECTABLE))
 def several_policies(mesh: Mesh) -> Iterator[Draft]:
     """Several PeerAuthentications compete for one scope: the oldest counts, the others are ignored."""
-    root = mesh.mesh_config.root_namespace
     table = mesh[PeerAuthentication]
     for namespace in sorted(table.namespaces):
-        policies = sorted(table.within(namespace), key=age)
-        whole = [p for p in policies if scope_of(p, root) != "workload"]
-        for ignored in whole[1:]:
-            yield _ignored(ignored, whole[0], f"namespace {namespace}")
-        narrow = [p for p in policies if scope_of(p, root) == "workload"]
-        told = set()
-        for pod in live_pods(mesh, namespace, {}) if len(narrow) > 1 else ():
-            both = [p for p in narrow if selects(p, pod)]
-            for ignored in both[1:]:
-                if ignored.name not in told:
-                    told.add(ignored.name)
-                    yield _ignored(ignored, both[0], f"pod {pod.name}")
+        for found in competing(mesh, namespace, table.within(namespace)):
+            yield _one_of_several(mesh, found)
 
 
-def _ignored(ignored: PeerAuthentication, older: PeerAuthentication, scope: str) -> Draft:
-    says = f"{ignored.name} is ignored: {older.name} is older and decides for {scope}"
-    evidence = [
-        quote(ignored, "metadata.creationTimestamp", ignored.created),
-        quote(older, "metadata.creationTimestamp", older.created),
-    ]
-    return fail(ignored, says, at="spec", evidence=evidence, also=[older])
+def _one_of_several(mesh: Mesh, found: Competitor) -> Draft:
+    one, rest = found.one, found.rest
+    evidence = [quote(p, "metadata.creationTimestamp", p.created) for p in (one, *rest[:2])]
+    if found.is_oldest:
+        says = f"decides for {found.scope}: it is older than {found.others}, which are ignored"
+    else:
+        says = f"{one.name} is ignored: {rest[0].name} is older and decides for {found.scope}"
+    severity: Severity | None = "info" if found.is_oldest else None
+    codes = codes_of(mesh, found, ("KIA0002",), ("KIA0003",))
+    return fail(one, says, at="spec.selector", evidence=evidence, also=rest, codes=codes, severity=severity)
 
 
 @probe("MTL-005", over=PeerAuthentication, needs=(PeerAuthentication, Pod, Service))

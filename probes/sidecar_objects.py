@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.age import by_age
-from meshdoctor.istio.selecting import SELECTABLE, carrying, is_ambient, is_ambient_namespace, labels_of, selected
+from meshdoctor.istio.competing import codes_of, competing
+from meshdoctor.istio.selecting import SELECTABLE, is_ambient, is_ambient_namespace, labels_of, selected
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.findings import Severity
 from meshdoctor.model.mesh import Mesh
@@ -25,39 +25,15 @@ def sidecars_compete(mesh: Mesh) -> Iterator[Draft]:
     """Two Sidecars of a namespace have no selector, or select the same workload: only the oldest counts."""
     table = mesh[Sidecar]
     for namespace in sorted(table.namespaces):
-        every = sorted(table.within(namespace), key=by_age)
-        if len(every) < 2 or is_ambient_namespace(mesh, namespace):
+        sidecars = table.within(namespace)
+        if len(sidecars) < 2 or is_ambient_namespace(mesh, namespace):
             continue
-        whole = [s for s in every if not labels_of(s)]
-        if len(whole) > 1:
-            codes = ("IST0111", "KIA0002") if next(carrying(mesh, namespace, {}), None) else ("IST0111",)
-            for each in whole:
-                how = f"all of namespace {namespace} together with {_others(each, whole)}"
-                yield _one_of_several(each, whole[0], how, codes)
-        yield from _on_one_workload(mesh, namespace, [s for s in every if labels_of(s)])
-
-
-def _on_one_workload(mesh: Mesh, namespace: str, narrow: list[Sidecar]) -> Iterator[Draft]:
-    by_workload: dict[str, list[Sidecar]] = {}
-    for each in narrow if len(narrow) > 1 else ():
-        for carrier in carrying(mesh, namespace, labels_of(each)):
-            by_workload.setdefault(str(carrier.thing.subject), []).append(each)
-    told = set()
-    for workload, those in by_workload.items():
-        for each in those if len(those) > 1 else ():
-            if each.name not in told:
-                told.add(each.name)
-                yield _one_of_several(each, those[0], f"{workload} together with {_others(each, those)}", ("IST0110", "KIA0003"))
-
-
-def _others(one: Sidecar, those: list[Sidecar]) -> str:
-    return ", ".join(s.name for s in those if s is not one)
-
-
-def _one_of_several(one: Sidecar, oldest: Sidecar, how: str, codes: tuple[str, ...]) -> Draft:
-    says = f"holds for {how}: {'it is the oldest and counts' if one is oldest else f'{oldest.name} is older and counts'}"
-    severity: Severity | None = "info" if one is oldest else None
-    return fail(one, says, at=AT, evidence=[quote(one, AT)], also=[oldest], codes=codes, severity=severity)
+        for found in competing(mesh, namespace, sidecars):
+            which = "it is the oldest and counts" if found.is_oldest else f"{found.rest[0].name} is older and counts"
+            says = f"holds for {found.scope} together with {found.others}: {which}"
+            severity: Severity | None = "info" if found.is_oldest else None
+            codes = codes_of(mesh, found, ("IST0111", "KIA0002"), ("IST0110", "KIA0003"))
+            yield fail(found.one, says, at=AT, evidence=[quote(found.one, AT)], also=found.rest, codes=codes, severity=severity)
 
 
 @probe(

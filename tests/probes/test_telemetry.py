@@ -36,7 +36,10 @@ def of(**labels: str) -> dict[str, Any]:
 )
 def test_conflicting_telemetry(older: str, younger: str, found: bool) -> None:
     text = all_of(pod("shop/web-1", {"tier": "x"}), pod("shop/cart-1"), older, younger)
-    assert subjects(judge(build(text), "OB-005")) == (["Telemetry shop/a"] if found else [])
+    findings = judge(build(text), "OB-005")
+    assert [(str(f.subject), f.severity) for f in findings] == (
+        [("Telemetry shop/a", "low"), ("Telemetry shop/z", "info")] if found else []
+    )
     assert {f.status for f in judge(build(text, unseen=[Telemetry]), "OB-005")} == {"UNKNOWN"}
 
 
