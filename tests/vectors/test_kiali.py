@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.istio.authz import identity_fields
+from meshdoctor.istio.visibility import Exported, concerns
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import DestinationRule, ServiceEntry, VirtualService
+from meshdoctor.model.security import AuthorizationPolicy
 from tests.vectors.cases import (
     VECTORS,
     Said,
@@ -246,3 +250,33 @@ def test_kiali(case: dict[str, Any], record_property: Any) -> None:
     record_property("vectors", ["kiali", not told, case["case"], reason])
     if told and not reason:
         pytest.xfail(told)  # not judged the same yet
+
+
+HELPERS = [c for c in CASES if c["scope"] == "helper"]
+
+
+@pytest.mark.parametrize("case", HELPERS, ids=lambda c: f"{c['checker']}-{c['case']}")
+def test_kiali_helper(case: dict[str, Any], record_property: Any) -> None:
+    """Questions that Kiali's helpers answer: what needs mutual TLS, and who sees what."""
+    must_be_there()
+    answer = {"authorization.needsMtls": identities_in, "visibility.exportTo": seen_in}[case["checker"]]
+    expected = {e.get("path") or e["object"] for e in case["expected"]}
+    record_property("vectors", ["kiali", answer(case) == expected, case["case"], ""])
+    assert answer(case) == expected
+
+
+def identities_in(case: dict[str, Any]) -> set[str]:
+    mesh, name = mesh_from(objects_in([DATA / case["file"]])), case["case"].rpartition("/")[2]
+    policies = [p for p in mesh[AuthorizationPolicy] if p.name == name]
+    return {path.replace(".", "/") for p in policies for path in identity_fields(p)}
+
+
+def seen_in(case: dict[str, Any]) -> set[str]:
+    context = case["context"]
+    kind = "Service" if context["kind"] == "ServiceEntry" else context["kind"]
+    default = {f"default{kind}ExportTo": context["mesh_default_export_to"]}
+    objects = [o for f in case["file"] for o in objects_in([DATA / f])]
+    mesh = mesh_from([*objects, *namespaces(context, objects)], mesh_config=mesh_config(**default))
+    things: dict[str, Exported] = {t.name: t for kind in (VirtualService, DestinationRule, ServiceEntry) for t in mesh[kind]}
+    files = {f: things[o["metadata"]["name"]] for f in case["file"] for o in objects_in([DATA / f])}
+    return {f for f, thing in files.items() if concerns(mesh, context["viewer_namespace"], thing)}
