@@ -9,7 +9,7 @@ from meshdoctor.istio.authz import wanted
 from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, namespace_labels
 from meshdoctor.istio.running import WORKLOADS, Running, workloads
 from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace
-from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.istio.workloads import is_gateway, services_selecting
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
@@ -134,9 +134,8 @@ def _is_behind_ztunnel(mesh: Mesh, workload: Running) -> bool:
 
 def _has_waypoint(mesh: Mesh, workload: Running) -> bool:
     asked = {waypoint(mesh, workload)}
-    for service in mesh[Service].within(workload.namespace):
-        if service.spec.selector and service.spec.selector.items() <= workload.labels.items():
-            asked.add(waypoint_of(service.labels, {}, workload.namespace))
+    for service in services_selecting(mesh, workload.namespace, workload.labels):
+        asked.add(waypoint_of(service.labels, {}, workload.namespace))
     return any(w is not None and has_waypoint(mesh, w) for w in asked)
 
 

@@ -39,11 +39,17 @@ def policy_selects_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[
             yield fail(policy, says, at="spec.targetRefs", codes=(), lacking=(kind,))
     if policy.spec.targets:
         return
-    found = list(selected(mesh, policy)) if labels_of(policy) or not is_mesh_wide(mesh, policy) else None
-    if found == [] and labels_of(policy):
+    if not labels_of(policy) and is_mesh_wide(mesh, policy):
+        return
+    count = 0
+    for carrier in selected(mesh, policy):
+        count += 1
+        if is_in_mesh(mesh, carrier):
+            return
+    if count or not labels_of(policy):
+        yield _outside_the_mesh(mesh, policy, count)
+    else:
         yield _labels_of_nobody(mesh, policy)
-    elif found is not None and not any(is_in_mesh(mesh, c) for c in found):
-        yield _outside_the_mesh(mesh, policy, len(found))
 
 
 def _labels_of_nobody(mesh: Mesh, policy: AuthorizationPolicy) -> Draft:

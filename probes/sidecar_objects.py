@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.competing import codes_of, competing
-from meshdoctor.istio.selecting import SELECTABLE, is_ambient, is_ambient_namespace, labels_of, selected
+from meshdoctor.istio.selecting import SELECTABLE, has_ambient, is_ambient, is_ambient_namespace, labels_of, selected
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.findings import Severity
 from meshdoctor.model.mesh import Mesh
@@ -47,6 +47,8 @@ def sidecars_compete(mesh: Mesh) -> Iterator[Draft]:
 def sidecar_in_ambient(mesh: Mesh, sidecar: Sidecar) -> Iterator[Draft]:
     """A Sidecar holds for workloads in ambient mode, which have no sidecar that would read it."""
     labels = labels_of(sidecar)
+    if not has_ambient(mesh, sidecar.namespace):
+        return
     if labels:
         found = next((c for c in selected(mesh, sidecar) if is_ambient(mesh, c)), None)
         who = str(found.thing.subject) if found else ""

@@ -15,6 +15,7 @@ from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
 
 WHOLE_MESH = "*.local"
+Label = tuple[str, str]
 
 
 def tls_mode(tls: ClientTLSSettings | None) -> str:
@@ -56,11 +57,27 @@ def sent(mesh: Mesh, host: str, namespace: str) -> tuple[str, DestinationRule | 
     return next(((mode, rule) for mode, rule in modes if mode), ("", None))
 
 
+def by_scope(mesh: Mesh, namespace: str) -> tuple[PeerAuthentication | None, dict[Label, list[PeerAuthentication]]]:
+    """The policies of a namespace that set a mode: the oldest for all of it, those for workloads by their first label,
+    the oldest first. Sorted once a snapshot."""
+    table = mesh[PeerAuthentication].within(namespace)
+    memo = mesh.memo.setdefault("policies_by_scope", {})
+    if namespace not in memo:
+        root, whole = mesh.mesh_config.root_namespace, None
+        narrow: dict[Label, list[PeerAuthentication]] = {}
+        for policy in sorted((p for p in table if policy_mode(p)), key=age):
+            if policy.spec.selector and scope_of(policy, root) == "workload":
+                narrow.setdefault(next(iter(policy.spec.selector.wanted.items())), []).append(policy)
+            else:
+                whole = whole or policy
+        memo[namespace] = (whole, narrow)
+    found: tuple[PeerAuthentication | None, dict[Label, list[PeerAuthentication]]] = memo[namespace]
+    return found
+
+
 def widest_policy(mesh: Mesh, namespace: str) -> PeerAuthentication | None:
     """The PeerAuthentication that sets a mode for all of a namespace (for the mesh, in the root namespace)."""
-    root = mesh.mesh_config.root_namespace
-    whole = [p for p in mesh[PeerAuthentication].within(namespace) if policy_mode(p) and scope_of(p, root) != "workload"]
-    return min(whole, key=age, default=None)
+    return by_scope(mesh, namespace)[0]
 
 
 def settings(mesh: Mesh, namespace: str) -> Settings:
@@ -100,11 +117,13 @@ def identity_status(mesh: Mesh, policy: AuthorizationPolicy) -> MtlsStatus:
 def _of_workload(mesh: Mesh, policy: AuthorizationPolicy) -> MtlsStatus:
     """The status that PeerAuthentications make whose selector covers what the policy selects."""
     labels = wanted(policy)
-    for each in sorted(mesh[PeerAuthentication].within(policy.namespace), key=age):
-        narrow = each.spec.selector.wanted if each.spec.selector else {}
-        if narrow and narrow.items() <= labels.items() and policy_mode(each):
-            return workload_status(policy_mode(each), _sent_to(mesh, policy.namespace, narrow))
-    return MtlsStatus.NOT_ENABLED
+    narrow = by_scope(mesh, policy.namespace)[1]
+    some = (p for label in labels.items() for p in narrow.get(label, ()))
+    covering = [p for p in some if p.spec.selector and p.spec.selector.wanted.items() <= labels.items()]
+    oldest = min(covering, key=age, default=None)
+    if oldest is None or oldest.spec.selector is None:
+        return MtlsStatus.NOT_ENABLED
+    return workload_status(policy_mode(oldest), _sent_to(mesh, policy.namespace, oldest.spec.selector.wanted))
 
 
 def _sent_to(mesh: Mesh, namespace: str, labels: dict[str, str]) -> str:

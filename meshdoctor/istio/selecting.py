@@ -51,7 +51,8 @@ def selected(mesh: Mesh, policy: KubernetesObject) -> Iterator[Carrier]:
     """What a policy's selector covers, found as it is asked for: live pods first."""
     wanted = labels_of(policy)
     if is_mesh_wide(mesh, policy):
-        spaces: Iterable[str] = sorted({p.namespace for p in mesh[Pod].everywhere()} | set(templates(mesh)))
+        mesh[Pod].everywhere()  # nothing is concluded where some namespaces only may be read
+        spaces: Iterable[str] = dict.fromkeys((*mesh[Pod].namespaces, *templates(mesh)))
     else:
         spaces = (policy.namespace,)
     for namespace in spaces:
@@ -127,6 +128,19 @@ def is_ambient(mesh: Mesh, carrier: Carrier) -> bool:
     if own == "ambient" or carrier.annotations.get(REDIRECTION) == "enabled":
         return True
     return is_ambient_namespace(mesh, carrier.namespace)
+
+
+def has_ambient(mesh: Mesh, namespace: str) -> bool:
+    """Whether anything of a namespace is in ambient mode. Found once a snapshot."""
+    found: frozenset[str] | None = mesh.memo.get("has_ambient")
+    by_label = templates(mesh)
+    if found is None:
+        inside = {
+            p.namespace for p in mesh[Pod] if p.annotations.get(REDIRECTION) == "enabled" or p.labels.get(AMBIENT) == "ambient"
+        }
+        inside |= {n for n, known in by_label.items() if (AMBIENT, "ambient") in known}
+        found = mesh.memo["has_ambient"] = frozenset(inside)
+    return namespace in found or is_ambient_namespace(mesh, namespace)
 
 
 def is_ambient_namespace(mesh: Mesh, namespace: str) -> bool:

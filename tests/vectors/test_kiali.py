@@ -277,6 +277,7 @@ def seen_in(case: dict[str, Any]) -> set[str]:
     default = {f"default{kind}ExportTo": context["mesh_default_export_to"]}
     objects = [o for f in case["file"] for o in objects_in([DATA / f])]
     mesh = mesh_from([*objects, *namespaces(context, objects)], mesh_config=mesh_config(**default))
-    things: dict[str, Exported] = {t.name: t for kind in (VirtualService, DestinationRule, ServiceEntry) for t in mesh[kind]}
+    exported: list[Exported] = [*mesh[VirtualService], *mesh[DestinationRule], *mesh[ServiceEntry]]
+    things = {t.name: t for t in exported}
     files = {f: things[o["metadata"]["name"]] for f in case["file"] for o in objects_in([DATA / f])}
     return {f for f, thing in files.items() if concerns(mesh, context["viewer_namespace"], thing)}
