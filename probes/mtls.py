@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from meshdoctor.istio.competing import Competitor, codes_of, competing
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
 from meshdoctor.istio.mtls import scope_of, server_mode, speaks_mtls
-from meshdoctor.istio.mtls_wide import strict_as_wide, tls_mode
+from meshdoctor.istio.mtls_wide import WHOLE_MESH, strict_as_wide, tls_mode
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.selecting import SELECTABLE
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
+from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import HINT, Evidence, Harm, Severity
@@ -137,10 +138,18 @@ def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]
                 yield _off(mesh, rule, path, tls, service, strict)
     strict_policy = strict_as_wide(mesh, rule)
     if strict_policy is not None and WIDE not in proven:
-        says = f"switches TLS off for {rule.spec.host}, and {strict_policy.subject} is STRICT there"
-        evidence = [quote(rule, WIDE, "DISABLE"), quote(strict_policy, "spec.mtls.mode", "STRICT")]
-        # No server was seen that refuses: it may be that none is there yet
-        yield fail(rule, says, at=WIDE, evidence=evidence, confidence=HINT, codes=_code(mesh, strict_policy), also=[strict_policy])
+        yield _off_for_all(mesh, rule, strict_policy)
+
+
+def _off_for_all(mesh: Mesh, rule: DestinationRule, policy: PeerAuthentication) -> Draft:
+    """As wide as the policy; a hint only where no server is seen that refuses, as none may be there yet."""
+    covered = (p for p in injected_pods(mesh) if rule.spec.host == WHOLE_MESH or p.namespace == rule.namespace)
+    server = next((p for p in covered if server_mode(mesh, p).mode == "STRICT"), None)
+    says = f"switches TLS off for {rule.spec.host}, and {policy.subject} is STRICT there"
+    evidence = [quote(rule, WIDE, "DISABLE"), quote(policy, "spec.mtls.mode", "STRICT")]
+    also: list[KubernetesObject | Subject] = [policy, *([mesh.owner(server)] if server else [])]
+    confidence = None if server else HINT
+    return fail(rule, says, at=WIDE, evidence=evidence, confidence=confidence, codes=_code(mesh, policy), also=also)
 
 
 def _code(mesh: Mesh, policy: PeerAuthentication) -> tuple[str, ...]:
