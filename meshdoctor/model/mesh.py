@@ -61,7 +61,7 @@ class Table(Generic[T]):
         self._must_see(namespace)
         first, *rest = labels.items()
         some = self._by_label.get((namespace, *first), ())
-        return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest))
+        return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest)) if rest else some
 
     @property
     def namespaces(self) -> Iterable[str]:
