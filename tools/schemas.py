@@ -13,6 +13,11 @@ from typing import Any
 import yaml
 
 TARGET = Path(__file__).parents[1] / "meshdoctor" / "schemas"
+# Fields that istio/api has merged and that the module of that version lacks: (kind, path of the mapping, name, schema)
+NEWER = (
+    # istio/api#3737, merged 2026-07
+    ("RequestAuthentication", "spec.jwtRules.items", "presence", {"enum": ["OPTIONAL", "REQUIRED"], "type": "string"}),
+)
 GROUPS = ("istio.io", "gateway.networking.k8s.io")
 
 
@@ -30,6 +35,7 @@ def write(crd: dict[str, Any]) -> None:
     versions, schemas = {}, []
     for version in (v for v in crd["versions"] if v.get("served")):
         schema = slim(version["schema"]["openAPIV3Schema"])
+        add_newer(schema, crd["names"]["kind"])
         if schema not in schemas:
             schemas.append(schema)
         versions[version["name"]] = schemas.index(schema)
@@ -37,6 +43,15 @@ def write(crd: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     whole = {"versions": versions, "schemas": schemas}
     (folder / f"{crd['names']['kind']}.json").write_text(json.dumps(whole, separators=(",", ":")) + "\n")
+
+
+def add_newer(schema: dict[str, Any], kind: str) -> None:
+    for of, path, name, field in NEWER:
+        if of == kind:
+            place = schema
+            for step in path.split("."):
+                place = place["items"] if step == "items" else place["properties"][step]
+            place["properties"].setdefault(name, field)
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
