@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from meshdoctor.istio.fields.reading import Field
+from meshdoctor.istio.fields.virtual_service import virtual_service
 from meshdoctor.istio.schema.definitions import Definition, served
 from meshdoctor.istio.schema.fault import Fault
 from meshdoctor.istio.schema.objects import named, schema_faults
@@ -12,7 +13,10 @@ from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 
 Judge = Callable[[Field], Iterable[Fault]]
-JUDGES: dict[tuple[str, str], Judge] = {}
+_NETWORKING = "networking.istio.io"
+JUDGES: dict[tuple[str, str], Judge] = {
+    (_NETWORKING, "VirtualService"): virtual_service,
+}
 Judged = tuple[tuple[Manifest, Fault], ...]
 
 
