@@ -1,4 +1,4 @@
-"""Writes `meshdoctor/schemas/` from CRD files: `uv run tools/schemas.py crd-all.gen.yaml gateway-api/config/crd/experimental/*.yaml`.
+"""Writes `meshdoctor/schemas/` from files of CRDs: `uv run tools/schemas.py crd-all.gen.yaml config/crd/experimental/*.yaml`.
 
 Where they come from is noted in `meshdoctor/schemas/README.md`; after an update its versions are to be mended too.
 """

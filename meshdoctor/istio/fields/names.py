@@ -1,4 +1,4 @@
-"""The forms of names: DNS labels, domains, addresses, labels, protocols. Each function gives the reason, empty where all is well."""
+"""The forms of names: DNS labels, domains, addresses, labels, protocols. `not_...` gives the reason, empty where all is well."""
 
 from __future__ import annotations
 

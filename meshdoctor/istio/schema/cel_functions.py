@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -333,7 +334,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "replace": _replace,
     "split": _split,
     "join": lambda items, by="": by.join(items),
-    "find": lambda s, p: (m.group() if (m := re2.compiled(p).search(_string(s))) else ""),
+    "find": lambda s, p: m.group() if (m := re2.compiled(p).search(_string(s))) else "",
     "findAll": lambda s, p, n=-1: [m.group() for m in re2.compiled(p).finditer(_string(s))][: n if n >= 0 else None],
     "url": _url,
     "isURL": _is(_url),
@@ -354,14 +355,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isLessThan": lambda a, b: a < b,
     "isGreaterThan": lambda a, b: a > b,
     "compareTo": lambda a, b: (a > b) - (a < b),
-    "sum": lambda items: sum(items),
-    "min": lambda items: min(items),
-    "max": lambda items: max(items),
-    "isSorted": lambda items: all(a <= b for a, b in zip(items, items[1:], strict=False)),
+    "sum": sum,
+    "min": min,
+    "max": max,
+    "isSorted": lambda items: all(a <= b for a, b in pairwise(items)),
     "distinct": _distinct,
     "flatten": lambda items: [x for i in items for x in (i if isinstance(i, list) else [i])],
-    "optional.of": lambda v: Optional(v),
-    "optional.none": lambda: Optional(),
+    "optional.of": Optional,
+    "optional.none": Optional,
     "optional.ofNonZeroValue": lambda v: Optional(v) if v else Optional(),
     "hasValue": lambda o: o.has,
     "value": lambda o: o.value if o.has else index_of([], 0),

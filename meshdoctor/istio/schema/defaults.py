@@ -33,5 +33,3 @@ def has_defaults(schema: Any) -> bool:
     if isinstance(schema, dict):
         return "default" in schema or any(has_defaults(v) for v in schema.values())
     return isinstance(schema, list) and any(has_defaults(v) for v in schema)
-
-

@@ -14,11 +14,11 @@ from meshdoctor.istio.schema.cel_functions import CelFault, duration
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", re.ASCII)
 
 
-def _parses(parse: Callable[[str], Any], *refusals: type[Exception]) -> Callable[[str], bool]:
+def _parses(parse: Callable[[str], Any], refusal: type[Exception] = ValueError) -> Callable[[str], bool]:
     def run(text: str) -> bool:
         try:
             parse(text)
-        except (ValueError, *refusals):
+        except refusal:
             return False
         return True
 

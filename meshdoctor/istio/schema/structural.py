@@ -61,16 +61,13 @@ def type_of(value: Any) -> str:
 
 
 def _mistyped(value: Any, schema: Schema, path: str) -> Fault | None:
-    if schema.get("x-kubernetes-int-or-string"):
-        wanted = ("integer", "string")
-    else:
-        wanted = (schema["type"],) if schema.get("type") in _TYPES else ()
+    wanted = ["integer", "string"] if schema.get("x-kubernetes-int-or-string") else [t for t in [schema.get("type")] if t in _TYPES]
     if not wanted or any(_TYPES[w](value) for w in wanted):
         return None
     actual = type_of(value)
     words = " or ".join(_WORDS.get(w, "a whole number") for w in wanted)
     is_text = actual == "string" and wanted[0] in ("integer", "number", "boolean")
-    hint = " (without quotes)" if is_text and _unquoted(value, wanted[0]) else " (in quotes)" if wanted == ("string",) else ""
+    hint = " (without quotes)" if is_text and _unquoted(value, wanted[0]) else " (in quotes)" if wanted == ["string"] else ""
     has = f"{_WORDS.get(actual, 'a whole number')} ({_short(value)})" if value is not None else "empty"
     quote = f'Invalid value: "{actual}": {path} in body must be of type {",".join(wanted)}: "{actual}"'
     return Fault(path, f"{path or 'it'} is {has}, it must be {words}{hint}", f"{path}: {quote}", broken=True)
@@ -217,12 +214,11 @@ def _repeated(value: list[Any], keys: tuple[str, ...], path: str, inner: Schema)
 
 def _choices(value: Any, schema: Schema, path: str) -> Iterator[Fault]:
     """oneOf, anyOf, allOf and not."""
-    for word, enough in (("oneOf", lambda n, _: n == 1), ("anyOf", lambda n, _: n >= 1), ("allOf", lambda n, a: n == a)):
-        branches = schema.get(word)
+    for word, branches in ((w, schema.get(w)) for w in ("oneOf", "anyOf", "allOf")):
         if not branches:
             continue
         fitting = sum(_accepts(value, b) for b in branches)
-        if not enough(fitting, len(branches)):
+        if fitting != {"oneOf": 1, "anyOf": max(fitting, 1), "allOf": len(branches)}[word]:
             yield _undecided(value, branches, path, word, fitting)
     if "not" in schema and _accepts(value, schema["not"]):
         quote = f'{path}: Invalid value: "{type_of(value)}": {path} must not validate the schema (not)'
