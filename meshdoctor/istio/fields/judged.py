@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
+from meshdoctor.istio.fields.authentication import peer_authentication, request_authentication
+from meshdoctor.istio.fields.authorization_policy import authorization_policy
+from meshdoctor.istio.fields.destination_rule import destination_rule
+from meshdoctor.istio.fields.gateway import gateway
 from meshdoctor.istio.fields.reading import Field
+from meshdoctor.istio.fields.service_entry import service_entry
+from meshdoctor.istio.fields.sidecar import sidecar
 from meshdoctor.istio.fields.virtual_service import virtual_service
+from meshdoctor.istio.fields.workload import proxy_config, workload_entry, workload_group
 from meshdoctor.istio.schema.definitions import Definition, served
 from meshdoctor.istio.schema.fault import Fault
 from meshdoctor.istio.schema.objects import named, schema_faults
@@ -13,9 +21,19 @@ from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 
 Judge = Callable[[Field], Iterable[Fault]]
-_NETWORKING = "networking.istio.io"
+_NETWORKING, _SECURITY = "networking.istio.io", "security.istio.io"
 JUDGES: dict[tuple[str, str], Judge] = {
     (_NETWORKING, "VirtualService"): virtual_service,
+    (_NETWORKING, "DestinationRule"): destination_rule,
+    (_NETWORKING, "Gateway"): gateway,
+    (_NETWORKING, "ServiceEntry"): service_entry,
+    (_NETWORKING, "Sidecar"): sidecar,
+    (_NETWORKING, "WorkloadEntry"): workload_entry,
+    (_NETWORKING, "WorkloadGroup"): workload_group,
+    (_NETWORKING, "ProxyConfig"): proxy_config,
+    (_SECURITY, "AuthorizationPolicy"): authorization_policy,
+    (_SECURITY, "PeerAuthentication"): peer_authentication,
+    (_SECURITY, "RequestAuthentication"): request_authentication,
 }
 Judged = tuple[tuple[Manifest, Fault], ...]
 
@@ -46,11 +64,19 @@ def faults_of(manifest: Manifest, definitions: dict[tuple[str, str], Definition]
 
 def _is_said(fault: Fault, told: dict[str, Fault]) -> bool:
     """Whether the schema already refuses the field, a part of it, or what it is part of."""
-    return any(
-        path == fault.path or _within(path, fault.path) or (other.broken and _within(fault.path, path))
-        for path, other in told.items()
-    )
+    for path, other in told.items():
+        if path == fault.path or _within(path, fault.path):
+            return True
+        if _within(fault.path, path) and (other.broken or _is_meant(fault.path.removeprefix(path), other)):
+            return True
+    return False
 
 
 def _within(inner: str, outer: str) -> bool:
     return inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def _is_meant(rest: str, rule: Fault) -> bool:
+    """Whether a rule over several fields, by its words, is about this one: `rest` is the way from there to the field."""
+    steps = [s for s in re.split(r"[.\[\]]+", rest) if s]
+    return len(steps) <= 2 and (rule.path != "spec" or steps[0].lower() in rule.quote.lower())
