@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.fields.judged import field_faults
 from meshdoctor.istio.schema.fault import Fault, Level
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 from probes.registry import Draft, fail, probe
@@ -28,12 +28,14 @@ def field_is_unknown(mesh: Mesh) -> Iterator[Draft]:
 def field_is_doubtful(mesh: Mesh) -> Iterator[Draft]:
     """istiod takes the field with a warning."""
     yield from _told(mesh, "warning")
+    yield from _told(mesh, "remark", "info")
 
 
-def _told(mesh: Mesh, level: Level) -> Iterator[Draft]:
+def _told(mesh: Mesh, level: Level, severity: Severity | None = None) -> Iterator[Draft]:
     for manifest, fault in field_faults(mesh):
         if fault.level == level:
-            yield fail(manifest.subject, fault.says, at=fault.path, why=fault.quote, evidence=(_evidence(manifest, fault),))
+            proof = _evidence(manifest, fault)
+            yield fail(manifest.subject, fault.says, at=fault.path, why=fault.quote, evidence=(proof,), severity=severity)
 
 
 def _evidence(manifest: Manifest, fault: Fault) -> Evidence:

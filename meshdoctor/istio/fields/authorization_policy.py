@@ -12,6 +12,7 @@ from meshdoctor.istio.schema.fault import Fault
 
 _IDENTITY = ("namespaces", "serviceAccounts", "trustDomains", "principals", "requestPrincipals")
 _ADDRESSES = ("ipBlocks", "remoteIpBlocks")
+_OF_CONNECTIONS = ("principals", "ipBlocks", "namespaces", "remoteIpBlocks", "serviceAccounts")
 _OPERATION = ("ports", "methods", "paths", "hosts")
 _PLAIN_KEYS = {
     *("source.namespace", "source.principal", "request.auth.principal", "request.auth.audiences", "request.auth.presenter"),
@@ -194,11 +195,7 @@ def _denies_tcp(rule: Field) -> bool:
     """Whether a rule asks only what connections of TCP lack: it then denies all of them."""
     sources = [e["source"] for e in rule["from"].items if e["source"]]
     operations = [e["operation"] for e in rule["to"].items if e["operation"]]
-    tcp = [
-        n
-        for known in ("principals", "ipBlocks", "namespaces", "remoteIpBlocks", "serviceAccounts")
-        for n in (known, _negated(known))
-    ]
+    tcp = [n for known in _OF_CONNECTIONS for n in (known, _negated(known))]
     by_source = any(s[n] for s in sources for n in tcp)
     by_port = any(o[n] for o in operations for n in ("ports", "notPorts"))
     return bool((sources and not operations and not by_source) or (operations and not by_port))

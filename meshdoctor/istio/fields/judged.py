@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from meshdoctor.istio.fields.authentication import peer_authentication, request_authentication
 from meshdoctor.istio.fields.authorization_policy import authorization_policy
 from meshdoctor.istio.fields.destination_rule import destination_rule
+from meshdoctor.istio.fields.envoy_filter import envoy_filter
+from meshdoctor.istio.fields.extension import traffic_extension, wasm_plugin
 from meshdoctor.istio.fields.gateway import gateway
 from meshdoctor.istio.fields.reading import Field
 from meshdoctor.istio.fields.service_entry import service_entry
 from meshdoctor.istio.fields.sidecar import sidecar
+from meshdoctor.istio.fields.telemetry import telemetry
 from meshdoctor.istio.fields.virtual_service import virtual_service
 from meshdoctor.istio.fields.workload import proxy_config, workload_entry, workload_group
 from meshdoctor.istio.schema.definitions import Definition, served
@@ -31,9 +34,13 @@ JUDGES: dict[tuple[str, str], Judge] = {
     (_NETWORKING, "WorkloadEntry"): workload_entry,
     (_NETWORKING, "WorkloadGroup"): workload_group,
     (_NETWORKING, "ProxyConfig"): proxy_config,
+    (_NETWORKING, "EnvoyFilter"): envoy_filter,
     (_SECURITY, "AuthorizationPolicy"): authorization_policy,
     (_SECURITY, "PeerAuthentication"): peer_authentication,
     (_SECURITY, "RequestAuthentication"): request_authentication,
+    ("telemetry.istio.io", "Telemetry"): telemetry,
+    ("extensions.istio.io", "WasmPlugin"): wasm_plugin,
+    ("extensions.istio.io", "TrafficExtension"): traffic_extension,
 }
 Judged = tuple[tuple[Manifest, Fault], ...]
 

@@ -69,3 +69,6 @@ class Field:
 
     def doubtful(self, says: str, quote: str = "") -> Fault:
         return Fault(self.path, f"{self.path} {says}", quote, "warning")
+
+    def remark(self, says: str, quote: str = "") -> Fault:
+        return Fault(self.path, f"{self.path} {says}", quote, "remark")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Level = Literal["error", "warning", "unknown field"]
+Level = Literal["error", "warning", "remark", "unknown field"]
 
 
 class Fault(msgspec.Struct, frozen=True):
