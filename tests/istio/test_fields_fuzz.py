@@ -23,18 +23,26 @@ def shaped(schema: Any, depth: int = 0) -> st.SearchStrategy[Any]:
     """Values that have the fields of a schema, and now and then something else instead."""
     if not isinstance(schema, dict) or depth > 7:
         return ANYTHING
+    made = _shaped(schema, depth)
+    return st.one_of(made, made, made, ANYTHING)
+
+
+def _shaped(schema: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:
     fields, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
     if fields:
-        made = st.fixed_dictionaries({}, optional={n: st.deferred(lambda s=s: shaped(s, depth + 1)) for n, s in fields.items()})
-    elif items:
-        made = st.lists(st.deferred(lambda: shaped(items, depth + 1)), max_size=2)
-    elif isinstance(others, dict):
-        made = st.dictionaries(WORDS, st.deferred(lambda: shaped(others, depth + 1)), max_size=2)
-    elif schema.get("enum"):
-        made = st.sampled_from(schema["enum"])
-    else:
-        made = {"string": WORDS, "integer": st.integers(-1, 70000), "boolean": st.booleans()}.get(schema.get("type", ""), ANYTHING)
-    return st.one_of(made, made, made, ANYTHING)
+        return st.fixed_dictionaries({}, optional={n: _later(f, depth) for n, f in fields.items()})
+    if items:
+        return st.lists(_later(items, depth), max_size=2)
+    if isinstance(others, dict):
+        return st.dictionaries(WORDS, _later(others, depth), max_size=2)
+    if schema.get("enum"):
+        return st.sampled_from(schema["enum"])
+    scalars: dict[str, st.SearchStrategy[Any]] = {"string": WORDS, "integer": st.integers(-1, 70000), "boolean": st.booleans()}
+    return scalars.get(schema.get("type", ""), ANYTHING)
+
+
+def _later(schema: Any, depth: int) -> st.SearchStrategy[Any]:
+    return st.deferred(lambda: shaped(schema, depth + 1))
 
 
 @pytest.mark.parametrize(("group", "kind"), KINDS)

@@ -17,6 +17,7 @@ from meshdoctor.istio.schema.rules import broken_rules
 
 Schema = dict[str, Any]
 MAX_DEPTH = 100
+_CHOICES = frozenset({"oneOf", "anyOf", "allOf", "not"})
 FRAME = {"apiVersion", "kind", "metadata", "status"}  # the API server's own fields of every object
 
 
@@ -34,7 +35,8 @@ def faults(value: Any, schema: Schema, path: str = "", depth: int = 0) -> list[F
         found += _fields(value, schema, path, depth)
     elif isinstance(value, list):
         found += _items(value, schema, path, depth)
-    found += _choices(value, schema, path)
+    if not _CHOICES.isdisjoint(schema):
+        found += _choices(value, schema, path)
     if "x-kubernetes-validations" in schema and not any(f.broken for f in found):
         found += broken_rules(value, schema["x-kubernetes-validations"], path)
     return found
@@ -61,6 +63,9 @@ def type_of(value: Any) -> str:
 
 
 def _mistyped(value: Any, schema: Schema, path: str) -> Fault | None:
+    check = _TYPES.get(schema.get("type", ""))
+    if check and check(value):
+        return None
     wanted = ["integer", "string"] if schema.get("x-kubernetes-int-or-string") else [t for t in [schema.get("type")] if t in _TYPES]
     if not wanted or any(_TYPES[w](value) for w in wanted):
         return None
@@ -179,7 +184,7 @@ def _fields(value: dict[str, Any], schema: Schema, path: str, depth: int) -> lis
 
 
 def _unknown(name: str, known: dict[str, Any], path: str) -> Fault:
-    near = difflib.get_close_matches(name.replace("_", "").lower(), {k.lower(): k for k in known}, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(name.replace("_", "").lower(), {k.lower(): k for k in known}, n=1, cutoff=0.65)
     right = next((k for k in known if near and k.lower() == near[0]), "")
     says = f"{path or 'it'} has no field {name}"
     at = joined(path, name)
