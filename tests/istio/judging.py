@@ -19,9 +19,9 @@ GROUPS = {
 }
 
 
-def said(kind: str, spec: str, *, name: str = "x", **labels: str) -> list[str]:
+def said(kind: str, spec: str, *, name: str = "x", **metadata: Any) -> list[str]:
     """The paths below `spec`, with `?` before a doubt and `~` before a remark."""
-    metadata: dict[str, Any] = {"name": name, "namespace": "shop", "labels": labels}
+    metadata |= {"name": name, "namespace": "shop"}
     api = GROUPS.get(kind, "networking.istio.io/v1")
     body = {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": yaml.safe_load(spec)}
     marks = {"warning": "?", "remark": "~"}

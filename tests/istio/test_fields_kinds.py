@@ -46,12 +46,14 @@ def test_gateways_as_a_whole() -> None:
     [
         ("hosts: [a.org], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS", []),
         ("hosts: ['*'], resolution: NONE", ["hosts[0]"]),
+        ("hosts: [a.org], ports: [{number: 80, name: a, protocol: TCP}, {number: 81, name: b, protocol: HTTP}]", ["?ports[0]"]),
+        ("hosts: [a.org], ports: [{number: 80, name: a, protocol: TCP}], addresses: [10.0.0.1]", []),
         ("hosts: [a_b.org]", ["hosts[0]"]),
         ("hosts: ['*.a.org'], resolution: DNS", ["hosts[0]"]),
         ("hosts: ['*.a.org'], resolution: DNS, endpoints: [{address: b.org}]", []),
         ("hosts: [a.org], addresses: [10.0.0.0/8], resolution: DNS", ["spec"]),
         ("hosts: [a.org], addresses: [10.0.0.300]", ["addresses[0]"]),
-        ("hosts: [a.org], ports: [{number: 80, name: a}, {number: 81, name: a}]", ["ports[1]"]),
+        ("hosts: [a.org], resolution: DNS, ports: [{number: 80, name: a}, {number: 81, name: a}]", ["ports[1]"]),
         ("hosts: [a.org], ports: [{number: 80, name: a_b, protocol: SPDY}]", ["ports[0].name", "ports[0].protocol"]),
         ("hosts: [a.org], resolution: STATIC, endpoints: [{address: b.org}, {address: 10.0.0.1, ports: {x: 80}}]", ["endpoints[0].address", "endpoints[1].ports.x"]),
         ("hosts: [a.org], workloadSelector: {labels: {a: b}}", ["?workloadSelector"]),
@@ -141,3 +143,23 @@ def test_authorization_policies(rest: str, paths: list[str]) -> None:
 )  # fmt: skip
 def test_envoy_filters(patch: str, paths: list[str]) -> None:
     assert said("EnvoyFilter", f"{{configPatches: [{{{patch}}}]}}") == ["~spec", *paths]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "value", "found"),
+    [
+        ("AuthorizationPolicy", "{}", "true", False),
+        ("AuthorizationPolicy", "{}", "perhaps", True),
+        ("AuthorizationPolicy", "{action: AUDIT}", "true", True),
+        ("PeerAuthentication", "{}", "true", True),
+    ],
+)
+def test_a_dry_run_is_for_policies_that_allow_or_deny(kind: str, spec: str, value: str, found: bool) -> None:
+    paths = said(kind, spec, annotations={"istio.io/dry-run": value})
+    assert paths == (["metadata.annotations.istio.io/dry-run"] if found else [])
+
+
+def test_what_no_waypoint_serves() -> None:
+    spec = "{hosts: ['*.a.org'], resolution: DYNAMIC_DNS, location: MESH_INTERNAL, ports: [{number: 443, name: a, protocol: TLS}]}"
+    assert said("ServiceEntry", spec) == []
+    assert said("ServiceEntry", spec, labels={"istio.io/use-waypoint": "w"}) == ["location"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from meshdoctor.istio.fields.annotations import bad_annotations
 from meshdoctor.istio.fields.authentication import peer_authentication, request_authentication
 from meshdoctor.istio.fields.authorization_policy import authorization_policy
 from meshdoctor.istio.fields.destination_rule import destination_rule
@@ -63,7 +64,8 @@ def faults_of(manifest: Manifest, definitions: dict[tuple[str, str], Definition]
     group, _, kind = named(manifest.body)
     judge = JUDGES.get((group, kind))
     seen = set()
-    for fault in judge(Field(manifest.body)) if judge else ():
+    body = Field(manifest.body)
+    for fault in (*bad_annotations(body), *judge(body)) if judge else ():
         if not _is_said(fault, told) and (fault.path, fault.says) not in seen:
             seen.add((fault.path, fault.says))
             yield fault

@@ -28,6 +28,7 @@ def service_entry(body: Field) -> Iterator[Fault]:
         elif "/" in address.text and resolution not in ("NONE", "STATIC"):
             yield address.wrong(f"is a CIDR block, which only resolution NONE and STATIC can have, not {resolution}")
     yield from _bad_ports(spec)
+    yield from _unaddressed(spec, resolution, body)
     yield from _bad_resolution(spec, resolution, body)
     yield from _bad_sharing(spec, resolution)
     yield from bad_exports(spec["exportTo"], body["metadata"]["namespace"].text, service_entry=True)
@@ -66,6 +67,16 @@ def _bad_ports(spec: Field) -> Iterator[Fault]:
         yield from bad_port_name(port)
         yield from bad_protocol(port)
         yield from bad_port(port["number"])
+
+
+def _unaddressed(spec: Field, resolution: str, body: Field) -> Iterator[Fault]:
+    """A port of TCP is told by its address, which Istio allots by itself but for resolution NONE."""
+    switched_off = body["metadata"]["labels"]["networking.istio.io/enable-autoallocate-ip"].text.lower() == "false"
+    if spec["addresses"].size or (resolution != "NONE" and not switched_off):
+        return
+    for port in spec["ports"].items:
+        if protocol_of(port) in ("", "tcp"):
+            yield port.doubtful("is of TCP, but there are no addresses: it takes all connections to that port")
 
 
 def _bad_resolution(spec: Field, resolution: str, body: Field) -> Iterator[Fault]:

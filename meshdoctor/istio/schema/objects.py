@@ -9,6 +9,7 @@ from typing import Any
 from meshdoctor.istio.schema.defaults import defaulted
 from meshdoctor.istio.schema.definitions import Definition, groups, packaged
 from meshdoctor.istio.schema.fault import Fault
+from meshdoctor.istio.schema.metadata import metadata_faults
 from meshdoctor.istio.schema.structural import faults
 
 Served = Mapping[tuple[str, str], Definition]
@@ -25,8 +26,10 @@ def schema_faults(body: dict[str, Any], served: Served | None = None) -> list[Fa
         known = ", ".join(definition.versions)
         says = f"{kind} has no version {version or '(none)'}: it has {known}"
         return [Fault("apiVersion", says, f'no matches for kind "{kind}" in version "{group}/{version}"', broken=True)]
+    told = list(metadata_faults(body.get("metadata")))
     written = {k: v for k, v in body.items() if k not in ("metadata", "status")}
-    return faults(defaulted(written, schema) if definition.defaulting(version) else written, _of_authors(schema))
+    whole = defaulted(written, schema) if definition.defaulting(version) else written
+    return told + faults(whole, _of_authors(schema))
 
 
 def named(body: dict[str, Any]) -> tuple[str, str, str]:
