@@ -11,15 +11,21 @@ from meshdoctor.istio.schema.fault import Fault, joined
 class Field:
     """A field of an object. Asked for what it is not, it is empty: the schema tells wrong types."""
 
-    __slots__ = ("path", "value")
+    __slots__ = ("_of", "_step", "value")
 
-    def __init__(self, value: Any, path: str = "") -> None:
+    def __init__(self, value: Any, of: Field | None = None, step: str | int = "") -> None:
         self.value = value
-        self.path = path
+        self._of = of
+        self._step = step
 
     def __getitem__(self, name: str) -> Field:
-        value = self.value.get(name) if isinstance(self.value, dict) else None
-        return Field(value, joined(self.path, name))
+        return Field(self.value.get(name) if isinstance(self.value, dict) else None, self, name)
+
+    @property
+    def path(self) -> str:
+        if self._of is None:
+            return ""
+        return f"{self._of.path}[{self._step}]" if isinstance(self._step, int) else joined(self._of.path, self._step)
 
     def __bool__(self) -> bool:
         """Whether it was written at all, even if empty."""
@@ -43,7 +49,7 @@ class Field:
         """The entries of a list."""
         if not isinstance(self.value, list):
             return []
-        return [Field(v, f"{self.path}[{i}]") for i, v in enumerate(self.value)]
+        return [Field(v, self, i) for i, v in enumerate(self.value)]
 
     @property
     def texts(self) -> list[str]:
@@ -54,7 +60,7 @@ class Field:
         """The keys and values of a mapping."""
         if isinstance(self.value, dict):
             for key, value in self.value.items():
-                yield str(key), Field(value, joined(self.path, str(key)))
+                yield str(key), Field(value, self, str(key))
 
     @property
     def size(self) -> int:
