@@ -12,19 +12,19 @@ from meshdoctor.model.mesh import Mesh
 from probes.registry import Draft, fail, probe
 
 
-@probe("MD5300", needs=(), title="Field is refused", severity="high", codes=("IST0106",))
+@probe("MD5300", needs=(Manifest,), title="Field is refused", severity="high", codes=("IST0106",))
 def field_is_refused(mesh: Mesh) -> Iterator[Draft]:
     """A field has a value that the API server or istiod refuses: the object is not taken."""
     yield from _told(mesh, "error")
 
 
-@probe("MD5301", needs=(), title="Field is unknown", severity="high")
+@probe("MD5301", needs=(Manifest,), title="Field is unknown", severity="high")
 def field_is_unknown(mesh: Mesh) -> Iterator[Draft]:
     """The kind has no such field: kubectl refuses the object, other clients have the field dropped in silence."""
     yield from _told(mesh, "unknown field")
 
 
-@probe("MD5302", needs=(), title="Field is doubtful", severity="low", codes=("IST0133",))
+@probe("MD5302", needs=(Manifest,), title="Field is doubtful", severity="low", codes=("IST0133",))
 def field_is_doubtful(mesh: Mesh) -> Iterator[Draft]:
     """istiod takes the field with a warning."""
     yield from _told(mesh, "warning")
