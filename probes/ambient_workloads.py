@@ -130,7 +130,8 @@ def http_policy_without_waypoint(mesh: Mesh) -> Iterator[Draft]:
         policy = next((p for p in policies if _is_for(mesh, p, workload)), None)
         if policy is not None:
             says = f"is in ambient mode without waypoint, and {policy.subject} has HTTP fields"
-            yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), also=[policy])
+            asked = (gatewayapi.Gateway,) if waypoint(mesh, workload) else ()
+            yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), also=[policy], lacking=asked)
 
 
 def _is_behind_ztunnel(mesh: Mesh, workload: Running) -> bool:
