@@ -8,7 +8,7 @@ import pytest
 
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import Pod
+from meshdoctor.model.workloads import CronJob, Pod
 from probes.registry import all_probes
 from probes.runner import run
 from tests.conftest import build, judge, subjects
@@ -121,3 +121,11 @@ def test_manifests_without_workloads_prove_nothing() -> None:
     policy = selecting(*KINDS["MD5035"], "shop/p", app="web")
     assert [f.status for f in only_manifests(policy, "MD5035")] == ["UNKNOWN"]
     assert [f.status for f in only_manifests(all_of(policy, deployment("shop/x", {"app": "x"})), "MD5035")] == ["WARN"]
+
+
+def test_competitors_are_told_as_far_as_can_be_seen() -> None:
+    objects = all_of(sidecar("a"), sidecar("b"), sidecar("c", app="web"), sidecar("d", app="web"), thing("v1", "Namespace", "shop"))
+    few = judge(build(all_of(pod("shop/web-1"), objects), unseen=[CronJob]), "MD5011")
+    assert sorted(subjects(few)) == [f"Sidecar shop/{name}" for name in "abcd"]
+    fewer = judge(build(objects, unseen=[Pod]), "MD5011")
+    assert (sorted(subjects(fewer)), "UNKNOWN" in {f.status for f in fewer}) == (["Sidecar shop/a", "Sidecar shop/b"], True)
