@@ -39,6 +39,11 @@ def is_captured(workload: Running) -> bool:
     return any(p.annotations.get(REDIRECTION) == "enabled" for p in workload.pods)
 
 
+def is_proxy_alone(workload: Running) -> bool:
+    """Whether it is a gateway or a waypoint."""
+    return MANAGED in workload.labels or any(is_gateway(p) for p in workload.pods)
+
+
 def waypoint(mesh: Mesh, workload: Running) -> tuple[str, str] | None:
     """The waypoint that the workload asks for."""
     if workload.labels.get(AMBIENT) == "none":
@@ -54,6 +59,8 @@ def _shown(workload: Running, words: str) -> list[Evidence]:
 def two_modes(mesh: Mesh) -> Iterator[Draft]:
     """A workload is asked to have a sidecar and to be in ambient mode, or is in both."""
     for workload in workloads(mesh):
+        if is_proxy_alone(workload):
+            continue
         ambient, sidecar = asks_for_ambient(mesh, workload), asks_for_sidecar(mesh, workload)
         faults = {}
         if ambient and sidecar:
@@ -123,11 +130,12 @@ def http_policy_without_waypoint(mesh: Mesh) -> Iterator[Draft]:
         policy = next((p for p in policies if _is_for(mesh, p, workload)), None)
         if policy is not None:
             says = f"is in ambient mode without waypoint, and {policy.subject} has HTTP fields"
-            yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), also=[policy])
+            asked = (gatewayapi.Gateway,) if waypoint(mesh, workload) else ()
+            yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), also=[policy], lacking=asked)
 
 
 def _is_behind_ztunnel(mesh: Mesh, workload: Running) -> bool:
-    if MANAGED in workload.labels or any(is_gateway(p) for p in workload.pods) or workload.labels.get(AMBIENT) == "none":
+    if is_proxy_alone(workload) or workload.labels.get(AMBIENT) == "none":
         return False
     return is_captured(workload) or asks_for_ambient(mesh, workload)
 

@@ -24,8 +24,10 @@ Scope = dict[tuple[str, str] | None, list[dict[str, str]]]
 def workload_not_covered(mesh: Mesh) -> Iterator[Draft]:
     """No AuthorizationPolicy selects a workload that is about to run: it will take what comes.
 
-    A remark for manifests: of workloads that run without one, many do so on purpose.
+    A remark for manifests that hold policies: of workloads that run without one, many do so on purpose.
     """
+    if not mesh.given(AuthorizationPolicy):
+        return
     table = mesh[AuthorizationPolicy]
     root = mesh.mesh_config.root_namespace
     scopes = {n: _by_label(table.within(n)) for n in table.namespaces}
@@ -35,7 +37,7 @@ def workload_not_covered(mesh: Mesh) -> Iterator[Draft]:
         if not any(_covers(scopes[n], workload.labels) for n in (workload.namespace, root) if n in scopes):
             says = "no AuthorizationPolicy covers it: every caller is let through"
             proof = [Evidence("no policy selects it", str(workload.subject), f"{workload.labels}", get(workload.subject))]
-            yield fail(workload.subject, says, at="workload", evidence=proof, lacking=(AuthorizationPolicy,))
+            yield fail(workload.subject, says, at="workload", evidence=proof)
 
 
 def _by_label(policies: tuple[AuthorizationPolicy, ...]) -> Scope:

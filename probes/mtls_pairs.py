@@ -41,7 +41,8 @@ def identity_without_mtls(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[D
     partly = status is MtlsStatus.PARTIALLY_ENABLED
     how = "only in part" if partly else "not"
     for at in paths:
-        says = f"asks for an identity, and mutual TLS is {how} used towards the workloads it selects"
+        field = at.rpartition(".")[2]
+        says = f"{field} asks for an identity, and mutual TLS is {how} used towards the workloads it selects"
         yield fail(policy, says, at=at, severity="medium" if partly else None, confidence=HINT if partly else None)
 
 

@@ -52,7 +52,8 @@ def _principal(mesh: Mesh, policy: AuthorizationPolicy, at: str, principal: str,
     if where is Known.HERE:
         return
     also = [mesh.owner(p) for p in live_pods(mesh, policy.namespace, wanted(policy))]
-    maybe = principal.partition("/")[0] in mesh.mesh_config.trust_domain_aliases  # of a cluster that is not read
+    # A pattern may be for what is yet to come, an alias for a cluster that is not read
+    maybe = "*" in principal or principal.partition("/")[0] in mesh.mesh_config.trust_domain_aliases
     yield fail(
         policy,
         f"principal {principal}: {_wrong(mesh, principal, where)}",

@@ -46,10 +46,10 @@ def policy_selects_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[
         count += 1
         if is_in_mesh(mesh, carrier):
             return
-    if count or not labels_of(policy):
-        yield _outside_the_mesh(mesh, policy, count)
-    else:
+    if labels_of(policy) and not count:
         yield _labels_of_nobody(mesh, policy)
+    elif count or not unknown_workloads(mesh):
+        yield _outside_the_mesh(mesh, policy, count)
 
 
 def _labels_of_nobody(mesh: Mesh, policy: AuthorizationPolicy) -> Draft:
@@ -65,7 +65,7 @@ def _outside_the_mesh(mesh: Mesh, policy: AuthorizationPolicy, count: int) -> Dr
     who = f"{count} workloads, none of them" if count else "no workload that is"
     says = f"covers {who} in the mesh: nobody enforces it"
     at = AT if labels_of(policy) else ""
-    return fail(policy, says, at=at, severity="info", codes=("IST0127",), lacking=unknown_workloads(mesh))
+    return fail(policy, says, at=at, severity="info", codes=("IST0127",))
 
 
 def _where(mesh: Mesh, policy: AuthorizationPolicy) -> str:

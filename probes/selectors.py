@@ -34,7 +34,7 @@ def in_words(labels: dict[str, str]) -> str:
 
 
 @probe(
-    "MD5001",
+    "MD5035",
     over=PeerAuthentication,
     needs=(PeerAuthentication, *SELECTABLE),
     title="PeerAuthentication selects no workload",

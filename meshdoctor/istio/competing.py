@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from meshdoctor.istio.selecting import carrying, labels_of
+from meshdoctor.istio.selecting import carrying_now, labels_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Unseen
 
 
 class Competitor(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ def competing(mesh: Mesh, namespace: str, objects: Iterable[KubernetesObject]) -
     narrow = [o for o in objects if labels_of(o)]
     by_workload: dict[str, list[KubernetesObject]] = {}
     for each in narrow if len(narrow) > 1 else ():
-        for carrier in carrying(mesh, namespace, labels_of(each)):
+        for carrier in carrying_now(mesh, namespace, labels_of(each)):
             by_workload.setdefault(str(carrier.thing.subject), []).append(each)
     told: set[str] = set()
     for workload, those in by_workload.items():
@@ -60,5 +61,8 @@ def codes_of(mesh: Mesh, found: Competitor, for_all: tuple[str, ...], for_one: t
     """Other tools' codes for it. Kiali (KIA) says nothing of a namespace without any workload."""
     if not found.for_all:
         return for_one
-    inhabited = next(carrying(mesh, found.one.namespace, {}), None) is not None
+    try:
+        inhabited = next(carrying_now(mesh, found.one.namespace, {}), None) is not None
+    except Unseen:
+        inhabited = True  # only a code hangs on it
     return for_all if inhabited else tuple(c for c in for_all if not c.startswith("KIA"))

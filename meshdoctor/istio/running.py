@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from meshdoctor.istio.selecting import template_of
-from meshdoctor.istio.workloads import by_owner, is_live
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
@@ -28,7 +28,8 @@ class Running(msgspec.Struct, frozen=True):
 
     @property
     def has_sidecar(self) -> bool:
-        return any(p.proxy is not None for p in self.pods)
+        """Whether a pod has a proxy beside its application; gateways and waypoints are proxies alone."""
+        return any(p.proxy is not None and not is_gateway(p) for p in self.pods)
 
 
 def workloads(mesh: Mesh) -> tuple[Running, ...]:

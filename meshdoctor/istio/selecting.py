@@ -6,6 +6,7 @@ namespace of the policy; for policies of the root namespace all namespaces, but 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -16,6 +17,7 @@ from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, EnvoyFilter, Sidecar, WorkloadEntry, WorkloadSelector
 from meshdoctor.model.security import PeerAuthentication
+from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, PodTemplate, StatefulSet, Workload
 
 SELECTABLE: tuple[type[KubernetesObject], ...] = (Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, WorkloadEntry)
@@ -61,12 +63,26 @@ def selected(mesh: Mesh, policy: KubernetesObject) -> Iterator[Carrier]:
 
 def carrying(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> Iterator[Carrier]:
     """What carries all these labels in a namespace: live pods, then workloads that would make such pods."""
-    for pod in mesh[Pod].matching(namespace, wanted):
-        if not pod.is_finished:
-            yield Carrier(pod, pod.labels, pod.annotations)
+    yield from _pods_with(mesh, namespace, wanted)
+    yield from _templates_with(mesh, namespace, wanted)
+
+
+def carrying_now(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> Iterator[Carrier]:
+    """As `carrying`, for rules that conclude from what is there: workloads that may not be read are left out, but pods."""
+    yield from _pods_with(mesh, namespace, wanted)
+    with contextlib.suppress(Unseen):
+        yield from _templates_with(mesh, namespace, wanted)
+
+
+def _pods_with(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> Iterator[Carrier]:
+    pods = mesh[Pod].matching(namespace, wanted)
+    return (Carrier(p, p.labels, p.annotations) for p in pods if not p.is_finished)
+
+
+def _templates_with(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> Iterator[Carrier]:
     known = templates(mesh).get(namespace, {})
     some = known.get(next(iter(wanted.items())), ()) if wanted else known.get(("", ""), ())
-    yield from (c for c in some if wanted.items() <= c.labels.items())
+    return (c for c in some if wanted.items() <= c.labels.items())
 
 
 def templates(mesh: Mesh) -> dict[str, dict[tuple[str, str], tuple[Carrier, ...]]]:

@@ -147,6 +147,11 @@ def test_two_modes_at_once(namespace: dict[str, str], workload: str, found: list
     assert codes("AM-008", shop(**namespace), workload) == found
 
 
+def test_gateways_and_waypoints_are_no_sidecars() -> None:
+    waypoint_pod = pod("shop/way-1", {"gateway.networking.k8s.io/gateway-name": "way"}, gateway=True)
+    assert codes("AM-008", shop(**AMBIENT), waypoint_pod, pod("shop/ingress-1", gateway=True)) == []
+
+
 def waypoint(programmed: str = "True") -> str:
     status = {"conditions": [{"type": "Programmed", "status": programmed}]}
     return thing("gateway.networking.k8s.io/v1", "Gateway", "shop/way", {"gatewayClassName": "istio-waypoint"}, status=status)

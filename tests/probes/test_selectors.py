@@ -8,7 +8,7 @@ import pytest
 
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import Pod
+from meshdoctor.model.workloads import CronJob, Pod
 from probes.registry import all_probes
 from probes.runner import run
 from tests.conftest import build, judge, subjects
@@ -16,7 +16,7 @@ from tests.probes.things import all_of, deployment, pod, thing
 
 SECURITY, EXTENSIONS = "security.istio.io/v1", "extensions.istio.io/v1alpha1"
 KINDS = {
-    "MD5001": (SECURITY, "PeerAuthentication"),
+    "MD5035": (SECURITY, "PeerAuthentication"),
     "MD5002": (SECURITY, "RequestAuthentication"),
     "MD5003": ("networking.istio.io/v1", "Sidecar"),
     "MD5004": ("telemetry.istio.io/v1", "Telemetry"),
@@ -39,8 +39,8 @@ def test_a_selector_that_finds_nothing(code: str) -> None:
 
 
 def test_a_workload_without_pods_counts() -> None:
-    text = all_of(deployment("shop/web", {"app": "web"}, replicas=0), selecting(*KINDS["MD5001"], "shop/p", app="web"))
-    assert judge(build(text), "MD5001") == []
+    text = all_of(deployment("shop/web", {"app": "web"}, replicas=0), selecting(*KINDS["MD5035"], "shop/p", app="web"))
+    assert judge(build(text), "MD5035") == []
 
 
 def test_a_machine_counts() -> None:
@@ -48,7 +48,7 @@ def test_a_machine_counts() -> None:
     assert judge(build(all_of(machine, selecting(*KINDS["MD5003"], "shop/s", app="vm"))), "MD5003") == []
 
 
-@pytest.mark.parametrize(("code", "found"), [("MD5001", True), ("MD5002", False), ("MD5004", False)])
+@pytest.mark.parametrize(("code", "found"), [("MD5035", True), ("MD5002", False), ("MD5004", False)])
 def test_what_the_root_namespace_selects_in_others(code: str, found: bool) -> None:
     api, kind = KINDS[code]
     text = all_of(pod("shop/web-1"), selecting(api, kind, "istio-system/p", app="web"))
@@ -118,6 +118,14 @@ def only_manifests(text: str, code: str) -> list[Any]:
 
 
 def test_manifests_without_workloads_prove_nothing() -> None:
-    policy = selecting(*KINDS["MD5001"], "shop/p", app="web")
-    assert [f.status for f in only_manifests(policy, "MD5001")] == ["UNKNOWN"]
-    assert [f.status for f in only_manifests(all_of(policy, deployment("shop/x", {"app": "x"})), "MD5001")] == ["WARN"]
+    policy = selecting(*KINDS["MD5035"], "shop/p", app="web")
+    assert [f.status for f in only_manifests(policy, "MD5035")] == ["UNKNOWN"]
+    assert [f.status for f in only_manifests(all_of(policy, deployment("shop/x", {"app": "x"})), "MD5035")] == ["WARN"]
+
+
+def test_competitors_are_told_as_far_as_can_be_seen() -> None:
+    objects = all_of(sidecar("a"), sidecar("b"), sidecar("c", app="web"), sidecar("d", app="web"), thing("v1", "Namespace", "shop"))
+    few = judge(build(all_of(pod("shop/web-1"), objects), unseen=[CronJob]), "MD5011")
+    assert sorted(subjects(few)) == [f"Sidecar shop/{name}" for name in "abcd"]
+    fewer = judge(build(objects, unseen=[Pod]), "MD5011")
+    assert (sorted(subjects(fewer)), "UNKNOWN" in {f.status for f in fewer}) == (["Sidecar shop/a", "Sidecar shop/b"], True)
