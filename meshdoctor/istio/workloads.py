@@ -88,3 +88,9 @@ def services_of(mesh: Mesh, pod: Pod) -> tuple[Service, ...]:
     return tuple(
         s for s in mesh[Service].within(pod.namespace) if s.spec.selector and s.spec.selector.items() <= pod.labels.items()
     )
+
+
+def is_in_mesh(pod: Pod) -> bool:
+    """Whether its requests go through the mesh: by a sidecar, or redirected to the node's ztunnel (ambient)."""
+    marks = pod.annotations
+    return pod.proxy is not None or "sidecar.istio.io/status" in marks or marks.get("ambient.istio.io/redirection") == "enabled"
