@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from meshdoctor.istio.injection import AMBIENT, IGNORED_NAMESPACES, INJECT, NAMESPACE_LABEL, namespace_labels, opted_out
 from meshdoctor.istio.protocols import HTTP, KNOWN, OF_KUBERNETES, contradicts, declared, of_name
-from meshdoctor.istio.workloads import is_in_mesh, pods_of
+from meshdoctor.istio.workloads import is_in_mesh, makers, pods_of
 from meshdoctor.model.cluster import Namespace, Service, ServicePort
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
@@ -87,7 +87,7 @@ def port_not_declared(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """The targetPort of a Service is none of the ports that the containers of its Deployment declare."""
     if service.namespace == mesh.mesh_config.root_namespace or _is_apart(service) or _is_gateway(service):
         return
-    deployment = next(iter(_behind(mesh, service)), None)
+    deployment = _behind(mesh, service)
     pods = pods_of(mesh, service)
     if deployment is None or (pods and not any(is_in_mesh(p) for p in pods)):
         return
@@ -108,11 +108,12 @@ def _is_gateway(service: Service) -> bool:
     return MANAGED in service.labels or service.labels.get("istio", "").endswith("gateway")
 
 
-def _behind(mesh: Mesh, service: Service) -> Iterator[Deployment]:
-    """The Deployments whose pods a Service selects; one whose template has no labels is known by its own."""
-    for each in mesh[Deployment].within(service.namespace) if service.spec.selector else ():
-        if service.spec.selector.items() <= (each.template.metadata.labels or each.labels).items():
-            yield each
+def _behind(mesh: Mesh, service: Service) -> Deployment | None:
+    """The first Deployment whose pods a Service selects; one whose template has no labels is known by its own."""
+    selector = service.spec.selector
+    by_pods = (w for w in makers(mesh, service.namespace, selector) if isinstance(w, Deployment))
+    by_name = (d for d in mesh[Deployment].matching(service.namespace, selector) if not d.template.metadata.labels)
+    return next(iter((*by_pods, *by_name)), None) if selector else None
 
 
 @probe("RT-013", needs=(Service, Namespace, *WORKLOADS))
