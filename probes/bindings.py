@@ -13,7 +13,7 @@ from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG, Severity
 from meshdoctor.model.mesh import USABLE, Mesh
-from meshdoctor.model.networking import Gateway, Server, ServiceEntry, VirtualService
+from meshdoctor.model.networking import Gateway, HTTPMatchRequest, Server, ServiceEntry, VirtualService
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -150,23 +150,33 @@ def _server(server: Server) -> str:
     "MD5107",
     over=VirtualService,
     needs=(VirtualService, Gateway, k8s.Gateway),
-    codes=("KIA1102",),
     title="A match names a gateway that does not exist",
     severity="medium",
 )
 def match_for_missing_gateway(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A match of a route is for a Gateway that does not exist: it never takes a request."""
-    for i, rule in enumerate(virtual_service.spec.http):
-        for j, name in ((j, g) for match in rule.match for j, g in enumerate(match.gateways)):
-            (full,) = gateway_names(virtual_service, (name,))
-            if full != MESH and GENERATED not in full and gateway_of(mesh, full) is None and _of_the_api(mesh, full) is None:
-                yield fail(
-                    virtual_service,
-                    f"a match of its rule {i} is for gateway {full}, which does not exist",
-                    at=f"spec.http[{i}].match.gateways[{j}]",
-                    evidence=(quote(virtual_service, f"spec.http[{i}].match", name),),
-                    lacking=(Gateway,),
-                )
+    # Kiali stops looking at the first list that names a missing one
+    said = any(gateway is None for _, _, gateway in _named(mesh, virtual_service))
+    for i, match in ((i, m) for i, rule in enumerate(virtual_service.spec.http) for m in rule.match):
+        lost = [(j, full) for j, full in enumerate(_full_names(virtual_service, match)) if _is_lost(mesh, full)]
+        for j, full in lost:
+            yield fail(
+                virtual_service,
+                f"a match of its rule {i} is for gateway {full}, which does not exist",
+                at=f"spec.http[{i}].match.gateways[{j}]",
+                evidence=(quote(virtual_service, f"spec.http[{i}].match", full),),
+                codes=() if said else ("KIA1102",),
+                lacking=(Gateway,),
+            )
+        said = said or bool(lost)
+
+
+def _full_names(virtual_service: VirtualService, match: HTTPMatchRequest) -> list[str]:
+    return [gateway_names(virtual_service, (g,))[0] for g in match.gateways]
+
+
+def _is_lost(mesh: Mesh, name: str) -> bool:
+    return name != MESH and GENERATED not in name and gateway_of(mesh, name) is None and _of_the_api(mesh, name) is None
 
 
 @probe(

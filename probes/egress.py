@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshdoctor.istio.imports import RUNNING
-from meshdoctor.istio.serviceentries import EntryPort, contradictions, shared_ports
+from meshdoctor.istio.serviceentries import EntryPort, contradictions, gives_addresses, shared_ports
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ServiceEntry, Sidecar
@@ -71,3 +71,22 @@ def _shared(mesh: Mesh) -> Iterator[Shared]:
         once |= {each.port.entry.subject} if "IST0177" in codes else set()
         each.codes = tuple(sorted(codes))
         yield each
+
+
+@probe("EG-003", over=ServiceEntry, needs=(ServiceEntry,))
+def tcp_without_address(mesh: Mesh, entry: ServiceEntry) -> Iterator[Draft]:
+    """A TCP port (or one of no protocol) of a ServiceEntry without addresses matches every destination on that port.
+
+    istiod gives such an entry an address by itself, since 1.25 unless told not to: it is a remark until there is none.
+    """
+    if entry.spec.addresses or entry.status.addresses or gives_addresses(mesh):
+        return
+    for i, port in enumerate(entry.spec.ports):
+        if port.protocol.upper() in {"", "TCP"}:
+            yield fail(
+                entry,
+                f"port {port.number} is {port.protocol or 'of no protocol'} and it has no addresses",
+                at=f"spec.ports[{i}]",
+                severity="info",
+                codes=("IST0134",),
+            )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.hosts import matches, service_host, service_of
 from meshdoctor.istio.routing import destination_rules, routes_to, rule_host
-from meshdoctor.istio.workloads import by_owner, owner_object, pods_of
+from meshdoctor.istio.workloads import by_owner, makers, owner_object, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Service, ServicePort
 from meshdoctor.model.envoy import ClusterStatus, Envoy
@@ -97,10 +97,7 @@ def _unreachable(
 
 def _makers(mesh: Mesh, service: Service) -> tuple[Workload, ...]:
     """The controllers whose pods it would select."""
-    if not service.spec.selector:
-        return ()
-    every = (w for kind in WORKLOADS for w in mesh[kind].within(service.namespace))
-    return tuple(w for w in every if service.spec.selector.items() <= w.template.metadata.labels.items())
+    return makers(mesh, service.namespace, service.spec.selector)
 
 
 def _has_proxies(mesh: Mesh, namespace: str) -> bool:

@@ -34,6 +34,8 @@ from meshdoctor.model.networking import (
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
+GUESSES = 50  # how many lost hosts get a likely one beside them
+
 
 @probe("RT-001", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Namespace, Secret, Pod, Envoy))
 def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
@@ -92,8 +94,26 @@ def _other_clusters(mesh: Mesh) -> bool:
 
 
 def _like(mesh: Mesh, host: str) -> str:
-    near = difflib.get_close_matches(host, registry(mesh), n=1, cutoff=0.75)
+    """The host that is most like it, of those that agree in name or in place; not for each of a hundred lost ones."""
+    guesses: set[str] = mesh.memo.setdefault("guesses", set())
+    if host not in guesses and len(guesses) >= GUESSES:
+        return ""
+    guesses.add(host)
+    first, _, rest = host.partition(".")
+    near = difflib.get_close_matches(host, _alike(mesh).get(first, []) + _alike(mesh).get(rest, []), n=1, cutoff=0.75)
     return f"there is {near[0]}" if near else ""
+
+
+def _alike(mesh: Mesh) -> dict[str, list[str]]:
+    """The hosts of the registry by their first label, and by the rest."""
+    known: dict[str, list[str]] | None = mesh.memo.get("hosts alike")
+    if known is None:
+        known = mesh.memo["hosts alike"] = {}
+        for host in registry(mesh):
+            first, _, rest = host.partition(".")
+            known.setdefault(first, []).append(host)
+            known.setdefault(rest, []).append(host)
+    return known
 
 
 def _weight(route: Route) -> Severity | None:

@@ -44,6 +44,13 @@ def _age(entry: ServiceEntry) -> tuple[float, str, str]:
     return entry.created.timestamp() if entry.created else 0.0, entry.namespace, entry.name
 
 
+def gives_addresses(mesh: Mesh) -> bool:
+    """Whether the mesh config says that proxies get addresses for entries without one, and use them."""
+    metadata = mesh.mesh_config.default_config.get("proxyMetadata") or {}
+    on = {name for name, value in metadata.items() if str(value).lower() == "true"}
+    return "ISTIO_META_DNS_CAPTURE" in on and bool(on & {"ISTIO_META_DNS_AUTO_ALLOCATE", "PILOT_ENABLE_IP_AUTOALLOCATE"})
+
+
 def contradictions(mesh: Mesh) -> Iterator[tuple[EntryPort, EntryPort, str, str]]:
     """Pairs (older, younger, host, how they differ) that some namespace sees both of.
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.routing import Route, client_namespaces, destination_rules, routes_to
-from meshdoctor.istio.workloads import pods_of
+from meshdoctor.istio.workloads import makers, pods_of
 from meshdoctor.model.cluster import Node, Service
-from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, WorkloadEntry
 from meshdoctor.model.workloads import Pod, Workload
@@ -37,9 +36,7 @@ def _labels(mesh: Mesh, pod: Pod, wanted: dict[str, str]) -> dict[str, str]:
 def makers_of(mesh: Mesh, service: Service, labels: dict[str, str]) -> tuple[Workload, ...]:
     """The controllers whose pods would carry the selector of a Service and these labels, but for their topology."""
     own = {k: v for k, v in labels.items() if k not in TOPOLOGY and k not in GIVEN}
-    wanted = {**service.spec.selector, **own}.items()
-    every = (w for kind in WORKLOADS for w in mesh[kind].within(service.namespace))
-    return tuple(w for w in every if wanted <= w.template.metadata.labels.items())
+    return makers(mesh, service.namespace, {**service.spec.selector, **own})
 
 
 def virtual_machines_in(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> bool:

@@ -15,15 +15,13 @@ from meshdoctor.istio.gateways import MESH, gateway_names, server_hosts
 from meshdoctor.istio.hosts import Registered, fqdn, long_name, matches, registered
 from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.matching import Call, mismatch
-from meshdoctor.istio.protocols import protocol_at
+from meshdoctor.istio.protocols import HTTP, protocol_at
 from meshdoctor.istio.routing import delegate_of
 from meshdoctor.istio.steps import Lost, Step
 from meshdoctor.istio.visibility import export_path, exports, sees
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Destination, Gateway, HTTPRoute, L4Route, RouteDestination, VirtualService
 from meshdoctor.model.workloads import Pod
-
-HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -85,7 +83,7 @@ def _steps(mesh: Mesh, call: Call) -> Iterator[Step]:
         yield Step(
             "protocol", f"port {call.port} is {protocol.name}: {protocol.why}", path=protocol.path, subject=known[0].origin.subject
         )
-    is_http = protocol.name in HTTP or protocol.name == "AUTO"
+    is_http = protocol.name in {*HTTP, "auto"}
     chosen = yield from _virtual_service(mesh, call, is_http=is_http)
     if chosen is None:
         if known:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
@@ -50,6 +51,20 @@ def is_gateway(pod: Pod) -> bool:
 def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
     """Live gateway pods of the whole mesh."""
     return tuple(p for p in injected_pods(mesh) if is_gateway(p))
+
+
+def makers(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> tuple[Workload, ...]:
+    """The controllers of a namespace whose pods would carry all these labels; none for no labels."""
+    tables = [mesh[kind].within(namespace) for kind in WORKLOADS]
+    key = ("controllers", namespace)
+    known: dict[tuple[str, str], list[Workload]] | None = mesh.memo.get(key)
+    if known is None:
+        known = mesh.memo[key] = {}
+        for workload in (w for table in tables for w in table):
+            for label in workload.template.metadata.labels.items():
+                known.setdefault(label, []).append(workload)
+    few = min((known.get(label, []) for label in wanted.items()), key=len, default=[])
+    return tuple(w for w in few if wanted.items() <= w.template.metadata.labels.items())
 
 
 def owner_object(mesh: Mesh, pod: Pod) -> KubernetesObject:
@@ -100,3 +115,9 @@ def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tu
                 index.setdefault((service.namespace, key, value), []).append(service)
     some = (s for label in labels.items() for s in index.get((namespace, *label), ()))
     return tuple(s for s in some if s.spec.selector.items() <= labels.items())
+
+
+def is_in_mesh(pod: Pod) -> bool:
+    """Whether its requests go through the mesh: by a sidecar, or redirected to the node's ztunnel (ambient)."""
+    marks = pod.annotations
+    return pod.proxy is not None or "sidecar.istio.io/status" in marks or marks.get("ambient.istio.io/redirection") == "enabled"

@@ -292,11 +292,23 @@ class ServiceEntrySpec(Record, frozen=True):
     export_to: tuple[str, ...] = ()
 
 
+class ServiceEntryAddress(Record, frozen=True):
+    """An address that istiod gave to a host by itself."""
+
+    value: str = ""
+    host: str = ""
+
+
+class ServiceEntryStatus(Record, frozen=True):
+    addresses: tuple[ServiceEntryAddress, ...] = ()
+
+
 class ServiceEntry(NetworkingObject, frozen=True):
     KIND = "ServiceEntry"
     PLURAL = "serviceentries"
 
     spec: ServiceEntrySpec = ServiceEntrySpec()
+    status: ServiceEntryStatus = ServiceEntryStatus()
 
 
 class IstioEgressListener(Record, frozen=True):
