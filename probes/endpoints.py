@@ -80,7 +80,7 @@ def _unreachable(
     severity: Severity | None = None,
     confidence: float | None = None,
 ) -> Draft:
-    failed = log.flagged(log.lines_to(mesh, service_host(service), service.changed), "UH")
+    failed = log.flagged(log.lines_to(mesh, service_host(service, mesh.cluster.domain), service.changed), "UH")
     command = f"kubectl -n {service.namespace} get endpointslice -l kubernetes.io/service-name={service.name}"
     return fail(
         service,
@@ -109,7 +109,7 @@ def _has_proxies(mesh: Mesh, namespace: str) -> bool:
 
 def _is_used(mesh: Mesh, service: Service) -> bool:
     """Whether a route leads to it or somebody asks for it."""
-    host = service_host(service)
+    host = service_host(service, mesh.cluster.domain)
     if log.lines_to(mesh, host, service.changed):
         return True
     return mesh.state(VirtualService) in USABLE and any(not r.is_idle for r in routes_to(mesh, host))
@@ -137,7 +137,7 @@ def _refused(mesh: Mesh, service: Service, port: ServicePort, pods: tuple[Pod, .
     since = log.newer(log.lines(mesh), service.changed)
     server = log.chosen(since, lambda x: x.entry.upstream_cluster == inbound and x.pod.subject in own)
     client = log.chosen(
-        log.lines_to(mesh, service_host(service), service.changed),
+        log.lines_to(mesh, service_host(service, mesh.cluster.domain), service.changed),
         lambda x: x.upstream.direction == "outbound" and x.upstream.port == port.port,
     )
     return log.still_failing((*server, *client), _is_refused)
@@ -157,7 +157,7 @@ def _is_undeclared(pods: tuple[Pod, ...], target: int) -> bool:
 
 def _never_connected(mesh: Mesh, service: Service, port: ServicePort) -> tuple[tuple[Envoy, ClusterStatus], ...]:
     """Clients none of whose connections to any of its endpoints ever succeeded."""
-    host = service_host(service)
+    host = service_host(service, mesh.cluster.domain)
     found = []
     for envoy in mesh.envoys:
         for cluster in envoy.clusters if envoy.has("clusters") else ():
@@ -187,12 +187,13 @@ def _not_listening(
     owner = owner_object(mesh, pods[0])
     # a port that the containers declare is right in the Service: then the application does not listen
     subject: KubernetesObject = service if undeclared or owner is pods[0] else owner
-    calls = log.lines_to(mesh, service_host(service), service.changed)
+    host = service_host(service, mesh.cluster.domain)
+    calls = log.lines_to(mesh, host, service.changed)
     lost = log.chosen(calls, lambda x: x.upstream.port == port.port and (x.entry.code >= 500 or bool(x.flags & {"UF", "URX"})))
     declared = sorted({c.container_port for p in pods for k in p.app_containers for c in k.ports})
     return fail(
         subject,
-        f"connections to port {port.port} of {service_host(service)} are refused: nobody listens on {port.target}",
+        f"connections to port {port.port} of {host} are refused: nobody listens on {port.target}",
         at=at if subject is service else "spec.template.spec.containers",
         why=f"its containers declare {', '.join(map(str, declared))}" if declared else "its containers declare no port",
         evidence=(quote(service, at, port.target), *log.shown(mesh, refused), *map(_counters, counted[:1])),
@@ -220,7 +221,7 @@ def circuit_open(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     if not pools:
         return
     log.must_have(mesh, "logs")
-    host = rule_host(rule)
+    host = rule_host(rule, mesh.cluster.domain)
     if "*" in host:
         lines = log.chosen(log.newer(log.lines(mesh), rule.changed), lambda x: matches(host, x.upstream.host or "-"))
     else:

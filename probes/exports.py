@@ -42,7 +42,7 @@ def hidden_by_export_to(mesh: Mesh) -> Iterator[Draft]:
     """A Service, ServiceEntry, VirtualService or DestinationRule is not exported to a namespace that uses it."""
     for service in mesh[Service]:
         if is_limited(mesh, service):
-            host = service_host(service)
+            host = service_host(service, mesh.cluster.domain)
             yield from _hidden(mesh, service, (*_routes(mesh, host), *_calls(mesh, service), *_allowed(mesh, service)))
     for entry in mesh[ServiceEntry]:
         if is_limited(mesh, entry):
@@ -88,7 +88,7 @@ def _routes(mesh: Mesh, host: str) -> Iterator[Use]:
 
 def _calls(mesh: Mesh, service: Service) -> Iterator[Use]:
     """Requests in the access logs of a namespace that does not see the Service."""
-    lines = {id(x): x for x in log.lines_to(mesh, service_host(service), service.changed)}
+    lines = {id(x): x for x in log.lines_to(mesh, service_host(service, mesh.cluster.domain), service.changed)}
     if service.spec.cluster_ip not in ("", "None"):
         to_address = (x for x in log.newer(log.lines(mesh), service.changed) if x.entry.upstream_cluster in log.NO_CLUSTER)
         lines |= {id(x): x for x in to_address if x.entry.downstream_local.startswith(f"{service.spec.cluster_ip}:")}
@@ -136,7 +136,7 @@ def _accounts(mesh: Mesh) -> set[tuple[str, str]]:
 
 def _subset_users(mesh: Mesh, rule: DestinationRule) -> Iterator[Use]:
     """Routes to a subset that only this rule would define for their clients."""
-    for route in routes_to(mesh, rule_host(rule)):
+    for route in routes_to(mesh, rule_host(rule, mesh.cluster.domain)):
         if not any(s.name == route.subset for s in rule.spec.subsets):
             continue
         owners = owners_of(resolve(mesh, route.host, route.virtual_service.namespace))
@@ -170,7 +170,7 @@ def _no_caller_sees(mesh: Mesh, thing: VirtualService | DestinationRule) -> Iter
     if isinstance(thing, VirtualService):
         hosts = thing.spec.hosts if gateway_names(thing) == (MESH,) else ()
     else:
-        hosts = (rule_host(thing),)
+        hosts = (rule_host(thing, mesh.cluster.domain),)
     origins = [r.origin for h in hosts if "*" not in h for r in resolve(mesh, h, thing.namespace)]
     for service in (o for o in origins if isinstance(o, Service) and o.namespace == thing.namespace):
         callers = list(_named_callers(mesh, pods_of(mesh, service)))

@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import combinations
 
-from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.gateways import (
-    GENERATED,
-    MESH,
     bound,
-    by_gateway,
     gateway_names,
-    gateway_of,
     gateway_pods_of,
     is_passthrough,
     is_plain_http,
@@ -23,15 +18,13 @@ from meshdoctor.istio.gateways import (
     takes,
     terminates,
 )
-from meshdoctor.istio.hosts import fqdn, matches, resolve
 from meshdoctor.istio.workloads import by_owner, gateway_pods, is_gateway, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Event, Service, ServicePort
-from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG, Evidence
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
-from meshdoctor.model.networking import Gateway, Server, ServiceEntry, VirtualService
+from meshdoctor.model.networking import Gateway, Server, VirtualService
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
@@ -254,97 +247,3 @@ def _fits(virtual_service: VirtualService, server: Server) -> bool:
 
 def _takes_any(gateway: Gateway, server: Server, virtual_service: VirtualService) -> bool:
     return any(takes(gateway, server, virtual_service, h) for h in virtual_service.spec.hosts)
-
-
-@probe("GW-012", over=VirtualService, needs=(VirtualService, Gateway, Pod, Service, ServiceEntry, Envoy))
-def host_not_routed(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
-    """A VirtualService names a Gateway that does not exist or does not take its host, or no Gateway though one waits for it."""
-    if not virtual_service.spec.hosts:
-        return
-    names = [n for n in gateway_names(virtual_service) if n != MESH and GENERATED not in n]
-    gateways = {n: gateway_of(mesh, n) for n in names}
-    for name in (n for n, g in gateways.items() if g is None):
-        yield _unbound(mesh, virtual_service, f"names gateway {name}, which does not exist", _namesakes(mesh, name))
-    known = [g for g in gateways.values() if g is not None]
-    if known:
-        lost = [h for h in _public(mesh, virtual_service) if not any(_listens(g, virtual_service, h) for g in known)]
-        if lost:
-            offered = ", ".join(dict.fromkeys(h for g in known for s in g.spec.servers for h in s.hosts))
-            total = len(lost) == len(virtual_service.spec.hosts)
-            yield _unbound(
-                mesh,
-                virtual_service,
-                f"has host {', '.join(lost)}, which no server of {', '.join(str(g.subject) for g in known)} takes",
-                f"their hosts are {offered}",
-                at="spec.hosts",
-                known=known,
-                partial=not total,
-            )
-    elif not names:
-        yield from _waiting(mesh, virtual_service)
-
-
-def _public(mesh: Mesh, virtual_service: VirtualService) -> list[str]:
-    """The hosts it must share with its gateways: beside `mesh`, not those of the service registry."""
-    hosts = list(virtual_service.spec.hosts)
-    if MESH not in gateway_names(virtual_service):
-        return hosts
-    return [h for h in hosts if not resolve(mesh, h, virtual_service.namespace)]
-
-
-def _listens(gateway: Gateway, virtual_service: VirtualService, host: str) -> bool:
-    name = fqdn(host, virtual_service.namespace)
-    return any(takes(gateway, s, virtual_service, n) for s in gateway.spec.servers for n in (host, name))
-
-
-def _waiting(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
-    """It is for sidecars only, but its host is none of the mesh's and a Gateway without any route for it takes it."""
-    for host in virtual_service.spec.hosts:
-        if "." not in host or "*" in host or resolve(mesh, host, virtual_service.namespace):
-            continue
-        for gateway in mesh[Gateway].everywhere():
-            exact = any(h.name == host.lower() for s in gateway.spec.servers for h in server_hosts(gateway, s))
-            if not exact or not gateway_pods_of(mesh, gateway):
-                continue
-            name = f"{gateway.namespace}/{gateway.name}"
-            if not any(matches(h, host) for v in by_gateway(mesh).get(name, ()) for h in v.spec.hosts):
-                says = f"has host {host} for sidecars only, and {gateway.subject}, which takes it, has no route for it"
-                yield _unbound(mesh, virtual_service, says, "", known=[gateway], confidence=STRONG)
-
-
-def _unbound(
-    mesh: Mesh,
-    virtual_service: VirtualService,
-    says: str,
-    why: str,
-    *,
-    at: str = "spec.gateways",
-    known: list[Gateway] | None = None,
-    partial: bool = False,
-    confidence: float | None = None,
-) -> Draft:
-    known = known or []
-    lines = (x for h in virtual_service.spec.hosts for x in log.lines_to(mesh, h, virtual_service.changed))
-    lost = log.chosen(log.flagged(lines, "NR"), lambda x: x.entry.code == 404)
-    value = list(virtual_service.spec.hosts if at == "spec.hosts" else virtual_service.spec.gateways)
-    return fail(
-        virtual_service,
-        f"it {says}",
-        at=at,
-        why=why,
-        evidence=(
-            quote(virtual_service, at, value or "none, which means mesh"),
-            *(quote(g, "spec.servers", [_server(s) for s in g.spec.servers]) for g in known[:1]),
-            *log.shown(mesh, lost),
-        ),
-        confidence=confidence,
-        severity="medium" if partial and not lost else None,
-        harm=log.harm(mesh, lost),
-        also=(*known, *log.clients(mesh, lost)),
-    )
-
-
-def _namesakes(mesh: Mesh, name: str) -> str:
-    own = name.rpartition("/")[2]
-    found = [f"{g.namespace}/{g.name}" for g in mesh[Gateway] if g.name == own]
-    return f"there is {', '.join(found)}" if found else ""

@@ -5,57 +5,47 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-import msgspec
-
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.gateways import MESH, gateway_names
-from meshdoctor.istio.hosts import fqdn, registry, resolve
+from meshdoctor.istio.hosts import Registered, fqdn, long_name, registered, registry, resolve
+from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.routing import (
     Route,
     client_namespaces,
-    covers,
-    covers_l4,
-    destination_rules,
     destinations,
     owners_of,
-    routes_to,
-    rule_host,
+    rules_of,
+    rules_within,
     services_for,
     subsets,
 )
-from meshdoctor.istio.visibility import exports, meet, sees
-from meshdoctor.istio.workloads import pods_of
-from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import Secret, Service
+from meshdoctor.istio.visibility import meant, sees
+from meshdoctor.model.cluster import Namespace, Secret, Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import HINT, Severity
-from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import (
     DestinationRule,
     Gateway,
     HTTPFaultInjection,
-    HTTPMatchRequest,
-    HTTPRoute,
-    L4Match,
-    L4Route,
     ServiceEntry,
-    Subset,
+    Sidecar,
     VirtualService,
-    WorkloadEntry,
 )
-from meshdoctor.model.workloads import Pod, Workload
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
 
-@probe("RT-001", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Secret, Pod, Envoy))
+@probe("RT-001", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Namespace, Secret, Pod, Envoy))
 def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A route names a host that no Service and no ServiceEntry has: Envoy answers 503 NC.
 
     Short names resolve in the VirtualService's own namespace.
     """
-    for route in destinations(virtual_service):
-        if not route.host or _is_elsewhere(route.host) or resolve(mesh, route.host, virtual_service.namespace):
+    for route in destinations(virtual_service, mesh.cluster.domain):
+        if not route.host:
+            yield _without_host(virtual_service, route)
+            continue
+        if _is_elsewhere(route.host) or meant(mesh, route.host, virtual_service.namespace):
             continue
         failed = log.flagged(log.lines_to(mesh, route.host, virtual_service.changed), "NC", "NR")
         yield fail(
@@ -71,7 +61,22 @@ def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterat
             severity=_weight(route),
             harm=log.harm(mesh, failed),
             also=(*_heads(mesh, virtual_service), *log.clients(mesh, failed)),
+            codes=_unknown_host(mesh, route),
+            lacking=(Service, ServiceEntry),
         )
+
+
+def _without_host(virtual_service: VirtualService, route: Route) -> Draft:
+    at = route.path.removesuffix(".destination")
+    return fail(virtual_service, "it routes to a destination without a host", at=at, codes=("IST0101",))
+
+
+def _unknown_host(mesh: Mesh, route: Route) -> list[str]:
+    """Who else says so: istioctl where it read any Service; Kiali, but for mirrors and for `NAME.NAMESPACE`."""
+    virtual_service = route.virtual_service
+    known = registered(mesh, long_name(mesh, route.destination.host, virtual_service.namespace))
+    kiali = not route.is_mirror and not any(sees(mesh, virtual_service.namespace, r.origin) for r in known)
+    return [code for code, says in (("IST0101", registry(mesh)), ("KIA1101", kiali)) if says]
 
 
 def _is_elsewhere(host: str) -> bool:
@@ -107,15 +112,17 @@ def _heads(mesh: Mesh, virtual_service: VirtualService) -> tuple[Service, ...]:
 @probe(
     "RT-002",
     over=VirtualService,
-    needs=(VirtualService, DestinationRule, Service, ServiceEntry, Gateway, Pod, Envoy),
+    needs=(VirtualService, DestinationRule, Service, ServiceEntry, Gateway, Namespace, Sidecar, Pod, Envoy),
 )
 def subset_not_defined(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A route names a subset that no DestinationRule of its clients' lookup path defines: Envoy answers 503 NC.
 
     The path is the client's namespace, the service's, the root namespace: the first that has a rule, wins.
     """
-    for route in destinations(virtual_service):
-        found = resolve(mesh, route.host, virtual_service.namespace) if route.subset else ()
+    for route in destinations(virtual_service, mesh.cluster.domain):
+        if not route.subset:
+            continue
+        found = resolve(mesh, route.host, virtual_service.namespace)
         owners = owners_of(found)
         blind = [
             client
@@ -123,32 +130,50 @@ def subset_not_defined(mesh: Mesh, virtual_service: VirtualService) -> Iterator[
             if route.subset not in subsets(mesh, route.host, client, owners)
             and not _is_hidden(mesh, route, (client, *owners), client)
         ]
-        if not blind:
-            continue
-        rules = [r for r in mesh[DestinationRule] if rule_host(r) == route.host]
-        failed = _of_subset(log.lines_to(mesh, route.host, virtual_service.changed), route.subset, "NC", "NR")
-        yield fail(
-            virtual_service,
-            f"subset {route.subset!r} of {route.host} is not defined for clients in {', '.join(blind)}",
-            at=f"{route.path}.subset",
-            why=_strays(rules, route.subset),
-            evidence=(
-                quote(virtual_service, f"{route.path}.subset", route.subset),
-                *(quote(r, "spec.subsets", [s.name for s in r.spec.subsets]) for r in rules[:2]),
-                *log.shown(mesh, failed),
-            ),
-            severity=_weight(route),
-            harm=log.harm(mesh, failed),
-            also=(*(r.origin for r in found), *rules, *log.clients(mesh, failed)),
-        )
+        codes = _undefined(mesh, route)
+        if blind or codes:
+            yield _without_subset(mesh, route, found, blind, codes)
+
+
+def _undefined(mesh: Mesh, route: Route) -> list[str]:
+    """Who else says so: istioctl where no rule it read defines the subset; Kiali where no rule visible there does."""
+    namespace = route.virtual_service.namespace
+    rules = rules_of(mesh).covering(long_name(mesh, route.destination.host, namespace))
+    defining = [r for r in rules if any(s.name == route.subset for s in r.spec.subsets)]
+    seen = (sees(mesh, namespace, r) and is_imported(mesh, namespace, (r.spec.host,), r.namespace) for r in defining)
+    said = {"IST0101": len(mesh[DestinationRule]) > 0 and not defining, "KIA1107": not route.is_mirror and not any(seen)}
+    return [code for code, says in said.items() if says]
+
+
+def _without_subset(mesh: Mesh, route: Route, found: tuple[Registered, ...], blind: list[str], codes: list[str]) -> Draft:
+    rules = rules_of(mesh).equal(route.host)
+    failed = _of_subset(log.lines_to(mesh, route.host, route.virtual_service.changed), route.subset, "NC", "NR")
+    whose = f"for clients in {', '.join(blind)}" if blind else "by any DestinationRule that is visible there"
+    return fail(
+        route.virtual_service,
+        f"subset {route.subset!r} of {route.host} is not defined {whose}",
+        at=route.path,
+        why=_strays(rules, route.subset),
+        evidence=(
+            quote(route.virtual_service, f"{route.path}.subset", route.subset),
+            *(quote(r, "spec.subsets", [s.name for s in r.spec.subsets]) for r in rules[:2]),
+            *log.shown(mesh, failed),
+        ),
+        # where nobody is known to follow the route, or RT-001 says that its host is not there, it is a remark
+        severity=_weight(route) if blind else "info",
+        harm=log.harm(mesh, failed),
+        also=(*(r.origin for r in found), *rules, *log.clients(mesh, failed)),
+        codes=codes,
+        lacking=(DestinationRule,),
+    )
 
 
 def _is_hidden(mesh: Mesh, route: Route, namespaces: tuple[str, ...], client: str) -> bool:
     """Whether a rule on the path defines the subset but is hidden from the client: RT-010 says so."""
     return any(
-        rule_host(r) == route.host and not sees(mesh, client, r) and any(s.name == route.subset for s in r.spec.subsets)
+        not sees(mesh, client, r) and any(s.name == route.subset for s in r.spec.subsets)
         for ns in namespaces
-        for r in mesh[DestinationRule].within(ns)
+        for r in rules_within(mesh, ns).equal(route.host)
     )
 
 
@@ -162,190 +187,6 @@ def _of_subset(found: tuple[log.Line, ...], subset: str, *flags: str) -> tuple[l
     return log.chosen(log.flagged(found, *flags), lambda x: x.upstream.subset in ("", subset))
 
 
-@probe(
-    "RT-003",
-    over=DestinationRule,
-    needs=(DestinationRule, Service, ServiceEntry, Pod, WorkloadEntry, VirtualService, Gateway, *WORKLOADS, Envoy),
-)
-def subset_selects_no_pods(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
-    """The labels of a subset, with the selector of its Service, match no ready pod: Envoy answers 503 UH."""
-    if "*" in rule.spec.host:
-        return
-    for service in services_for(mesh, rule.spec.host, rule.namespace):
-        for i, subset in enumerate(rule.spec.subsets):
-            if service.spec.selector and subset.labels and not _has_ready(mesh, service, subset):
-                yield _empty(mesh, rule, service, subset, f"spec.subsets[{i}].labels")
-
-
-def _has_ready(mesh: Mesh, service: Service, subset: Subset) -> bool:
-    if any(p.is_ready for p in pods_of(mesh, service) if subset.labels.items() <= p.labels.items()):
-        return True
-    wanted = {**service.spec.selector, **subset.labels}
-    return any(wanted.items() <= e.spec.labels.items() for e in mesh[WorkloadEntry].within(service.namespace))
-
-
-def _empty(mesh: Mesh, rule: DestinationRule, service: Service, subset: Subset, at: str) -> Draft:
-    host = rule_host(rule)
-    pods = [p for p in pods_of(mesh, service) if subset.labels.items() <= p.labels.items()]
-    makers = _makers(mesh, service, subset)
-    users = [
-        r for r in routes_to(mesh, host) if r.subset == subset.name and not r.is_idle and _uses(mesh, r, rule, service.namespace)
-    ]
-    # where pods are there or wanted, the workload is at fault rather than the labels
-    expected = bool(pods) or any(m.desired > 0 for m in makers)
-    failed = _of_subset(log.lines_to(mesh, host, rule.changed), subset.name, "UH")
-    labels = ",".join(f"{k}={v}" for k, v in {**service.spec.selector, **subset.labels}.items())
-    what = f"none of its {len(pods)} pods is ready" if pods else f"no pod of {service.namespace} has {labels}"
-    others: tuple[KubernetesObject, ...] = (
-        service,
-        *makers,
-        *{r.virtual_service.subject: r.virtual_service for r in users}.values(),
-    )
-    return fail(
-        rule,
-        f"subset {subset.name!r} of {host} is empty: {what}",
-        at=at,
-        evidence=(
-            quote(rule, at, dict(subset.labels)),
-            *(quote(r.virtual_service, f"{r.path}.subset", r.subset) for r in users[:1]),
-            *log.shown(mesh, failed),
-        ),
-        confidence=HINT if expected else None,
-        severity=None if any(not r.is_mirror for r in users) else "low" if users else "info",
-        harm=log.harm(mesh, failed),
-        also=(*others, *(mesh.owner(p) for p in pods), *log.clients(mesh, failed)),
-    )
-
-
-def _uses(mesh: Mesh, route: Route, rule: DestinationRule, owner: str) -> bool:
-    """Whether the clients of a route get their subset from this rule."""
-    clients = client_namespaces(mesh, route)
-    return any(rule in destination_rules(mesh, route.host, c, (owner,)) for c in clients)
-
-
-def _makers(mesh: Mesh, service: Service, subset: Subset) -> tuple[Workload, ...]:
-    """The controllers whose pods would be in the subset."""
-    wanted = {**service.spec.selector, **subset.labels}.items()
-    every = (w for kind in WORKLOADS for w in mesh[kind].within(service.namespace))
-    return tuple(w for w in every if wanted <= w.template.metadata.labels.items())
-
-
-@probe("RT-004", needs=(VirtualService,))
-def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
-    """Two VirtualServices define one host for sidecars that see both: these do not merge, the younger one is ignored."""
-    for host, found in _by_host(mesh).items():
-        ordered = sorted(found, key=_age)
-        for i, younger in enumerate(ordered):
-            older = next((o for o in ordered[:i] if _collide(mesh, o, younger)), None)
-            if older is not None:
-                yield fail(
-                    younger,
-                    f"{older.subject} already defines {host} for the mesh; sidecars keep one and ignore the other",
-                    at="spec.hosts",
-                    evidence=(
-                        quote(younger, "spec.hosts", list(younger.spec.hosts)),
-                        quote(older, "spec.hosts", list(older.spec.hosts)),
-                    ),
-                    also=(older,),
-                    since=younger.created,
-                )
-
-
-def _by_host(mesh: Mesh) -> dict[str, list[VirtualService]]:
-    """The VirtualServices whose rules sidecars follow, by full host."""
-    hosts: dict[str, list[VirtualService]] = {}
-    for each in mesh[VirtualService].everywhere():
-        if MESH in gateway_names(each) and _kinds(each):
-            for host in {fqdn(h, each.namespace).lower() for h in each.spec.hosts}:
-                hosts.setdefault(host, []).append(each)
-    return hosts
-
-
-def _age(thing: KubernetesObject) -> tuple[float, str, str]:
-    return thing.created.timestamp() if thing.created else 0.0, thing.namespace, thing.name
-
-
-def _collide(mesh: Mesh, one: VirtualService, other: VirtualService) -> bool:
-    """Both visible to some namespace, both with rules of one protocol, and neither a private override of a namespace."""
-    private = one.namespace != other.namespace and any(exports(mesh, v) == (v.namespace,) for v in (one, other))
-    return bool(_kinds(one) & _kinds(other)) and meet(mesh, one, other) and not private
-
-
-def _kinds(virtual_service: VirtualService) -> set[str]:
-    """The protocols for which sidecars find rules in it."""
-    spec = virtual_service.spec
-    named: dict[str, tuple[HTTPRoute | L4Route, ...]] = {"http": spec.http, "tls": spec.tls, "tcp": spec.tcp}
-    return {kind for kind, rules in named.items() if any(_on_mesh(virtual_service, r) for r in rules)}
-
-
-def _on_mesh(virtual_service: VirtualService, rule: HTTPRoute | L4Route) -> bool:
-    return not rule.match or any(MESH in gateway_names(virtual_service, m.gateways or None) for m in rule.match)
-
-
-@probe("RT-005", over=VirtualService, needs=(VirtualService,))
-def rule_never_reached(_mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
-    """A rule stands after one that takes all its requests: it is never used."""
-    spec = virtual_service.spec
-    named: dict[str, tuple[HTTPRoute | L4Route, ...]] = {"http": spec.http, "tls": spec.tls, "tcp": spec.tcp}
-    for kind, rules in named.items():
-        for later, rule in enumerate(rules):
-            earlier = _taken_by(virtual_service, rules[:later], rule)
-            if earlier is not None:
-                at, other = f"spec.{kind}[{later}]", f"spec.{kind}[{earlier}]"
-                yield fail(
-                    virtual_service,
-                    f"{at} is never reached: {other} takes every request it could match",
-                    at=at,
-                    evidence=(
-                        quote(virtual_service, f"{other}.match", _words(rules[earlier])),
-                        quote(virtual_service, f"{at}.match", _words(rule)),
-                    ),
-                )
-
-
-def _taken_by(virtual_service: VirtualService, before: tuple[HTTPRoute | L4Route, ...], rule: HTTPRoute | L4Route) -> int | None:
-    """The last of the earlier rules that it takes to cover a rule; None where something is left for it.
-
-    A rule that delegates covers nothing: what its delegate does not match falls through.
-    """
-    gateways = gateway_names(virtual_service)
-    every = HTTPMatchRequest() if isinstance(rule, HTTPRoute) else L4Match()
-    matches: tuple[HTTPMatchRequest | L4Match, ...] = rule.match or (every,)
-    used = []
-    for match in matches:
-        taker = next((i for i, e in enumerate(before) if _takes(virtual_service, e, match, gateways)), None)
-        if taker is None:
-            return None
-        used.append(taker)
-    return max(used)
-
-
-def _takes(
-    virtual_service: VirtualService,
-    earlier: HTTPRoute | L4Route,
-    match: HTTPMatchRequest | L4Match,
-    gateways: tuple[str, ...],
-) -> bool:
-    if isinstance(earlier, HTTPRoute):
-        if earlier.delegate is not None or not isinstance(match, HTTPMatchRequest):
-            return False
-        return not earlier.match or any(covers(m, match, virtual_service.spec.gateways or gateways) for m in earlier.match)
-    if not isinstance(match, L4Match):
-        return False
-    return not earlier.match or any(covers_l4(m, match, virtual_service.spec.gateways or gateways) for m in earlier.match)
-
-
-def _words(rule: HTTPRoute | L4Route) -> str:
-    if not rule.match:
-        return "none (every request)"
-    said = [{k: v for k, v in msgspec.to_builtins(m).items() if v not in ("", 0, {}, [], None, False)} for m in rule.match]
-    return str([{k: _short(v) for k, v in each.items()} for each in said])
-
-
-def _short(value: object) -> object:
-    return {k: _short(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
-
-
 @probe("RT-019", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Pod, Envoy))
 def fault_injection_left_on(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A route injects faults: a share of its requests is delayed or refused on purpose (flags FI, DI)."""
@@ -354,7 +195,8 @@ def fault_injection_left_on(mesh: Mesh, virtual_service: VirtualService) -> Iter
         if not effect:
             continue
         hosts = virtual_service.spec.hosts or tuple(r.destination.host for r in rule.route)
-        names = {fqdn(h, virtual_service.namespace).lower() for h in (*hosts, *(r.destination.host for r in rule.route))}
+        all_hosts = (*hosts, *(r.destination.host for r in rule.route))
+        names = {fqdn(h, virtual_service.namespace, mesh.cluster.domain).lower() for h in all_hosts}
         seen = tuple(x for h in names for x in log.lines_to(mesh, h, virtual_service.changed))
         hit = log.chosen(seen, lambda x: bool(x.flags & {"FI", "DI"}) or x.entry.details == "fault_filter_abort")
         hurt = log.chosen(hit, lambda x: "FI" in x.flags or x.entry.details == "fault_filter_abort")

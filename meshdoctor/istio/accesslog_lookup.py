@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from meshdoctor.istio.hosts import DOMAIN
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import workload_name
 from meshdoctor.model.envoy import AccessLogEntry
@@ -90,19 +89,19 @@ def lines_to(mesh: Mesh, host: str, since: datetime | None = None) -> tuple[Line
             if line.upstream.direction == "outbound":
                 lists.setdefault(line.upstream.host, []).append(line)
             elif line.is_outbound or line.entry.upstream_cluster in NO_CLUSTER:
-                lists.setdefault(_full(line), []).append(line)
+                lists.setdefault(_full(line, mesh.cluster.domain), []).append(line)
         index = mesh.memo["access log by host"] = {h: tuple(found) for h, found in lists.items()}
     return newer(index.get(host.lower(), ()), since)
 
 
-def _full(line: Line) -> str:
+def _full(line: Line, domain: str) -> str:
     """The full name that an authority means to a client: `cart`, `cart.shop` and `cart.shop.svc` are Services."""
     parts = line.named.split(".")
     if len(parts) == 1:
-        return f"{parts[0]}.{line.pod.namespace}.svc.{DOMAIN}"
+        return f"{parts[0]}.{line.pod.namespace}.svc.{domain}"
     if len(parts) == 2 and not parts[1].isdigit():
-        return f"{line.named}.svc.{DOMAIN}"
-    return f"{line.named}.{DOMAIN}" if len(parts) == 3 and parts[2] == "svc" else line.named
+        return f"{line.named}.svc.{domain}"
+    return f"{line.named}.{domain}" if len(parts) == 3 and parts[2] == "svc" else line.named
 
 
 def newer(found: Iterable[Line], since: datetime | None) -> tuple[Line, ...]:

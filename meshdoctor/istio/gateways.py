@@ -29,11 +29,9 @@ def gateway_names(virtual_service: VirtualService, names: tuple[str, ...] | None
 
 def _full(name: str, namespace: str) -> str:
     if name == MESH or "/" in name:
-        return name
-    parts = name.split(".")
-    if len(parts) > 2 and parts[2] == "svc":  # the old form: the host of a Service
-        return f"{parts[1]}/{parts[0]}"
-    return f"{namespace}/{name}"
+        return f"{namespace}{name[1:]}" if name.startswith("./") else name
+    own, dot, rest = name.partition(".")
+    return f"{rest.partition('.')[0]}/{own}" if dot else f"{namespace}/{name}"  # the old form: NAME.NAMESPACE...
 
 
 def gateway_of(mesh: Mesh, name: str) -> Gateway | None:

@@ -5,18 +5,22 @@ Source: istio.io, VirtualService reference, `Destination.host` (short names reso
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
 import msgspec
 
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import Service
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.cluster import Namespace, Service
+from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import ServiceEntry
 
-DOMAIN = "cluster.local"
+T = TypeVar("T")
+DOMAIN = "cluster.local"  # where nothing else is said
 EXPORT_TO = "networking.istio.io/exportTo"
 
 
-def fqdn(host: str, namespace: str) -> str:
+def fqdn(host: str, namespace: str, domain: str = DOMAIN) -> str:
     """The full name that a host in an object of that namespace means: `cart` is `cart.NAMESPACE.svc.cluster.local`.
 
     A name with a dot is taken as it stands, as Istio does, but for `NAME.NAMESPACE.svc`, which lacks the domain only.
@@ -24,8 +28,29 @@ def fqdn(host: str, namespace: str) -> str:
     if not host or "*" in host or "/" in host:
         return host
     if "." not in host:
-        return f"{host}.{namespace}.svc.{DOMAIN}"
-    return f"{host}.{DOMAIN}" if host.count(".") == 2 and host.endswith(".svc") else host
+        return f"{host}.{namespace}.svc.{domain}"
+    return f"{host}.{domain}" if host.count(".") == 2 and host.endswith(".svc") else host
+
+
+def long_name(mesh: Mesh, host: str, namespace: str) -> str:
+    """The full name, in small letters, that a writer means: as `fqdn`, and `NAME.NAMESPACE` is a Service's name too.
+
+    Istio itself takes `NAME.NAMESPACE` for a name outside the cluster; who writes it means the Service.
+    """
+    first, dot, rest = host.partition(".")
+    if dot and "." not in rest and first != "*" and (rest == namespace or rest in known_namespaces(mesh)):
+        return f"{host}.svc.{mesh.cluster.domain}".lower()
+    return fqdn(host, namespace, mesh.cluster.domain).lower()
+
+
+def known_namespaces(mesh: Mesh) -> frozenset[str]:
+    """The names of the namespaces that were seen: as objects, or as the place of a Service."""
+    known: frozenset[str] | None = mesh.memo.get("namespaces")
+    if known is None:
+        names = {n.name for n in mesh[Namespace]} if mesh.state(Namespace) in USABLE else set()
+        names |= set(mesh[Service].namespaces) if mesh.state(Service) in USABLE else set()
+        known = mesh.memo["namespaces"] = frozenset(names)
+    return known
 
 
 def matches(pattern: str, host: str) -> bool:
@@ -39,6 +64,33 @@ def matches(pattern: str, host: str) -> bool:
 def overlap(one: str, other: str) -> bool:
     """Whether some name is covered by both patterns."""
     return matches(one, other) or matches(other, one)
+
+
+class Patterns(Generic[T]):
+    """Things by host pattern, so that those which cover a host are found without looking at all of them."""
+
+    def __init__(self, pairs: Iterable[tuple[str, T]]) -> None:
+        self._exact: dict[str, list[T]] = {}
+        self._odd: list[tuple[str, T]] = []  # wildcards within a label, such as `*shop.example.com`
+        for host, value in ((h.lower(), v) for h, v in pairs):
+            self._exact.setdefault(host, []).append(value)
+            if host.startswith("*") and host != "*" and not host.startswith("*."):
+                self._odd.append((host, value))
+
+    def equal(self, host: str) -> list[T]:
+        return self._exact.get(host.lower(), [])
+
+    def covering(self, host: str) -> Iterator[T]:
+        """The things whose pattern covers a host (or is it), the most specific first."""
+        host = host.lower()
+        yield from self._exact.get(host, ())
+        rest = host.removeprefix("*.") if host.startswith("*.") else host
+        while "." in rest:
+            rest = rest.partition(".")[2]
+            yield from self._exact.get(f"*.{rest}", ())
+        yield from (value for pattern, value in self._odd if pattern != host and matches(pattern, host))
+        if host != "*":
+            yield from self._exact.get("*", ())
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -55,9 +107,9 @@ class Registered(msgspec.Struct, frozen=True):
         return tuple(p.number for p in self.origin.spec.ports)
 
 
-def service_host(service: Service) -> str:
+def service_host(service: Service, domain: str = DOMAIN) -> str:
     """`NAME.NAMESPACE.svc.cluster.local`."""
-    return f"{service.name}.{service.namespace}.svc.{DOMAIN}"
+    return f"{service.name}.{service.namespace}.svc.{domain}"
 
 
 def registry(mesh: Mesh) -> dict[str, tuple[Registered, ...]]:
@@ -66,7 +118,7 @@ def registry(mesh: Mesh) -> dict[str, tuple[Registered, ...]]:
     if known is None:
         lists: dict[str, list[Registered]] = {}
         for service in mesh[Service].everywhere():
-            host = service_host(service)
+            host = service_host(service, mesh.cluster.domain)
             lists.setdefault(host, []).append(Registered(host, service.namespace, service))
         for entry in mesh[ServiceEntry].everywhere():
             for host in entry.spec.hosts:
@@ -77,19 +129,28 @@ def registry(mesh: Mesh) -> dict[str, tuple[Registered, ...]]:
 
 def resolve(mesh: Mesh, host: str, namespace: str) -> tuple[Registered, ...]:
     """What a host in an object of that namespace stands for: exact first, else wildcards that cover it or that it covers."""
-    name = fqdn(host, namespace).lower()
+    return registered(mesh, fqdn(host, namespace, mesh.cluster.domain).lower())
+
+
+def registered(mesh: Mesh, name: str) -> tuple[Registered, ...]:
+    """What a full name stands for."""
     hosts = registry(mesh)
     if name in hosts:
         return hosts[name]
-    wild = [r for h, found in hosts.items() if "*" in h or "*" in name for r in found if overlap(h, name)]
-    return tuple(wild)
+    if "*" in name:
+        return tuple(r for h, found in hosts.items() for r in found if overlap(h, name))
+    wild: Patterns[Registered] | None = mesh.memo.get("wildcards")
+    if wild is None:
+        wild = mesh.memo["wildcards"] = Patterns((h, r) for h, found in hosts.items() if "*" in h for r in found)
+    return tuple(wild.covering(name))
 
 
 def service_of(mesh: Mesh, host: str, namespace: str) -> Service | None:
     """The Kubernetes Service that a host means, seen from an object of that namespace."""
-    name = fqdn(host, namespace)
+    domain = mesh.cluster.domain
+    name = fqdn(host, namespace, domain)
     parts = name.split(".")
-    if len(parts) < 3 or parts[2] != "svc" or not name.endswith(f".svc.{DOMAIN}"):
+    if len(parts) < 3 or parts[2] != "svc" or not name.endswith(f".svc.{domain}"):
         return None
     return mesh[Service].get(parts[1], parts[0])
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshdoctor.istio import gateways as gw
-from meshdoctor.istio.hosts import Registered, fqdn, matches, resolve
+from meshdoctor.istio.hosts import DOMAIN, Patterns, Registered, fqdn, long_name, matches, resolve
 from meshdoctor.istio.visibility import EVERYWHERE, exports, sees
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
@@ -37,41 +37,42 @@ class Route(msgspec.Struct, frozen=True):
     gateways: tuple[str, ...]
     is_mirror: bool = False
     is_idle: bool = False  # weight 0 beside others that have some
+    domain: str = DOMAIN
 
     @property
     def host(self) -> str:
         """The full name: short names resolve in the namespace of the VirtualService."""
-        return fqdn(self.destination.host, self.virtual_service.namespace).lower()
+        return fqdn(self.destination.host, self.virtual_service.namespace, self.domain).lower()
 
     @property
     def subset(self) -> str:
         return self.destination.subset
 
 
-def destinations(virtual_service: VirtualService) -> Iterator[Route]:
+def destinations(virtual_service: VirtualService, domain: str = DOMAIN) -> Iterator[Route]:
     """Every destination of its http, tls and tcp rules, mirrors too."""
     spec = virtual_service.spec
     for i, http in enumerate(spec.http):
         path = f"spec.http[{i}]"
-        yield from _weighted(virtual_service, http, path)
+        yield from _weighted(virtual_service, http, path, domain)
         followers = _followers(virtual_service, http)
         if http.mirror:
-            yield Route(virtual_service, http.mirror, f"{path}.mirror", followers, is_mirror=True)
+            yield Route(virtual_service, http.mirror, f"{path}.mirror", followers, is_mirror=True, domain=domain)
         for j, mirror in enumerate(http.mirrors):
             at = f"{path}.mirrors[{j}].destination"
-            yield Route(virtual_service, mirror.destination, at, followers, is_mirror=True)
+            yield Route(virtual_service, mirror.destination, at, followers, is_mirror=True, domain=domain)
     for kind, rules in (("tls", spec.tls), ("tcp", spec.tcp)):
         for i, rule in enumerate(rules):
-            yield from _weighted(virtual_service, rule, f"spec.{kind}[{i}]")
+            yield from _weighted(virtual_service, rule, f"spec.{kind}[{i}]", domain)
 
 
-def _weighted(virtual_service: VirtualService, rule: HTTPRoute | L4Route, path: str) -> Iterator[Route]:
+def _weighted(virtual_service: VirtualService, rule: HTTPRoute | L4Route, path: str, domain: str) -> Iterator[Route]:
     total = sum(r.weight for r in rule.route)
     followers = _followers(virtual_service, rule)
     for j, each in enumerate(rule.route):
         idle = total > 0 and each.weight == 0
         at = f"{path}.route[{j}].destination"
-        yield Route(virtual_service, each.destination, at, followers, is_idle=idle)
+        yield Route(virtual_service, each.destination, at, followers, is_idle=idle, domain=domain)
 
 
 def _followers(virtual_service: VirtualService, rule: HTTPRoute | L4Route) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ def routes_to(mesh: Mesh, host: str) -> tuple[Route, ...]:
     if known is None:
         known = mesh.memo["routes by host"] = {}
         for virtual_service in virtual_services:
-            for route in destinations(virtual_service):
+            for route in destinations(virtual_service, mesh.cluster.domain):
                 known.setdefault(route.host, []).append(route)
     return tuple(known.get(host.lower(), ()))
 
@@ -147,25 +148,41 @@ def destination_rules(mesh: Mesh, host: str, client: str, owners: tuple[str, ...
     root = mesh.mesh_config.root_namespace
     steps = [(client,)] if client != root else []
     for namespaces in (*steps, owners, (root,)):
-        seen = [
-            rule
-            for ns in namespaces
-            for rule in mesh[DestinationRule].within(ns)
-            if matches(rule_host(rule), host) and sees(mesh, client, rule)
-        ]
+        seen = [r for ns in namespaces for r in rules_within(mesh, ns).covering(host) if sees(mesh, client, r)]
         if seen:
-            exact = max(_specific(rule_host(r)) for r in seen)
-            return tuple(r for r in seen if _specific(rule_host(r)) == exact)
+            exact = max(_specific(r) for r in seen)
+            return tuple(r for r in seen if _specific(r) == exact)
     return ()
 
 
-def rule_host(rule: DestinationRule) -> str:
+def rules_within(mesh: Mesh, namespace: str) -> Patterns[DestinationRule]:
+    """The DestinationRules of a namespace by their full hosts."""
+    rules = mesh[DestinationRule].within(namespace)
+    key = ("destination rules", namespace)
+    known: Patterns[DestinationRule] | None = mesh.memo.get(key)
+    if known is None:
+        known = mesh.memo[key] = Patterns((rule_host(r, mesh.cluster.domain), r) for r in rules)
+    return known
+
+
+def rules_of(mesh: Mesh) -> Patterns[DestinationRule]:
+    """The DestinationRules of all namespaces that were seen, by the full hosts that they mean."""
+    rules = mesh[DestinationRule]
+    known: Patterns[DestinationRule] | None = mesh.memo.get("destination rules")
+    if known is None:
+        pairs = ((long_name(mesh, r.spec.host, r.namespace), r) for r in rules)
+        known = mesh.memo["destination rules"] = Patterns(pairs)
+    return known
+
+
+def rule_host(rule: DestinationRule, domain: str = DOMAIN) -> str:
     """The full name of its host."""
-    return fqdn(rule.spec.host, rule.namespace).lower()
+    return fqdn(rule.spec.host, rule.namespace, domain).lower()
 
 
-def _specific(host: str) -> tuple[bool, int]:
-    return not host.startswith("*"), len(host)
+def _specific(rule: DestinationRule) -> tuple[bool, int]:
+    wild = rule.spec.host.startswith("*")
+    return not wild, len(rule.spec.host) if wild else 0
 
 
 def subsets(mesh: Mesh, host: str, client: str, owners: tuple[str, ...]) -> dict[str, tuple[DestinationRule, Subset]]:

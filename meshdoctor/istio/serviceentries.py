@@ -1,48 +1,77 @@
-"""ServiceEntries that speak of the same host."""
+"""ServiceEntries that speak of the same host and port."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 
+import msgspec
+
+from meshdoctor.istio.imports import seen_together
 from meshdoctor.istio.visibility import exports, meet
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Port, ServiceEntry
 
 
-def by_host_and_port(mesh: Mesh) -> dict[tuple[str, int], list[tuple[ServiceEntry, Port]]]:
-    """ServiceEntries by host and port number, the oldest first."""
-    found: dict[tuple[str, int], list[tuple[ServiceEntry, Port]]] = {}
-    for entry in sorted(mesh[ServiceEntry].everywhere(), key=_age):
-        for host in dict.fromkeys(h.lower() for h in entry.spec.hosts):
-            for port in entry.spec.ports:
-                found.setdefault((host, port.number), []).append((entry, port))
-    return found
+class EntryPort(msgspec.Struct, frozen=True, eq=False):
+    """One port of a ServiceEntry, by its place in the list."""
+
+    entry: ServiceEntry
+    index: int
+
+    @property
+    def port(self) -> Port:
+        return self.entry.spec.ports[self.index]
+
+    @property
+    def protocol(self) -> str:
+        return self.port.protocol.upper()
+
+
+def by_host_and_port(mesh: Mesh) -> dict[tuple[str, int], list[EntryPort]]:
+    """Ports of ServiceEntries by host and number, the oldest first."""
+    entries = mesh[ServiceEntry].everywhere()
+    known: dict[tuple[str, int], list[EntryPort]] | None = mesh.memo.get("service entries by host and port")
+    if known is None:
+        known = mesh.memo["service entries by host and port"] = {}
+        for entry in sorted(entries, key=_age):
+            for host, (i, port) in product(dict.fromkeys(h.lower() for h in entry.spec.hosts), enumerate(entry.spec.ports)):
+                known.setdefault((host, port.number), []).append(EntryPort(entry, i))
+    return known
 
 
 def _age(entry: ServiceEntry) -> tuple[float, str, str]:
     return entry.created.timestamp() if entry.created else 0.0, entry.namespace, entry.name
 
 
-def contradictions(mesh: Mesh) -> Iterator[tuple[ServiceEntry, ServiceEntry, str, int, str]]:
-    """Pairs (older, younger, host, port, how they differ) that some namespace sees both of.
+def contradictions(mesh: Mesh) -> Iterator[tuple[EntryPort, EntryPort, str, str]]:
+    """Pairs (older, younger, host, how they differ) that some namespace sees both of.
 
     An entry private to its namespace overrides one of another namespace on purpose: that is no contradiction.
     """
-    for (host, number), entries in by_host_and_port(mesh).items():
-        for (older, one), (younger, other) in combinations(entries, 2):
-            how = _difference(older, one, younger, other)
-            if how and older.subject != younger.subject and meet(mesh, older, younger) and not _private(mesh, older, younger):
-                yield older, younger, host, number, how
+    for (host, _), those in by_host_and_port(mesh).items():
+        for older, younger in combinations(those, 2):
+            one, other = older.entry, younger.entry
+            how = _difference(older, younger)
+            if how and one.subject != other.subject and meet(mesh, one, other) and not _private(mesh, one, other):
+                yield older, younger, host, how
 
 
-def _difference(older: ServiceEntry, one: Port, younger: ServiceEntry, other: Port) -> str:
-    if one.protocol.upper() != other.protocol.upper():
-        return f"protocol {other.protocol} against {one.protocol}"
-    if older.spec.resolution != younger.spec.resolution:
-        return f"resolution {younger.spec.resolution} against {older.spec.resolution}"
-    return ""
+def _difference(older: EntryPort, younger: EntryPort) -> str:
+    if older.protocol != younger.protocol:
+        return f"protocol {younger.protocol} against {older.protocol}"
+    one, other = older.entry.spec.resolution, younger.entry.spec.resolution
+    return f"resolution {other} against {one}" if one != other else ""
 
 
 def _private(mesh: Mesh, one: ServiceEntry, other: ServiceEntry) -> bool:
     return one.namespace != other.namespace and any(exports(mesh, e) == (e.namespace,) for e in (one, other))
+
+
+def shared_ports(mesh: Mesh) -> Iterator[tuple[EntryPort, str, tuple[EntryPort, ...]]]:
+    """Each port whose host and number another port has too, where proxies see both: (port, host, the others)."""
+    for (host, _), those in by_host_and_port(mesh).items():
+        for each in those if len(those) > 1 else ():
+            others = tuple(o for o in those if o is not each and seen_together(mesh, each.entry, o.entry))
+            if others:
+                yield each, host, others

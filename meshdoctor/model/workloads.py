@@ -37,10 +37,18 @@ class Probe(Record, frozen=True):
     http_get: HTTPGetAction | None = None
 
 
+class EnvVar(Record, frozen=True):
+    """A variable of a container; `value` is empty where it comes from elsewhere."""
+
+    name: str = ""
+    value: str = ""
+
+
 class Container(Record, frozen=True):
     name: str = ""
     image: str = ""
     args: tuple[str, ...] = ()
+    env: tuple[EnvVar, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     security_context: SecurityContext | None = None
     resources: ResourceRequirements = ResourceRequirements()
