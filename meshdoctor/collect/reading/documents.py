@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from meshdoctor.collect.reading.builder import Document, Refused, build
+from meshdoctor.collect.reading.builder import DEEPEST, Document, Refused, build
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)  # at the start of a line it ends whatever came before, even a string
 _CONTENT = re.compile(r"^[^\S\n]*[^\s#%]", re.MULTILINE)  # a line that is neither empty nor a comment nor a directive
@@ -61,11 +61,32 @@ def _past_space(text: str, place: int) -> int:
 
 
 def _placed(value: Any, text: str, line: int) -> Document | Refused:
+    if _deeper(value):
+        return Refused(f"nested deeper than {DEEPEST} levels", line, 1)
+    if "\\ud" in text.lower():
+        value = _without_surrogates(value)
     if len(text) > _PLACED:
         return Document(value, {"": (line, 1)})
     try:
         first = next(build(text, line), None)
-    except Refused as why:
-        too_much = "deeper" in why.says or "expand" in why.says
-        return why if too_much else Document(value, {"": (line, 1)})  # JSON that YAML takes for something else
-    return Document(value, first.places if first else {}, first.repeated if first else [])
+    except Refused:  # JSON that YAML takes for something else
+        first = None
+    return Document(value, first.places, first.repeated) if first else Document(value, {"": (line, 1)})
+
+
+def _deeper(value: Any) -> bool:
+    """Whether a value is nested deeper than YAML may be."""
+    level, depth = [value], 0
+    while level and depth <= DEEPEST:
+        level = [c for v in level if isinstance(v, (dict, list)) for c in (v.values() if isinstance(v, dict) else v)]
+        depth += 1
+    return bool(level)
+
+
+def _without_surrogates(value: Any) -> Any:
+    """A JSON value without halves of characters, which no output could encode."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return [_without_surrogates(v) for v in value] if isinstance(value, list) else value

@@ -87,7 +87,7 @@ def _folder(path: str) -> Iterator[str | Complaint | Skipped]:
 
 
 def _read(path: str) -> Input:
-    name = STDIN if path == "-" else path
+    name = STDIN if path == "-" else _shown(path)
     try:
         if path == "-":
             raw = _bounded(sys.stdin.buffer if hasattr(sys.stdin, "buffer") else open(0, "rb", closefd=False))  # noqa: SIM115
@@ -117,9 +117,15 @@ def _text(name: str, raw: bytes) -> Input:
         return _complaint(name, f"is not {encoding.removesuffix('-sig').upper()} text: byte {why.start}", line, column, "unparsed")
 
 
+def _shown(path: str) -> str:
+    """A file name as text: one that is not UTF-8 could not be printed."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _place(raw: bytes, index: int) -> tuple[int, int]:
     return raw.count(b"\n", 0, index) + 1, index - (raw.rfind(b"\n", 0, index) + 1) + 1
 
 
 def _complaint(name: str, says: str, line: int | None = None, column: int | None = None, wrong: Wrong = "unread") -> Complaint:
+    name = _shown(name)
     return Complaint(wrong=wrong, subject=file_subject(name), says=f"{name} {says}", file=name, line=line, column=column)
