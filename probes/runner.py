@@ -12,6 +12,7 @@ from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Finding, Severity, Status, finding_id
 from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.places import place_of
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
@@ -111,6 +112,7 @@ def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
     missing = next((kind for kind in draft.lacking if not mesh.given(kind)), None)
     status = Status.UNKNOWN if missing else Status.FAIL if severity in FAILING else Status.WARN
     why = f"No {missing.KIND} is among the manifests: one may exist elsewhere." if missing else draft.why
+    file, line, column = place_of(mesh, draft.subject, draft.at)
     return Finding(
         id=finding_id(each.code, draft.subject, draft.at),
         code=each.code,
@@ -121,6 +123,9 @@ def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
         confidence=each.confidence if draft.confidence is None else draft.confidence,
         subject=draft.subject,
         path=draft.at,
+        file=file,
+        line=line,
+        column=column,
         title=each.title,
         summary=plain(draft.says),
         why=plain(why),

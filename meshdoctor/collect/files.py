@@ -1,4 +1,4 @@
-"""Manifests as a source: YAML and JSON text becomes a Mesh."""
+"""Manifests as a source: YAML and JSON text, or files, become a Mesh."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import yaml
 
+from meshdoctor.collect.reading import documents as parsing
+from meshdoctor.collect.reading.builder import Refused
+from meshdoctor.collect.reading.given import Given
+from meshdoctor.collect.reading.objects import typed
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import Envoy
@@ -18,22 +21,21 @@ from meshdoctor.model.mesh import Mesh, Table
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Kind = type[KubernetesObject]
 
 
 def documents(text: str) -> Iterator[dict[str, Any]]:
     """The objects in YAML or JSON text; `List` kinds are opened. Raises UsageError where it does not parse."""
-    try:
-        whole = list(yaml.load_all(text, Loader=Loader))  # a safe loader
-    except yaml.YAMLError as why:
-        raise UsageError(f"The manifests do not parse: {' '.join(str(why).split())}.", do="Mend the YAML and check again.") from why
-    for document in whole:
-        if not isinstance(document, dict):
+    for document in parsing.documents(text):
+        if isinstance(document, Refused):
+            raise UsageError(f"The manifests do not parse: {document}.", do="Mend the YAML and check again.")
+        value = document.value
+        if not isinstance(value, dict):
             continue
-        if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
-            yield from (item for item in document["items"] if isinstance(item, dict))
+        if str(value.get("kind", "")).endswith("List") and isinstance(value.get("items"), list):
+            yield from (item for item in value["items"] if isinstance(item, dict))
         else:
-            yield document
+            yield value
 
 
 def objects(text: str) -> Iterator[KubernetesObject]:
@@ -42,7 +44,7 @@ def objects(text: str) -> Iterator[KubernetesObject]:
         kind = kinds.kind_of(str(document.get("apiVersion", "")), str(document.get("kind", "")))
         if kind is not None:
             try:
-                yield msgspec.convert(_without_nulls(document), kind, strict=False)
+                yield typed(document, kind)
             except msgspec.ValidationError as why:
                 name = (document.get("metadata") or {}).get("name", "")
                 raise UsageError(f"{kind.KIND} {name} does not fit its kind: {why}.", do="Mend the field and check again.") from why
@@ -52,7 +54,7 @@ def mesh_of(
     text: str,
     *,
     now: datetime | None = None,
-    denied: Iterable[type[KubernetesObject]] = (),
+    denied: Iterable[Kind] = (),
     istiods: Iterable[Istiod] = (),
     envoys: Iterable[Envoy] = (),
     prometheus: Prometheus | None = None,
@@ -62,16 +64,31 @@ def mesh_of(
 
     `more` goes to the Mesh as it is (mesh_config, manifests, only_given, ...).
     """
-    found: dict[type[KubernetesObject], list[KubernetesObject]] = {kind: [] for kind in kinds.ALL}
-    for thing in objects(text):
+    tables = _tables(objects(text), set(denied))
+    return Mesh(tables, now=now or datetime.now(UTC), istiods=istiods, envoys=envoys, prometheus=prometheus, **more)
+
+
+def mesh_of_manifests(given: Given, *, now: datetime | None = None, **more: Any) -> Mesh:
+    """A Mesh of files alone: what is absent may exist elsewhere, and each finding knows its line."""
+    return Mesh(
+        _tables(given.things, set()),
+        now=now or datetime.now(UTC),
+        manifests=given.manifests,
+        complaints=given.complaints,
+        notes=given.notes,
+        only_given=True,
+        **more,
+    )
+
+
+def _tables(things: Iterable[KubernetesObject], unseen: set[Kind]) -> dict[Kind, Table[Any]]:
+    found: dict[Kind, list[KubernetesObject]] = {kind: [] for kind in kinds.ALL}
+    for thing in things:
         found[type(thing)].append(thing)
-    unseen = set(denied)
-    tables = {kind: Table(things, _source(kind, kind in unseen, len(things))) for kind, things in found.items()}
-    moment = now or datetime.now(UTC)
-    return Mesh(tables, now=moment, istiods=istiods, envoys=envoys, prometheus=prometheus, **more)
+    return {kind: Table(some, _source(kind, kind in unseen, len(some))) for kind, some in found.items()}
 
 
-def _source(kind: type[KubernetesObject], denied: bool, count: int) -> Source:
+def _source(kind: Kind, denied: bool, count: int) -> Source:
     if not denied:
         return Source(name=kind.resource(), objects=count)
     return Source(
@@ -80,11 +97,3 @@ def _source(kind: type[KubernetesObject], denied: bool, count: int) -> Source:
         reason=f"list {kind.resource()} is forbidden",
         command=f"kubectl auth can-i list {kind.resource()} -A",
     )
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _without_nulls(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [_without_nulls(v) for v in value if v is not None]
-    return value

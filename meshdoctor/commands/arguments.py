@@ -68,15 +68,21 @@ def _diagnosing(sub: Sub) -> None:
     diagnose.add_argument("--strict", action="store_true", help="exit 1 on any warning")
     diagnose.add_argument("--active", action="store_true", help="also test webhooks with server-side dry-run creates")
     diagnose.add_argument("--watch", action="store_true", help="look again every 15 s until interrupted")
-    check = sub("check", "the findings alone, of a live mesh or of manifests")
-    check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh")
-    _source(check)
-    _output(check, "text", "json")
-    check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    _checking(sub)
     demo = sub("demo", "the application on a recorded mesh, without a cluster")
     demo.add_argument("scenario", metavar="SCENARIO", nargs="?", help="which recording (see --list)")
     demo.add_argument("--list", action="store_true", help="list the recordings")
+
+
+def _checking(sub: Sub) -> None:
+    check = sub("check", "the findings alone, of a live mesh or of manifests")
+    check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    _source(check)
+    _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
+    check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    check.add_argument("--suppressions", metavar="FILE", help="findings not to report (default: .meshdoctor.toml, if there)")
+    check.add_argument("--baseline", metavar="FILE", help="report only what is new since this former `-o json`")
 
 
 def _looking(sub: Sub) -> None:

@@ -1,62 +1,133 @@
-"""`meshdoctor check`: the findings alone."""
+"""`meshdoctor check`: the findings alone, of manifests, of the live mesh, or of the mesh as manifests would make it."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import gc
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.collect.files import mesh_of_manifests
+from meshdoctor.collect.reading.given import Given, read
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
 from meshdoctor.model.errors import UsageError
+from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.exit_codes import exit_code
+from meshdoctor.triage import baseline, suppressions_file
+from meshdoctor.triage.suppress import Suppression, suppress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Format = Callable[[Diagnosis, argparse.Namespace, Given], str]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge the live mesh, or manifests."""
-    if arguments.paths and (arguments.live or arguments.demo):
-        raise UsageError("PATH and --live cannot be combined yet.", do="Give one of them.")
-    if not arguments.paths:
-        return _live(arguments)
-    return _report(_of_files(arguments.paths), 0.0, arguments)
-
-
-def _live(arguments: argparse.Namespace) -> int:
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, seconds = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
-    return _report(mesh, seconds, arguments)
-
-
-def _report(mesh: Mesh, seconds: float, arguments: argparse.Namespace) -> int:
-    found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
-    if arguments.output == "json":
-        from meshdoctor.reports import schema
-
-        print(schema.encode(schema.findings(found)))
-    else:
-        from meshdoctor.reports import text
-
-        print(text.findings(found, colour=wants_colour(arguments), width=width()), end="")
+    """Judge, leave out what is suppressed or known, print."""
+    gc.disable()  # objects are made and none let go: passes over them are wasted
+    written = _suppressions(arguments.suppressions)
+    known = _known(arguments.baseline)
+    began = time.perf_counter()
+    given = read(arguments.paths, arguments.namespace or "") if arguments.paths else Given()
+    mesh = _mesh(given, arguments)
+    found = judge(mesh, collect_seconds=time.perf_counter() - began, namespace=arguments.namespace)
+    found = suppress(found, mesh, written)
+    if known is not None:
+        found = baseline.new_since(found, known)
+    print(FORMATS[arguments.output](found, arguments, given), end="")
     return exit_code(found, strict=arguments.strict)
 
 
-def _of_files(paths: list[str]) -> Mesh:
-    from meshdoctor.collect.files import mesh_of
+def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
+    """What to judge; PATH without --live or --demo needs no cluster."""
+    if arguments.paths and not (arguments.live or arguments.demo):
+        return mesh_of_manifests(given)
+    from meshdoctor.commands.session import Waiting, look, run_async
 
-    return mesh_of("\n---\n".join(_text(p) for p in paths))
-
-
-def _text(path: str) -> str:
-    if path == "-":
-        return sys.stdin.read()
-    place = Path(path)
-    files = sorted(f for f in place.rglob("*") if f.suffix in {".yaml", ".yml", ".json"}) if place.is_dir() else [place]
+    waiting = Waiting(colour=not arguments.no_color)
     try:
-        return "\n---\n".join(f.read_text("utf-8") for f in files)
-    except (OSError, UnicodeDecodeError) as why:
-        raise UsageError(f"{path} could not be read: {why}.", do="Name files or folders of manifests.") from why
+        mesh, _ = run_async(look(arguments, waiting))
+    finally:
+        waiting.stop()
+    if not arguments.paths:
+        return mesh
+    return mesh.overlaid(given.things, manifests=given.manifests, complaints=given.complaints, notes=given.notes)
+
+
+def _suppressions(name: str | None) -> Sequence[Suppression]:
+    """Those of the file that was named, else of the one in the working folder."""
+    path = Path(name or suppressions_file.DEFAULT)
+    if name is None and not path.exists():
+        return ()
+    from probes.registry import all_probes
+
+    known = {n.upper() for p in all_probes() for n in (p.code, p.problem or "", *p.codes) if n}
+    return suppressions_file.read(_bytes(path, "suppressions"), str(path), known)
+
+
+def _known(name: str | None) -> frozenset[str] | None:
+    return None if name is None else baseline.known_ids(_bytes(Path(name), "baseline"), name)
+
+
+def _bytes(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as why:
+        raise UsageError(f"The {what} {path} could not be read: {why.strerror}.", do="Name a file that exists.") from why
+
+
+def _text(found: Diagnosis, arguments: argparse.Namespace, given: Given) -> str:
+    from meshdoctor.reports import text
+
+    return text.findings(found, colour=wants_colour(arguments), width=width(), line=given.line)
+
+
+def _json(found: Diagnosis, _: argparse.Namespace, __: Given) -> str:
+    from meshdoctor.reports import schema
+
+    return schema.encode(schema.findings(found)) + "\n"
+
+
+def _junit(found: Diagnosis, arguments: argparse.Namespace, _: Given) -> str:
+    from meshdoctor.reports import junit
+
+    return junit.findings(found, strict=arguments.strict)
+
+
+def _sarif(found: Diagnosis, _: argparse.Namespace, __: Given) -> str:
+    from meshdoctor.reports import sarif
+
+    return sarif.findings(found)
+
+
+def _markdown(found: Diagnosis, _: argparse.Namespace, __: Given) -> str:
+    from meshdoctor.reports import markdown
+
+    return markdown.findings(found)
+
+
+def _github(found: Diagnosis, _: argparse.Namespace, __: Given) -> str:
+    from meshdoctor.reports import github
+
+    return github.findings(found)
+
+
+def _html(found: Diagnosis, _: argparse.Namespace, __: Given) -> str:
+    from meshdoctor.reports import html
+
+    return html.findings(found)
+
+
+FORMATS: dict[str, Format] = {
+    "text": _text,
+    "json": _json,
+    "junit": _junit,
+    "sarif": _sarif,
+    "markdown": _markdown,
+    "github": _github,
+    "html": _html,
+}

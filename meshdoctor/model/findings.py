@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -76,6 +76,15 @@ def finding_id(code: str, subject: Subject, path: str) -> str:
     """A stable name: the hash of code, subject and path."""
     text = "\n".join((code, subject.group, subject.kind, subject.namespace, subject.name, path))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that somebody decided not to hear of: never silently gone."""
+
+    finding: Finding
+    reason: str
+    by: str  # where it is written: an annotation of the object, or a file
+    until: date | None = None
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,3 +172,5 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage = Coverage()
     seconds: Seconds = Seconds()
     notes: tuple[str, ...] = ()  # what was left out and counted, e.g. proxies beyond the twenty asked
+    suppressed: tuple[Suppressed, ...] = ()
+    known: int = 0  # findings left out because the baseline had them

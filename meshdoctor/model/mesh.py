@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -13,7 +14,7 @@ from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
-from meshdoctor.model.manifest import Manifest
+from meshdoctor.model.manifest import Complaint, Manifest
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
@@ -21,6 +22,7 @@ from meshdoctor.model.workloads import Job, Pod, ReplicaSet
 
 T = TypeVar("T", bound=KubernetesObject)
 
+DERIVED = {"mesh_config", "slices", "pods_by_ip"}  # cached on a Mesh from its tables
 USABLE = {SourceState.LIVE, SourceState.STALE, SourceState.ABSENT}
 
 
@@ -113,6 +115,7 @@ class Mesh:
         mesh_config: MeshConfig | Source | None = None,
         dry_runs: Iterable[DryRun] = (),
         manifests: Iterable[Manifest] = (),
+        complaints: Iterable[Complaint] = (),
         only_given: bool = False,
         mesh_networks: dict[str, Any] | None = None,
         remote_accounts: Iterable[str] = (),
@@ -128,6 +131,7 @@ class Mesh:
         self._mesh_config = mesh_config
         self.dry_runs = tuple(dry_runs)  # asked for with --active only
         self.manifests = tuple(manifests)  # as they were written, where files are the source
+        self.complaints = tuple(complaints)  # what of the files could not be read
         self._only_given = only_given
         self.mesh_networks = mesh_networks or {}  # `networks` of MeshNetworks, as it was written
         self.remote_accounts = frozenset(remote_accounts)  # TRUST-DOMAIN/ns/NAMESPACE/sa/NAME of other clusters
@@ -147,6 +151,25 @@ class Mesh:
     def told(self, istiods: Iterable[Istiod], mesh_config: MeshConfig | Source | None) -> Mesh:
         """The same objects, with what istiod said of them."""
         return Mesh(self._tables, now=self.now, cluster=self.cluster, istiods=istiods, mesh_config=mesh_config)
+
+    def overlaid(self, things: Iterable[KubernetesObject], **given: Iterable[Any]) -> Mesh:
+        """This mesh as it would be with these objects in place of those of the same kind, namespace and name."""
+        new: dict[type[KubernetesObject], dict[tuple[str, str], KubernetesObject]] = {}
+        for thing in things:
+            new.setdefault(type(thing), {})[thing.namespace, thing.name] = thing
+        made = copy(self)
+        made.memo = {}
+        made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in DERIVED}
+        made._tables = dict(self._tables)
+        for kind, by_key in new.items():
+            old = self._tables.get(kind)
+            kept = [o for o in old if (o.namespace, o.name) not in by_key] if old else []
+            source = old.source if old else Source(name=kind.resource())
+            made._tables[kind] = Table([*kept, *by_key.values()], source)
+        made.manifests = tuple(given.get("manifests", ()))
+        made.complaints = tuple(given.get("complaints", ()))
+        made.notes = (*self.notes, *given.get("notes", ()))
+        return made
 
     def state(self, kind: type[KubernetesObject]) -> SourceState:
         table = self._tables.get(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from io import StringIO
 
@@ -11,7 +11,11 @@ from rich.text import Text
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
 from meshdoctor.model.text import plain
+from meshdoctor.reports.places import location
 
+Line = Callable[[str, int], str]
+SNIPPET = 160  # of a line; a whole file may be one
+SUPPRESSED = 10
 GLYPHS = {
     "critical": ("✖", "bold red"),
     "high": ("✖", "red"),
@@ -41,14 +45,15 @@ def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> st
     return out.getvalue()
 
 
-def findings(found: Diagnosis, *, colour: bool = False, width: int = 100) -> str:
-    """The findings alone, worst first."""
+def findings(found: Diagnosis, *, colour: bool = False, width: int = 100, line: Line | None = None) -> str:
+    """The findings alone, worst first; `line` gives the words of a file at a line."""
     out, console = _console(colour, width)
-    shown = [f for f in found.findings if f.status is not Status.UNKNOWN]
+    shown = [f for f in found.findings if f.subject.kind != "Source"]
     for finding in shown:
-        _finding(console, finding)
+        _finding(console, finding, line)
     if not shown:
         console.print(Text("● No finding.", "green"))
+    _left_out(console, found)
     _unseen(console, found)
     _footer(console, found)
     return out.getvalue()
@@ -115,19 +120,46 @@ def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
             _field(console, "", f"$ {command}", "dim")
 
 
-def _finding(console: Console, finding: Finding) -> None:
+def _finding(console: Console, finding: Finding, line: Line | None) -> None:
     glyph, style = STATUS[finding.status]
     codes = f" ({', '.join(finding.codes)})" if finding.codes else ""
-    where = f"{finding.file}:{finding.line} " if finding.file else ""
+    place = location(finding)
     console.print(
         Text.assemble(
             (f"{glyph} {finding.status} ", style),
             f"{finding.code} {finding.problem or ''}{codes} ",
-            (where, "dim"),
+            (f"{plain(place)} " if place else "", "dim"),
             (plain(finding.subject), "bold"),
         )
     )
     _field(console, "", finding.summary)
+    if finding.status is Status.UNKNOWN and finding.why:
+        _field(console, "", finding.why, "dim")
+    if line and finding.file and finding.line:
+        _snippet(console, line(finding.file, finding.line), finding.line, finding.column or 1)
+
+
+def _snippet(console: Console, text: str, number: int, column: int) -> None:
+    """The line of a file, and a mark under the place in it."""
+    begin = max(0, column - 60)
+    words = plain(text[begin : begin + SNIPPET])
+    if not words.strip():
+        return
+    head = f"{number:>9} | "
+    console.print(Text.assemble((f"   {head}", "dim"), words), soft_wrap=True)
+    console.print(Text(f"   {' ' * (len(head) - 2)}| {' ' * (column - 1 - begin)}^", "dim"), soft_wrap=True)
+
+
+def _left_out(console: Console, found: Diagnosis) -> None:
+    if found.suppressed:
+        console.print(Text(f"\n{len(found.suppressed)} suppressed", "dim"))
+        for item in found.suppressed[:SUPPRESSED]:
+            until = f" until {item.until}" if item.until else ""
+            _field(console, "", f"{item.finding.code} {item.finding.subject}: {item.reason}{until}, by {item.by}", "dim")
+        if len(found.suppressed) > SUPPRESSED:
+            _field(console, "", f"and {len(found.suppressed) - SUPPRESSED} more (-o json has them all)", "dim")
+    if found.known:
+        console.print(Text(f"\n{found.known} findings known before (--baseline)", "dim"))
 
 
 def _unseen(console: Console, found: Diagnosis) -> None:
@@ -159,7 +191,12 @@ def _footer(console: Console, found: Diagnosis) -> None:
         (c.error, "errors"),
     )
     counted = ", ".join(f"{n} {word}" for n, word in parts if n)
-    where = f"{found.cluster.context or 'cluster'}, Istio {', '.join(found.cluster.istio) or 'version unknown'}"
+    files = not found.cluster.context and not found.cluster.server
+    where = (
+        "manifests"
+        if files
+        else f"{found.cluster.context or 'cluster'}, Istio {', '.join(found.cluster.istio) or 'version unknown'}"
+    )
     seconds = f"{found.seconds.collect:.1f} s to collect, {found.seconds.rules:.1f} s to judge"
     console.print(Text(f"\n{plain(where)}: {c.rules} checks: {counted}; {seconds}", "dim"))
 
