@@ -93,6 +93,12 @@ def test_a_rule_for_a_host_that_nobody_has(host: str, namespace: str, said: tupl
     assert codes(text, "MD5104") == ([("spec.host", said)] if said else [])
 
 
+def test_controllers_of_manifests_stand_for_their_pods() -> None:
+    text = all_of(SHOP, destination_rule("shop/r", "cart", "v1", "v2"))
+    found = judge(mesh_of(text, only_given=True), "RT-003")
+    assert [(f.path, f.status, f.codes) for f in found] == [("spec.subsets[1]", "UNKNOWN", ("KIA0203",))]
+
+
 def test_manifests_without_services_cannot_tell() -> None:
     (finding,) = judge(mesh_of(destination_rule("shop/r", "cart"), only_given=True), "MD5104")
     assert (finding.status, finding.codes) == ("UNKNOWN", ("IST0174", "KIA0202"))
