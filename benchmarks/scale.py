@@ -51,4 +51,5 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: the second start finds its bytecode
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)

@@ -6,27 +6,17 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from meshdoctor.istio.authz import (
-    PRINCIPAL,
-    Request,
-    denied_by_silence,
-    policies_for,
-    principal_of,
-    refusals,
-    wanted,
-)
+from meshdoctor.istio.authz import Request, denied_by_silence, policies_for, principal_of, refusals, wanted
 from meshdoctor.istio.rates import per_second
-from meshdoctor.istio.workloads import injected_pods, live_pods, services_of, workload_name
-from meshdoctor.model import gatewayapi
+from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import Namespace, Service, ServiceAccount
+from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import ServiceEntry
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Deployment, Pod, StatefulSet, Workload
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 SILENCE = "rbac_access_denied_matched_policy[none]"
@@ -138,92 +128,6 @@ def denied_by_policy(mesh: Mesh) -> Iterator[Draft]:
             harm = _rate(mesh, pod, found, callers)
             also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod)]
             yield fail(policy, says, at=f"spec.rules[{rule}]", evidence=evidence, harm=harm, also=also)
-
-
-@probe("AZ-004", over=AuthorizationPolicy, needs=(AuthorizationPolicy, ServiceAccount, Pod))
-def principal_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
-    """A principal is malformed, of another trust domain, or names a ServiceAccount that does not exist."""
-    for index, rule in enumerate(policy.spec.rules):
-        for source_index, rule_from in enumerate(rule.from_):
-            for field, names in (("principals", rule_from.source.principals), ("notPrincipals", rule_from.source.not_principals)):
-                for principal in names:
-                    why = _wrong(mesh, principal)
-                    if why is not None:
-                        place = f"spec.rules[{index}].from[{source_index}].source.{field}"
-                        also = [mesh.owner(p) for p in live_pods(mesh, policy.namespace, wanted(policy))]
-                        yield fail(
-                            policy, f"principal {principal}: {why}", at=place, evidence=[quote(policy, place, principal)], also=also
-                        )
-
-
-def _wrong(mesh: Mesh, principal: str) -> str | None:
-    """What is wrong with a principal; None where nothing is, or a wildcard leaves it open."""
-    if principal.startswith("spiffe://"):
-        return "principals are written without spiffe://"
-    if "*" in principal:
-        return None
-    match = PRINCIPAL.match(principal)
-    if match is None:
-        return "is not of the form TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICEACCOUNT"
-    config = mesh.mesh_config
-    domain = principal.partition("/")[0]
-    if domain not in {config.trust_domain, "cluster.local", *config.trust_domain_aliases}:
-        return f"trust domain {domain} is neither {config.trust_domain} nor an alias of it"
-    if domain != config.trust_domain and domain in config.trust_domain_aliases:
-        return None  # may well live in another cluster
-    if mesh[ServiceAccount].get(match["namespace"], match["account"]) is None:
-        return f"there is no ServiceAccount {match['account']} in namespace {match['namespace']}"
-    return None
-
-
-TARGETS: dict[tuple[str, str], type[KubernetesObject]] = {
-    ("gateway.networking.k8s.io", "Gateway"): gatewayapi.Gateway,
-    ("gateway.networking.k8s.io", "GatewayClass"): gatewayapi.GatewayClass,
-    ("", "Service"): Service,
-    ("core", "Service"): Service,
-    ("networking.istio.io", "ServiceEntry"): ServiceEntry,
-}
-
-
-@probe(
-    "AZ-005",
-    over=AuthorizationPolicy,
-    needs=(AuthorizationPolicy, Pod, Deployment, StatefulSet, Service, gatewayapi.Gateway, ServiceEntry),
-)
-def policy_selects_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
-    """A policy's selector matches no pod, or its target does not exist: it protects nothing."""
-    for target in policy.spec.targets:
-        kind = TARGETS.get((target.group, target.kind))
-        if kind is not None and kind.NAMESPACED and mesh[kind].get(policy.namespace, target.name) is None:
-            yield fail(policy, f"targets {target.kind} {target.name}, which does not exist", at="spec.targetRefs")
-    labels = wanted(policy)
-    if not labels or policy.spec.targets:
-        return
-    everywhere = policy.namespace == mesh.mesh_config.root_namespace
-    if _covers_some(mesh, policy.namespace, labels, everywhere=everywhere):
-        return
-    place = "spec.selector.matchLabels"
-    says = f"selects {_pairs(labels)}, and no pod {'of the mesh' if everywhere else f'in {policy.namespace}'} has these labels"
-    yield fail(policy, says, at=place, evidence=[quote(policy, place, _pairs(labels))], confidence=PROOF)
-
-
-def _pairs(labels: dict[str, str]) -> str:
-    return ", ".join(f"{k}={v}" for k, v in labels.items())
-
-
-def _covers_some(mesh: Mesh, namespace: str, labels: dict[str, str], *, everywhere: bool) -> bool:
-    """Whether a pod carries the labels, or a workload that has none now (scaled to 0) would give them to its pods."""
-    if everywhere:
-        if any(labels.items() <= p.labels.items() for p in mesh[Pod].everywhere()):
-            return True
-    elif any(not p.is_finished for p in mesh[Pod].matching(namespace, labels)):
-        return True
-    kinds: tuple[type[Workload], ...] = (Deployment, StatefulSet)
-    return any(
-        labels.items() <= w.template.metadata.labels.items() and (everywhere or w.namespace == namespace)
-        for kind in kinds
-        for w in mesh[kind]
-    )
 
 
 @probe("AZ-007", over=AuthorizationPolicy, needs=(AuthorizationPolicy, Pod, Service, Envoy, Deployment, Namespace))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.istio.competing import Competitor, codes_of, competing
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
-from meshdoctor.istio.mtls import age, scope_of, selects, server_mode, speaks_mtls
+from meshdoctor.istio.mtls import scope_of, server_mode, speaks_mtls
+from meshdoctor.istio.mtls_wide import WHOLE_MESH, strict_as_wide, tls_mode
 from meshdoctor.istio.rates import per_second
+from meshdoctor.istio.selecting import SELECTABLE
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
+from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
-from meshdoctor.model.findings import Evidence, Harm
+from meshdoctor.model.findings import HINT, Evidence, Harm, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
 from meshdoctor.model.security import PeerAuthentication
@@ -19,6 +23,7 @@ from meshdoctor.model.workloads import Pod, ReplicaSet
 from probes.registry import Draft, fail, get, probe, quote
 
 NO_CHAIN = "filter_chain_not_found"
+WIDE = "spec.trafficPolicy.tls.mode"
 
 
 def _entries(mesh: Mesh, pod: Pod) -> tuple[AccessLogEntry, ...]:
@@ -118,8 +123,9 @@ def _servers(
 @probe("MTL-002", over=DestinationRule, needs=(DestinationRule, PeerAuthentication, Service, Pod, Envoy, ReplicaSet))
 def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """A DestinationRule sends plain text or foreign TLS to a mesh server that accepts only Istio's mutual TLS."""
+    proven = set()
     for path, port, subset, tls in tls_settings(rule):
-        if tls.mode not in {"DISABLE", "SIMPLE", "MUTUAL"}:
+        if tls_mode(tls) not in {"DISABLE", "SIMPLE", "MUTUAL"}:
             continue
         for service in targets(mesh, rule):
             strict = [
@@ -128,7 +134,26 @@ def tls_off_towards_strict(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]
                 if pod.proxy is not None and server_mode(mesh, pod, number).mode == "STRICT"
             ]
             if strict:
+                proven.add(path)
                 yield _off(mesh, rule, path, tls, service, strict)
+    strict_policy = strict_as_wide(mesh, rule)
+    if strict_policy is not None and WIDE not in proven:
+        yield _off_for_all(mesh, rule, strict_policy)
+
+
+def _off_for_all(mesh: Mesh, rule: DestinationRule, policy: PeerAuthentication) -> Draft:
+    """As wide as the policy; a hint only where no server is seen that refuses, as none may be there yet."""
+    covered = (p for p in injected_pods(mesh) if rule.spec.host == WHOLE_MESH or p.namespace == rule.namespace)
+    server = next((p for p in covered if server_mode(mesh, p).mode == "STRICT"), None)
+    says = f"switches TLS off for {rule.spec.host}, and {policy.subject} is STRICT there"
+    evidence = [quote(rule, WIDE, "DISABLE"), quote(policy, "spec.mtls.mode", "STRICT")]
+    also: list[KubernetesObject | Subject] = [policy, *([mesh.owner(server)] if server else [])]
+    confidence = None if server else HINT
+    return fail(rule, says, at=WIDE, evidence=evidence, confidence=confidence, codes=_code(mesh, policy), also=also)
+
+
+def _code(mesh: Mesh, policy: PeerAuthentication) -> tuple[str, ...]:
+    return ("KIA0208",) if scope_of(policy, mesh.mesh_config.root_namespace) == "mesh" else ("KIA0207",)
 
 
 def _off(
@@ -137,12 +162,13 @@ def _off(
     server, port = strict[0]
     policy = server_mode(mesh, server, port).policy
     harm, clients, seen = _failing_clients(mesh, rule, service, {"UC", "UF", "URX"})
-    evidence = [quote(rule, path, tls.mode)]
+    evidence = [quote(rule, path, tls_mode(tls))]
     if policy is not None:
         evidence.append(quote(policy, "spec.mtls.mode", "STRICT", f"{policy.subject} makes {service.name} accept only mutual TLS"))
-    says = f"{rule.name} sets tls.mode {tls.mode} for {service.name}.{service.namespace}, which is STRICT"
+    says = f"{rule.name} sets tls.mode {tls_mode(tls)} for {service.name}.{service.namespace}, which is STRICT"
     also = [service.subject, mesh.owner(server), *clients]
-    return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also)
+    codes = _code(mesh, policy) if policy else None
+    return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also, codes=codes)
 
 
 def _failing_clients(
@@ -189,33 +215,25 @@ def mutual_towards_plain(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
             yield fail(rule, says, at=path, evidence=[*seen, quote(rule, path, tls.mode), shown], harm=harm, also=also)
 
 
-@probe("MTL-004", needs=(PeerAuthentication, Pod))
+@probe("MTL-004", needs=(PeerAuthentication, *SELECTABLE))
 def several_policies(mesh: Mesh) -> Iterator[Draft]:
     """Several PeerAuthentications compete for one scope: the oldest counts, the others are ignored."""
-    root = mesh.mesh_config.root_namespace
     table = mesh[PeerAuthentication]
     for namespace in sorted(table.namespaces):
-        policies = sorted(table.within(namespace), key=age)
-        whole = [p for p in policies if scope_of(p, root) != "workload"]
-        for ignored in whole[1:]:
-            yield _ignored(ignored, whole[0], f"namespace {namespace}")
-        narrow = [p for p in policies if scope_of(p, root) == "workload"]
-        told = set()
-        for pod in live_pods(mesh, namespace, {}) if len(narrow) > 1 else ():
-            both = [p for p in narrow if selects(p, pod)]
-            for ignored in both[1:]:
-                if ignored.name not in told:
-                    told.add(ignored.name)
-                    yield _ignored(ignored, both[0], f"pod {pod.name}")
+        for found in competing(mesh, namespace, table.within(namespace)):
+            yield _one_of_several(mesh, found)
 
 
-def _ignored(ignored: PeerAuthentication, older: PeerAuthentication, scope: str) -> Draft:
-    says = f"{ignored.name} is ignored: {older.name} is older and decides for {scope}"
-    evidence = [
-        quote(ignored, "metadata.creationTimestamp", ignored.created),
-        quote(older, "metadata.creationTimestamp", older.created),
-    ]
-    return fail(ignored, says, at="spec", evidence=evidence, also=[older])
+def _one_of_several(mesh: Mesh, found: Competitor) -> Draft:
+    one, rest = found.one, found.rest
+    evidence = [quote(p, "metadata.creationTimestamp", p.created) for p in (one, *rest[:2])]
+    if found.is_oldest:
+        says = f"decides for {found.scope}: it is older than {found.others}, which are ignored"
+    else:
+        says = f"{one.name} is ignored: {rest[0].name} is older and decides for {found.scope}"
+    severity: Severity | None = "info" if found.is_oldest else None
+    codes = codes_of(mesh, found, ("KIA0002",), ("KIA0003",))
+    return fail(one, says, at="spec.selector", evidence=evidence, also=rest, codes=codes, severity=severity)
 
 
 @probe("MTL-005", over=PeerAuthentication, needs=(PeerAuthentication, Pod, Service))

@@ -15,11 +15,12 @@ from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import HINT, PROOF, STRONG, Evidence, Harm, Severity
 from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.pages import code_of, page
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.subject import Subject
 
-Need = type[KubernetesObject] | type[Istiod] | type[Envoy] | type[Prometheus]
+Need = type[KubernetesObject] | type[Manifest] | type[Istiod] | type[Envoy] | type[Prometheus]
 CONFIDENCE = {"proof": PROOF, "strong": STRONG, "hint": HINT}
 
 

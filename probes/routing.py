@@ -5,17 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-import msgspec
-
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.gateways import gateway_names
 from meshdoctor.istio.hosts import Registered, fqdn, long_name, registered, registry, resolve
 from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.routing import (
     Route,
     client_namespaces,
-    covers,
-    covers_l4,
     destinations,
     owners_of,
     rules_of,
@@ -32,10 +27,6 @@ from meshdoctor.model.networking import (
     DestinationRule,
     Gateway,
     HTTPFaultInjection,
-    HTTPMatchRequest,
-    HTTPRoute,
-    L4Match,
-    L4Route,
     ServiceEntry,
     Sidecar,
     VirtualService,
@@ -214,70 +205,6 @@ def _strays(rules: list[DestinationRule], subset: str) -> str:
 
 def _of_subset(found: tuple[log.Line, ...], subset: str, *flags: str) -> tuple[log.Line, ...]:
     return log.chosen(log.flagged(found, *flags), lambda x: x.upstream.subset in ("", subset))
-
-
-@probe("RT-005", over=VirtualService, needs=(VirtualService,))
-def rule_never_reached(_mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
-    """A rule stands after one that takes all its requests: it is never used."""
-    spec = virtual_service.spec
-    named: dict[str, tuple[HTTPRoute | L4Route, ...]] = {"http": spec.http, "tls": spec.tls, "tcp": spec.tcp}
-    for kind, rules in named.items():
-        for later, rule in enumerate(rules):
-            earlier = _taken_by(virtual_service, rules[:later], rule)
-            if earlier is not None:
-                at, other = f"spec.{kind}[{later}]", f"spec.{kind}[{earlier}]"
-                yield fail(
-                    virtual_service,
-                    f"{at} is never reached: {other} takes every request it could match",
-                    at=at,
-                    evidence=(
-                        quote(virtual_service, f"{other}.match", _words(rules[earlier])),
-                        quote(virtual_service, f"{at}.match", _words(rule)),
-                    ),
-                )
-
-
-def _taken_by(virtual_service: VirtualService, before: tuple[HTTPRoute | L4Route, ...], rule: HTTPRoute | L4Route) -> int | None:
-    """The last of the earlier rules that it takes to cover a rule; None where something is left for it.
-
-    A rule that delegates covers nothing: what its delegate does not match falls through.
-    """
-    gateways = gateway_names(virtual_service)
-    every = HTTPMatchRequest() if isinstance(rule, HTTPRoute) else L4Match()
-    matches: tuple[HTTPMatchRequest | L4Match, ...] = rule.match or (every,)
-    used = []
-    for match in matches:
-        taker = next((i for i, e in enumerate(before) if _takes(virtual_service, e, match, gateways)), None)
-        if taker is None:
-            return None
-        used.append(taker)
-    return max(used)
-
-
-def _takes(
-    virtual_service: VirtualService,
-    earlier: HTTPRoute | L4Route,
-    match: HTTPMatchRequest | L4Match,
-    gateways: tuple[str, ...],
-) -> bool:
-    if isinstance(earlier, HTTPRoute):
-        if earlier.delegate is not None or not isinstance(match, HTTPMatchRequest):
-            return False
-        return not earlier.match or any(covers(m, match, virtual_service.spec.gateways or gateways) for m in earlier.match)
-    if not isinstance(match, L4Match):
-        return False
-    return not earlier.match or any(covers_l4(m, match, virtual_service.spec.gateways or gateways) for m in earlier.match)
-
-
-def _words(rule: HTTPRoute | L4Route) -> str:
-    if not rule.match:
-        return "none (every request)"
-    said = [{k: v for k, v in msgspec.to_builtins(m).items() if v not in ("", 0, {}, [], None, False)} for m in rule.match]
-    return str([{k: _short(v) for k, v in each.items()} for each in said])
-
-
-def _short(value: object) -> object:
-    return {k: _short(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
 @probe("RT-019", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Pod, Envoy))

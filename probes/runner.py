@@ -10,6 +10,7 @@ import msgspec
 
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Finding, Severity, Status, finding_id
+from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
@@ -95,6 +96,8 @@ def _collect(result: Run, each: Probe, *arguments: Mesh | KubernetesObject) -> N
 def _has_any(mesh: Mesh, each: Probe) -> bool:
     """Whether there is anything of what the rule is about."""
     about = each.needs[0] if each.needs else None
+    if about is Manifest:
+        return bool(mesh.manifests)
     if about is None or not issubclass(about, KubernetesObject):
         return True
     try:

@@ -1,66 +1,22 @@
-"""Telemetry: what proxies report, and whether anybody collects it."""
+"""Metrics of the mesh: whether anybody collects them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import combinations
 
 from meshdoctor.istio.workloads import is_live
-from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.findings import STRONG, Evidence
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
-from meshdoctor.model.security import Telemetry
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
-from probes.registry import Draft, fail, probe, quote
+from probes.registry import Draft, fail, probe
 
 SETTLED = timedelta(minutes=1)
-
-
-@probe("OB-005", needs=(Telemetry, Pod))
-def conflicting_telemetry(mesh: Mesh) -> Iterator[Draft]:
-    """Two Telemetry objects hold for one namespace or one pod: only the older one counts."""
-    groups: dict[str, list[Telemetry]] = {}
-    for each in sorted(mesh[Telemetry], key=_age):
-        if not each.spec.targets:
-            groups.setdefault(each.namespace, []).append(each)
-    for namespace, found in groups.items():
-        wide = [t for t in found if not _wanted(t)]
-        for younger in wide[1:]:
-            yield _overlap(younger, wide[0], f"hold for all of namespace {namespace}")
-        told: set[Subject] = set()
-        for older, younger in combinations([t for t in found if _wanted(t)], 2):
-            both = {**_wanted(older), **_wanted(younger)}
-            agree = all(_wanted(older).get(k, v) == v for k, v in _wanted(younger).items())
-            pods = [p for p in mesh[Pod].matching(namespace, both) if is_live(p)] if agree else []
-            if pods and younger.subject not in told:
-                told.add(younger.subject)
-                yield _overlap(younger, older, f"select {pods[0].subject}")
-
-
-def _wanted(telemetry: Telemetry) -> dict[str, str]:
-    return telemetry.spec.selector.wanted if telemetry.spec.selector else {}
-
-
-def _age(thing: KubernetesObject) -> tuple[float, str]:
-    return thing.created.timestamp() if thing.created else 0.0, thing.name
-
-
-def _overlap(younger: Telemetry, older: Telemetry, how: str) -> Draft:
-    at = "spec.selector"
-    return fail(
-        younger,
-        f"it and {older.subject} both {how}: the younger one is ignored",
-        at=at,
-        evidence=[quote(t, at, _wanted(t) or "none") for t in (younger, older)],
-        also=(older,),
-        since=younger.created,
-    )
 
 
 @probe("OB-001", needs=(Prometheus, Service, EndpointSlice, Pod))

@@ -11,7 +11,7 @@ from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import RequestAuthentication
-from meshdoctor.model.workloads import Pod
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 # istiod hands out a key of its own when it cannot fetch the issuer's: no token verifies against it.
@@ -70,3 +70,25 @@ def _refused(mesh: Mesh, pod: Pod) -> Harm | None:
         return None
     entries = [e for e in envoy.logs.access if e.code in (401, 403) and "jwt_authn_access_denied" in e.details]
     return Harm((), round(len(entries) / envoy.logs.window_s, 2)) if entries else None
+
+
+BLOCKED = "BLOCKED_CIDRS_IN_JWKS_URIS"
+
+
+@probe(
+    "MD5034",
+    over=Deployment,
+    needs=(Deployment, RequestAuthentication),
+    title="istiod fetches token keys from any address",
+    codes=("IST0175",),
+    severity="info",
+)
+def any_address_for_keys(mesh: Mesh, istiod: Deployment) -> Iterator[Draft]:
+    """RequestAuthentications make istiod fetch keys, and nothing keeps it from addresses inside the network."""
+    if istiod.labels.get("app") != "istiod":
+        return
+    some = [p.name for p in mesh[RequestAuthentication]]
+    limited = any(e.name == BLOCKED and e.value for c in istiod.template.spec.containers for e in c.env)
+    if some and not limited:
+        says = f"does not set {BLOCKED}, and fetches keys for {len(some)} RequestAuthentications ({', '.join(some[:3])})"
+        yield fail(istiod, says, at="spec.template.spec.containers")

@@ -13,10 +13,11 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.filter import LineFilter
 
+from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Diagnosis
 from screens import bars, clipboard, registry, theme
 from screens.feed import Feed, Switches
-from screens.keys import COMMANDS, EVERYWHERE
+from screens.keys import COMMANDS, EVERYWHERE, unknown
 from screens.options import Options
 from screens.seen import Seen
 from screens.text import Run, clean
@@ -65,7 +66,7 @@ class MeshdoctorApp(App[int]):
         self.theme = theme.chosen(self.options.theme)
         for entry in registry.entries():
             if entry.key:
-                self.bind(entry.key, f"go('{entry.name}')", description=entry.title, show=False)
+                self.bind(registry.digit(entry, self.options.keys), f"go('{entry.name}')", description=entry.title, show=False)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """NO_COLOR means none, not grey."""
@@ -80,6 +81,7 @@ class MeshdoctorApp(App[int]):
         yield self._footer
 
     async def on_mount(self) -> None:
+        self.set_keymap(self.options.keys)
         home = registry.find("home")
         assert home is not None
         await self.open(self._view(home))
@@ -380,6 +382,10 @@ def run(feed: Feed, *, options: Options | None = None) -> int:
 
     sys.setswitchinterval(0.001)  # keys are answered while rules run in a thread
     chosen = options or Options()
+    if wrong := unknown(chosen.keys):
+        raise UsageError(
+            f"The settings give keys to what does not exist: {'; '.join(wrong)}.", do="The help screen (?) lists the ids."
+        )
     app = MeshdoctorApp(feed, chosen)
     if chosen.title:
         sys.stdout.write("\x1b[22;2t")  # the terminal keeps its own title meanwhile

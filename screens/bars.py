@@ -45,13 +45,14 @@ def _link(link: Link, seconds: float | None) -> Run:
 def footer(view: View | None, *, at_home: bool) -> tuple[list[Part], list[Part]]:
     """The keys that matter here, then the screens; the three prompts always stay."""
     parts = []
-    keys = [b for b in keys_of(type(view)) if b.show and view.offers(b.action)] if view else []
+    chosen = view.boss.options.keys if view else {}
+    keys = [b for b in keys_of(type(view), chosen=chosen) if b.show and view.offers(b.action)] if view else []
     for number, binding in enumerate(keys):
         parts.append(_key(shown_key(binding), binding.description, goes=2 + number))
     if not at_home:
         parts.append(_key("esc", "back", goes=1))
     for number, entry in enumerate(e for e in registry.entries() if e.key):
-        parts.append(_key(entry.key, entry.title.lower(), goes=20 + number if not at_home else 10 + number))
+        parts.append(_key(registry.digit(entry, chosen), entry.title.lower(), goes=20 + number if not at_home else 10 + number))
     right = [Part((Run(": ", "key"), Run("/ ", "key"), Run("?", "key")))]
     return parts, right
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 from textual.binding import Binding
 
 EVERYWHERE = (
@@ -31,3 +34,26 @@ EVERYWHERE = (
     Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.quit"),
 )
 COMMANDS = {"q": "leave", "quit": "leave", "dark": "dark theme", "light": "light theme", "demo": "the recorded mesh"}
+
+
+def unknown(chosen: Iterable[str]) -> list[str]:
+    """Ids of keys that the operator gave and no action has, each with the near ones."""
+    known = sorted(all_ids())
+    return [f"{i} (near: {', '.join(get_close_matches(i, known, 3, 0.4)) or 'none'})" for i in chosen if i not in known]
+
+
+def all_ids() -> set[str]:
+    """The ids of all actions: those of the application, of every screen and of lists."""
+    from screens.registry import entries
+    from screens.views.view import View, keys_of
+    from screens.widgets.listing import Listing
+
+    shown = {f"go.{e.name}" for e in entries() if e.key}
+    classes: list[type] = [View, *_below(View)]
+    found = [*EVERYWHERE, *(b for c in classes for b in keys_of(c)), *keys_of(Listing, Listing)]
+    return shown | {b.id for b in found if b.id}
+
+
+def _below(base: type) -> list[type]:
+    below: list[type] = base.__subclasses__()
+    return [c for each in below for c in (each, *_below(each))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -19,4 +19,5 @@ class Options:
     title: bool = True
     theme: str = ""
     start: str = "home"
+    keys: dict[str, str] = field(default_factory=dict)  # id of an action to its keys
     clock: Callable[[], datetime] = _local_time

@@ -6,7 +6,7 @@ import difflib
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,6 +48,11 @@ def entries() -> tuple[Entry, ...]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"screens.views.{module.name}")
     return tuple(sorted(_registered.values(), key=lambda e: (e.key == "", e.key, e.name)))
+
+
+def digit(entry: Entry, chosen: Mapping[str, str]) -> str:
+    """The key that opens a screen from everywhere: the operator's own, else its digit."""
+    return chosen.get(f"go.{entry.name}", entry.key)
 
 
 def find(word: str) -> Entry | None:

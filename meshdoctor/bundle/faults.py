@@ -49,7 +49,8 @@ class Faults:
         seconds = max((s for prefix, s in self._delays.items() if target.startswith(prefix)), default=0.0)
         if seconds:
             await asyncio.sleep(seconds)
-        return next((a for prefix, a in self._broken.items() if target.startswith(prefix)), None)
+        exact = self._broken.get(f"={target.partition('?')[0]}")
+        return exact or next((a for prefix, a in self._broken.items() if target.startswith(prefix)), None)
 
 
 def _plain(prefix: str) -> str:

@@ -105,7 +105,10 @@ class ReplayServer:
         self._faults.delay(path_prefix, seconds)
 
     def break_(self, path_prefix: str, status: int, body: bytes | str = b"", content_type: str = "text/html") -> None:
-        """Answer paths with this instead; `status` 0 breaks the connection off, and a pod's port refuses it."""
+        """Answer paths that begin so (with `=` before it: that path alone) with this instead.
+
+        `status` 0 breaks the connection off, and a pod's port refuses it.
+        """
         self._faults.break_(path_prefix, Answer(status, content_type, body.encode() if isinstance(body, str) else body))
 
     def heal(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +16,9 @@ from meshdoctor.model.sources import Source, SourceState
 T = TypeVar("T")
 LONGEST = 5.0  # seconds for one answer of a pod: one that hangs must not hold up the whole look
 log = logging.getLogger("meshdoctor.collect")
+
+# What decoding an answer of another shape raises: it may come from anything that listens on that port.
+NOT_AS_EXPECTED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 class Answers:
@@ -44,7 +47,9 @@ class Answers:
         try:
             async with asyncio.timeout(self.longest):
                 self.parts[part] = decode(await asked)
-        except (MeshdoctorError, msgspec.DecodeError, ValueError, TimeoutError) as why:
+        except (MeshdoctorError, TimeoutError) as why:
+            self.missing[part] = source_of(name, why)
+        except NOT_AS_EXPECTED as why:
             self.missing[part] = source_of(name, why)
 
     @property
@@ -66,12 +71,16 @@ def source_of(name: str, why: BaseException) -> Source:
     return Source(name=name, state=SourceState.ERROR, reason=str(why) or type(why).__name__)
 
 
-async def gather_limited(limit: int, jobs: list[Awaitable[T]]) -> list[T]:
+async def gather_limited(limit: int, jobs: list[Coroutine[Any, Any, T]]) -> list[T]:
     """Run jobs, at most `limit` at once."""
     gate = asyncio.Semaphore(limit)
 
-    async def one(job: Awaitable[T]) -> T:
+    async def one(job: Coroutine[Any, Any, T]) -> T:
         async with gate:
             return await job
 
-    return await asyncio.gather(*(one(j) for j in jobs))
+    try:
+        return await asyncio.gather(*(one(j) for j in jobs))
+    finally:
+        for job in jobs:  # cancelled while some still waited for their turn
+            job.close()

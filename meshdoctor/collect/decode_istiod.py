@@ -39,6 +39,10 @@ class _Line(msgspec.Struct):
     extensionconfig_acked: str = ""
 
 
+class _Rooted(msgspec.Struct, frozen=True, rename="camel"):
+    root_namespace: str = ""
+
+
 def syncz(body: bytes, istiod: str) -> tuple[ProxySync, ...]:
     """`/debug/syncz` of one replica; releases before 1.23 have no `resources` and no errors."""
     lines = msgspec.json.decode(body, type=list[_Line] | None) or []
@@ -70,7 +74,9 @@ def _proxy(line: _Line, istiod: str) -> ProxySync:
 
 
 def mesh_config(body: bytes) -> MeshConfig:
-    """`/debug/mesh`: the effective MeshConfig."""
+    """`/debug/mesh`: the effective MeshConfig. Any JSON would fit a type of defaults: istiod always names its root namespace."""
+    if not msgspec.json.decode(body, type=_Rooted).root_namespace:
+        raise ValueError("it is no mesh config: it has no rootNamespace")
     return msgspec.json.decode(body, type=MeshConfig, strict=False)
 
 

@@ -24,7 +24,7 @@ from meshdoctor.model import kinds
 from meshdoctor.model.cluster import ConfigMap, EndpointSlice, Namespace
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy, Said
-from meshdoctor.model.errors import NoIstio
+from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
@@ -68,26 +68,56 @@ async def collect(api: ApiClient, options: Options, progress: Progress = _quiet)
     """One snapshot. Raises only when the cluster as a whole cannot be read, or has no Istio."""
     progress("reading objects")
     discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
-    listed = await list_kinds(api, discovery, options.wanted, options.namespace)
-    found = assemble(api, listed, Runtime(), kubernetes=kubernetes)
-    require_istio(found, options)
-    runtime = await ask_running(api, found, options, progress)
+    early = asyncio.create_task(ask_early(api, options))
+    try:
+        listed = await list_kinds(api, discovery, options.wanted, options.namespace)
+        found = assemble(api, listed, Runtime(), kubernetes=kubernetes)
+        require_istio(found, options)
+        runtime = await ask_running(api, found, options, progress, await early)
+    finally:
+        early.cancel()
     return assemble(api, listed, runtime, kubernetes=kubernetes)
 
 
-async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet) -> Runtime:
-    """What istiod, the chosen proxies and Prometheus say, given the objects."""
+async def ask_early(api: ApiClient, options: Options) -> tuple[Istiod, ...]:
+    """The replicas of istiod, found by their label and asked while the long lists are still on their way."""
+    try:
+        pods = await api.list(Pod, label_selector="app=istiod")
+    except MeshdoctorError:
+        return ()  # they are found among all pods, or it is said there why not
+    running = [p for p in pods.objects if p.status.phase == "Running" and options.istio_namespace in (None, p.namespace)]
+    return tuple(await gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running]))
+
+
+async def ask_running(
+    api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet, early: Iterable[Istiod] = ()
+) -> Runtime:
+    """What istiod, the chosen proxies and Prometheus say, given the objects. Replicas in `early` have told already."""
     try:
         replicas = [p for p in istiod_pods(mesh) if options.istio_namespace in (None, p.namespace)]
     except Unseen:
         return Runtime()
     progress(f"asking {len(replicas)} istiod")
+    prometheus = asyncio.create_task(_prometheus(api, mesh))  # nothing waits for it but the end
+    try:
+        asked = await _ask_pods(api, mesh, replicas, options, progress, early)
+        return msgspec.structs.replace(asked, prometheus=await prometheus)
+    finally:
+        prometheus.cancel()
+
+
+async def _ask_pods(
+    api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Options, progress: Progress, early: Iterable[Istiod]
+) -> Runtime:
+    """The replicas of istiod first: what they say tells which proxies look bad."""
+    told = {(i.namespace, i.name): i for i in early}
     running = [p for p in replicas if p.status.phase == "Running"]
-    istiods, config_maps, prometheus = await asyncio.gather(
-        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running]),
+    asked, config_maps = await asyncio.gather(
+        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running if (p.namespace, p.name) not in told]),
         read_config_maps(api, _config_map_names(mesh, options)),
-        _prometheus(api, mesh),
     )
+    told |= {(i.namespace, i.name): i for i in asked}
+    istiods = [told[p.namespace, p.name] for p in running]
     informed = mesh.told(istiods, _configured(config_maps))
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
@@ -97,7 +127,7 @@ async def ask_running(api: ApiClient, mesh: Mesh, options: Options, progress: Pr
         [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p), endpoints=endpoints) for p in _askable(choice)],
     )
     dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
-    return Runtime(tuple(istiods), tuple(envoys), prometheus, config_maps, choice, tuple(dry_runs))
+    return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
 
 
 def _endpoints(mesh: Mesh) -> int:

@@ -77,4 +77,6 @@ def _selected_workload(mesh: Mesh, service: Service) -> Subject | None:
 
 def _samples(body: bytes) -> tuple[Sample, ...]:
     answer = msgspec.json.decode(body, type=_Answer, strict=False)
+    if answer.status != "success":
+        raise ValueError(f"the query did not succeed: {answer.status or 'no status'}")
     return tuple(Sample(r.metric.get("__name__", ""), r.metric, float(r.value[1])) for r in answer.data.result)

@@ -11,13 +11,19 @@ import msgspec
 
 from meshdoctor.collect.asked import source_of
 from meshdoctor.kube.client import ApiClient, Denied, Discovery
+from meshdoctor.kube.listing import Listing
+from meshdoctor.kube.parts import together
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 from meshdoctor.model.mesh import Table
 from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.model.workloads import Pod
 
 Kind = type[KubernetesObject]
+MANY = 2000  # pods: fewer are one answer within half a second
+FULL = 20  # pods a namespace: below that, parts would cost more than they save
 
 
 class Listed(msgspec.Struct):
@@ -33,7 +39,33 @@ class Listed(msgspec.Struct):
 
 async def list_kinds(api: ApiClient, discovery: Discovery, wanted: Iterable[Kind], namespace: str | None) -> list[Listed]:
     """All kinds, at once as far as the client allows. `namespace` is where to look when all of them may not be listed."""
-    return list(await asyncio.gather(*(list_kind(api, discovery, kind, namespace) for kind in wanted)))
+    tasks: dict[Kind, asyncio.Task[Listed]] = {}
+
+    async def pods() -> Listed:
+        many = await _many_pods(api, discovery, tasks[Namespace])
+        return many or await list_kind(api, discovery, Pod, namespace)
+
+    kinds_wanted = tuple(wanted)
+    for kind in kinds_wanted:
+        in_parts = kind is Pod and Namespace in kinds_wanted
+        tasks[kind] = asyncio.create_task(pods() if in_parts else list_kind(api, discovery, kind, namespace))
+    return list(await together(tasks.values()))
+
+
+async def _many_pods(api: ApiClient, discovery: Discovery, namespaces: asyncio.Task[Listed]) -> Listed | None:
+    """Thousands of pods, read by namespaces at once; None where they are few, or where that is refused."""
+    version = discovery.version_of(Pod)
+    if version is None or api.records:
+        return None
+    try:
+        count = await api.count(Pod, version=version)
+        names = [n.name for n in (await namespaces).table]
+        if count < MANY or count < FULL * len(names):
+            return None
+        listing = await api.list_in_parts(Pod, names, version=version)
+    except (MeshdoctorError, msgspec.MsgspecError):
+        return None
+    return _listed(Pod, version, None, listing)
 
 
 async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace: str | None) -> Listed:
@@ -49,6 +81,7 @@ async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace:
     try:
         return await _read(api, kind, version, None)
     except Denied as denied:
+        everywhere = denied
         if namespace is None or not kind.NAMESPACED:
             return Listed(kind, Table((), source_of(name, denied)), version)
     except (CredentialsError, NotTheAPI):
@@ -59,13 +92,20 @@ async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace:
         return Listed(kind, Table((), source_of(name, why)), version)
     try:
         return await _read(api, kind, version, namespace)
+    except Denied:  # the right to ask for is the wider one
+        return Listed(kind, Table((), source_of(name, everywhere)), version)
     except MeshdoctorError as why:
         return Listed(kind, Table((), source_of(name, why)), version)
 
 
 async def _read(api: ApiClient, kind: Kind, version: str, namespace: str | None) -> Listed:
     metadata_only = kind in kinds.METADATA_ONLY
-    listing = await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
+    return _listed(
+        kind, version, namespace, await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
+    )
+
+
+def _listed(kind: Kind, version: str, namespace: str | None, listing: Listing[Any]) -> Listed:
     reason = None
     if listing.skipped:
         shown = "; ".join(listing.skipped[:3])

@@ -89,6 +89,13 @@ def _looking(sub: Sub) -> None:
     proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
     _output(proxy, "table", "json")
     _source(proxy)
+    trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
+    trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
+    trace.add_argument("target", metavar="HOST[:PORT][/PATH]", help="what it calls, e.g. cart.shop:8090/items")
+    trace.add_argument("-X", "--method", default="GET", help="HTTP method (default: GET)")
+    trace.add_argument("-H", "--header", action="append", default=[], metavar="NAME:VALUE", help="a header of the request")
+    _output(trace, "text", "json")
+    _source(trace)
     permissions = sub("permissions", "what may be read here, and what each missing right hides")
     permissions.add_argument("--role", action="store_true", help="print the smallest ClusterRole that sees everything")
     _source(permissions)
@@ -96,7 +103,7 @@ def _looking(sub: Sub) -> None:
 
 def _about(sub: Sub) -> None:
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
-    explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0206, or part of a title")
+    explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
     info = sub("info", "versions, paths and the rules that are loaded")
     info.add_argument("--schema", action="store_true", help="print the JSON schema of `diagnose -o json`")
     completion = sub("completion", "a completion script for your shell")
@@ -109,6 +116,14 @@ def _source(to: argparse.ArgumentParser) -> None:
 
 def _output(to: argparse.ArgumentParser, *formats: str) -> None:
     to.add_argument("-o", "--output", choices=formats, default=formats[0], help=f"output format (default: {formats[0]})")
+
+
+def _seconds(text: str) -> float:
+    """A time to wait: more than nothing, less than for ever."""
+    value = float(text)
+    if not 0 < value < 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is no time to wait, in seconds")
+    return value
 
 
 def _common() -> Parser:
@@ -131,7 +146,7 @@ def _add_common(to: argparse.ArgumentParser) -> None:
         "--istio-namespace", metavar="NS", default=default, help="the control plane's namespace (default: found by label)"
     )
     group.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=default, help="longest wait for one answer (default: 10)"
+        "--timeout", metavar="SECONDS", type=_seconds, default=default, help="longest wait for one answer (default: 10)"
     )
     group.add_argument("--no-color", action="store_true", default=argparse.SUPPRESS if quiet else False, help="no colour")
     group.add_argument(

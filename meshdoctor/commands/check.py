@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from meshdoctor.commands.failed import in_json
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
-from meshdoctor.model.errors import ClusterError, UsageError
+from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.exit_codes import exit_code
 
@@ -28,8 +27,6 @@ def _live(arguments: argparse.Namespace) -> int:
     waiting = Waiting(colour=not arguments.no_color)
     try:
         mesh, seconds = run_async(look(arguments, waiting))
-    except ClusterError as error:
-        return in_json(arguments, error)
     finally:
         waiting.stop()
     return _report(mesh, seconds, arguments)

@@ -6,11 +6,9 @@ import argparse
 import gc
 import time
 
-from meshdoctor.commands.failed import in_json
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
-from meshdoctor.model.errors import ClusterError
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports.exit_codes import exit_code
 
@@ -33,8 +31,6 @@ def once(arguments: argparse.Namespace) -> int:
     waiting = Waiting(colour=not arguments.no_color)
     try:
         mesh, seconds = run_async(look(arguments, waiting))
-    except ClusterError as error:
-        return in_json(arguments, error)
     finally:
         waiting.stop()
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)

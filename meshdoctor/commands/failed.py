@@ -1,27 +1,28 @@
-"""A cluster that could not be read at all: the error in one line, and JSON all the same where JSON was asked for."""
+"""A command that could not do its work: one line for people, and its JSON all the same where JSON was asked for."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Cluster, Coverage, Diagnosis
 from meshdoctor.model.redact import redact
 from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.text import plain
 
 
-def in_json(arguments: argparse.Namespace, error: MeshdoctorError) -> int:
-    """Print what could not be done, and return its exit code."""
-    words = plain(redact(str(error)), 600)
-    print(f"meshdoctor: {words}", file=sys.stderr)
-    if getattr(arguments, "output", "") == "json":
+def told(arguments: argparse.Namespace, words: str) -> None:
+    """Say what could not be done on stderr; with `-o json`, print the command's JSON with nothing seen in it."""
+    said = plain(redact(words), 600)
+    print(f"meshdoctor: {said}", file=sys.stderr)
+    empty = EMPTY.get(arguments.command or "")
+    if empty and getattr(arguments, "output", "") == "json":
         from meshdoctor.reports import schema
 
-        print(schema.encode(schema.diagnosis(blind(words, arguments.context or ""))))
-    return error.exit_code
+        print(schema.encode(empty(blind(said, getattr(arguments, "context", None) or ""))))
 
 
 def blind(words: str, context: str) -> Diagnosis:
@@ -37,3 +38,27 @@ def blind(words: str, context: str) -> Diagnosis:
         coverage=Coverage(rules=rules, unknown=rules),
         notes=(words,),
     )
+
+
+def _diagnosis(found: Diagnosis) -> Any:
+    from meshdoctor.reports import schema
+
+    return schema.diagnosis(found)
+
+
+def _findings(found: Diagnosis) -> Any:
+    from meshdoctor.reports import schema
+
+    return schema.findings(found)
+
+
+def _proxies(found: Diagnosis) -> Any:
+    return {"schema": "meshdoctor.proxies/v1", "proxies": [], "notes": found.notes}
+
+
+EMPTY: dict[str, Callable[[Diagnosis], Any]] = {
+    "diagnose": _diagnosis,
+    "check": _findings,
+    "proxies": _proxies,
+    "proxy": lambda _: [],
+}

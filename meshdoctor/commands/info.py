@@ -7,6 +7,7 @@ import platform
 import sys
 from importlib.metadata import version
 
+from meshdoctor.commands import settings
 from meshdoctor.commands.safely import state_folder
 
 LIBRARIES = ("textual", "rich", "httpx", "msgspec", "kubernetes", "cryptography")
@@ -30,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rules": f"{len(rules)} ({len({r.rule.__module__ for r in rules})} modules)",
         "recordings": ", ".join(scenarios()) or "none",
         "log": str(state_folder() / "meshdoctor.log"),
+        "settings": str(settings.path()),
         "crash reports": str(state_folder()),
     }
     for name, value in facts.items():

@@ -31,16 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _ask(arguments: argparse.Namespace) -> list[tuple[Right, bool | None]]:
     async with open_api(arguments) as api:
+        failures: list[MeshdoctorError] = []
 
         async def one(right: Right) -> tuple[Right, bool | None]:
             try:
                 return right, await api.review(
                     right.verb, right.group, right.resource, arguments.namespace or "", right.subresource
                 )
-            except MeshdoctorError:
+            except MeshdoctorError as why:
+                failures.append(why)
                 return right, None
 
-        return list(await asyncio.gather(*(one(r) for r in needed_rights())))
+        answers = list(await asyncio.gather(*(one(r) for r in needed_rights())))
+    if len(failures) == len(answers):
+        raise failures[0]
+    return answers
 
 
 def _hidden() -> dict[str, str]:

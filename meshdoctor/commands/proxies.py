@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
+from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import plain
 from meshdoctor.reports.tables import table
 
 
@@ -27,7 +31,19 @@ def run(arguments: argparse.Namespace) -> int:
         head = ("", "NAMESPACE", "POD", "ISTIOD", "CDS", "LDS", "EDS", "RDS", "ECDS", "VERSION")
         lines = [(r.glyph, r.namespace, r.name, r.istiod or "none", *(r.word(k) for k in head[4:9]), r.version) for r in rows]
         print(table(head, lines, colour=wants_colour(arguments)), end="")
-    return 2 if any(r.bad for r in rows) else 0
+    unseen = [i for i in mesh.istiods if not i.has("syncz")]
+    if unseen or not mesh.istiods:
+        print(plain(f"meshdoctor: {_why(mesh, unseen)}", 600), file=sys.stderr)
+    return 2 if any(r.bad for r in rows) else 3 if unseen or not mesh.istiods else 0
+
+
+def _why(mesh: Mesh, unseen: list[Istiod]) -> str:
+    """Why the sync state of some proxies is unknown."""
+    if not unseen:
+        return "no istiod was found, so no sync state is known."
+    source = unseen[0].missing.get("syncz")
+    reason = (source.reason if source else "") or "it did not answer"
+    return f"{len(unseen)} of {len(mesh.istiods)} istiod replicas did not tell their sync state: {reason}."
 
 
 def _json(row: ProxyRow) -> dict[str, Any]:

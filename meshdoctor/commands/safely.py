@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import logging.handlers
 import os
@@ -12,30 +13,40 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meshdoctor.model.errors import MeshdoctorError
+from meshdoctor.commands.failed import told
+from meshdoctor.model.errors import MeshdoctorError, UsageError
 from meshdoctor.model.redact import redact
 from meshdoctor.model.text import plain
 
 CRASHED = 70  # EX_SOFTWARE: our bug
 INTERRUPTED = 130
+USAGE = UsageError.exit_code
 
 
 def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     """The exit code of a command."""
     start_log(verbose=getattr(arguments, "verbose", False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign gets a question mark, not a crash
     try:
         return command(arguments)
     except MeshdoctorError as error:
         logging.getLogger("meshdoctor").error("%s", error)
-        print(f"meshdoctor: {plain(redact(str(error)), 600)}", file=sys.stderr)
+        if error.exit_code == USAGE:
+            print(f"meshdoctor: {plain(redact(str(error)), 600)}", file=sys.stderr)
+        else:
+            told(arguments, str(error))
         return error.exit_code
     except KeyboardInterrupt:
+        told(arguments, "interrupted.")
         return INTERRUPTED
     except BrokenPipeError:  # `meshdoctor ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as crash:  # the last boundary: a crash becomes a report, never a bare traceback
-        return report_crash(crash)
+        told(arguments, report_crash(crash))
+        return CRASHED
 
 
 def state_folder() -> Path:
@@ -71,8 +82,8 @@ def start_log(*, verbose: bool) -> None:
     logger.addHandler(handler)
 
 
-def report_crash(crash: BaseException) -> int:
-    """Write a crash report without secrets, and say where it is and what to do with it."""
+def report_crash(crash: BaseException) -> str:
+    """Write a crash report without secrets; the words say where it is and what to do with it."""
     text = redact("".join(traceback.format_exception(crash)))
     now = datetime.now(UTC)
     try:
@@ -84,5 +95,4 @@ def report_crash(crash: BaseException) -> int:
         where = f"The report is in {path}: send it with the command you ran."
     except OSError:
         where = f"The report could not be written; send this:\n{text}"
-    print(f"meshdoctor: this is our bug: {type(crash).__name__}: {plain(redact(str(crash)), 200)}. {where}", file=sys.stderr)
-    return CRASHED
+    return f"this is our bug: {type(crash).__name__}: {plain(redact(str(crash)), 200)}. {where}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import sys
 import threading
 import time
@@ -13,7 +14,13 @@ from typing import Any, TypeVar
 
 from meshdoctor.collect.live import Options, Progress, collect
 from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.session import RequestLine
+from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.redact import redact
+from meshdoctor.model.sources import SourceState
+from meshdoctor.model.text import plain
+from probes.registry import load
 
 T = TypeVar("T")
 
@@ -45,8 +52,9 @@ async def _replayed(stack: AsyncExitStack, scenario: str) -> Any:
     return Credentials(context=name, cluster=name, server=server.url, user="demo", namespace="default")
 
 
-def _show_request(line: object) -> None:
-    print(line, file=sys.stderr)
+def _show_request(line: RequestLine) -> None:
+    what = plain(redact(f"{line.method} {line.path} {line.status or 'no answer'}"), 600)
+    print(f"{what} {line.ms:.0f} ms {line.bytes} bytes", file=sys.stderr)
 
 
 def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
@@ -62,8 +70,21 @@ async def look(arguments: argparse.Namespace, progress: Progress) -> tuple[Mesh,
     """One snapshot, and the seconds it took."""
     began = time.perf_counter()
     async with open_api(arguments) as api:
+        asyncio.get_running_loop().call_later(0.1, load)  # importing the rules fits into the wait for the first answers
         mesh = await collect(api, options(arguments, api), progress)
-        return mesh, time.perf_counter() - began
+    _say_where_missing(mesh, arguments.namespace)
+    return mesh, time.perf_counter() - began
+
+
+def _say_where_missing(mesh: Mesh, namespace: str | None) -> None:
+    """A misspelt `-n` would report nothing and look healthy: it is said, with near names."""
+    if not namespace or mesh.state(Namespace) != SourceState.LIVE:
+        return
+    names = [n.name for n in mesh[Namespace]]
+    if namespace not in names:
+        near = difflib.get_close_matches(namespace, names, 3, 0.5)
+        hint = f" Near: {', '.join(near)}." if near else ""
+        print(plain(f"meshdoctor: there is no namespace {namespace!r}.{hint}", 600), file=sys.stderr)
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:

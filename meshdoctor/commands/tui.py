@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import gc
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from meshdoctor.commands import settings
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.text import plain
 
 if TYPE_CHECKING:
     from meshdoctor.collect.store import Store
+
+LEAVE = "\x1b[?1049l\x1b[?25h"  # the terminal as it was before the first frame
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,40 +28,59 @@ def run(arguments: argparse.Namespace) -> int:
 
 def open_app(arguments: argparse.Namespace) -> int:
     """The application on the cluster, or on the recording, that the flags name."""
+    chosen = settings.read()
     _paint_first(arguments)
+    gc.disable()  # nothing that an import makes is let go: passes over it would delay the first frame
     from screens.app import run as run_app
     from screens.feed import LiveFeed
     from screens.options import Options
 
     def open_store(context: str | None) -> Store:
         from meshdoctor.collect.store import Store  # half of the start-up: after the first frame
-        from meshdoctor.commands.session import open_api, options
+        from meshdoctor.commands import session
 
         scenario = getattr(arguments, "demo", None)
         name = f"demo/{scenario}" if scenario and context is None else context or arguments.context or _current(arguments)
-        chosen = argparse.Namespace(**vars(arguments) | ({"demo": None} if context else {}))
-        return Store(lambda: open_api(chosen, context), lambda api: options(chosen, api), name)
+        flags = argparse.Namespace(**vars(arguments) | ({"demo": None} if context else {}))
+        return Store(lambda: session.open_api(flags, context), lambda api: session.options(flags, api), name)
 
     async def open_demo() -> Store:
         from meshdoctor.bundle.scenarios import default
         from meshdoctor.collect.store import Store
-        from meshdoctor.commands.session import open_api, options
+        from meshdoctor.commands import session
 
-        chosen = argparse.Namespace(**vars(arguments) | {"demo": default()})
-        return Store(lambda: open_api(chosen), lambda api: options(chosen, api), f"demo/{chosen.demo}")
+        flags = argparse.Namespace(**vars(arguments) | {"demo": default()})
+        return Store(lambda: session.open_api(flags), lambda api: session.options(flags, api), f"demo/{flags.demo}")
 
+    gc.freeze()
+    gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    code = run_app(feed, options=Options())
-    atexit.unregister(sys.stdout.write)
-    return code
+    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys)
+    try:
+        return run_app(feed, options=options)
+    except UsageError:
+        sys.stdout.write(LEAVE)
+        sys.stdout.flush()
+        raise
+    finally:
+        atexit.unregister(sys.stdout.write)
 
 
 def _paint_first(arguments: argparse.Namespace) -> None:
-    """One true line at once, on the screen that the application is about to take over: importing it takes a moment."""
-    name = getattr(arguments, "demo", None) or arguments.context or ""
-    sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[H meshdoctor  {plain(name, 40)}\r\n\n … connecting\r\n")
+    """The first frame at once, as the application is about to draw it: importing it takes half a second.
+
+    Keys pressed meanwhile wait in the terminal and are answered by the application.
+    """
+    wide, high = shutil.get_terminal_size()
+    name = plain(getattr(arguments, "demo", None) or arguments.context or "", max(wide - 40, 0))
+    rule = "─" * wide
+    left, right = f" meshdoctor  {name}", "read-only  … connecting "
+    head = left + right.rjust(max(wide - len(left), 0))
+    lines = {1: head[:wide], 2: rule, 3: " … connecting to the cluster"[:wide], 4: rule, high - 1: rule}
+    drawn = "".join(f"\x1b[{row};1H{text}" for row, text in lines.items())
+    sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[?25l{drawn}")
     sys.stdout.flush()
-    atexit.register(sys.stdout.write, "\x1b[?1049l")  # where the application never came up
+    atexit.register(sys.stdout.write, LEAVE)  # where the application never came up
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:

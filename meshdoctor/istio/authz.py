@@ -14,6 +14,7 @@ from meshdoctor.model.security import AuthorizationPolicy, Operation, Rule, Sour
 from meshdoctor.model.workloads import Pod
 
 PRINCIPAL = re.compile(r"^[^/]+/ns/(?P<namespace>[^/]+)/sa/(?P<account>[^/]+)$")
+OF_IDENTITY = ("source.namespace", "source.principal", "connection.sni")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,3 +122,20 @@ def denied_by_silence(mesh: Mesh, pod: Pod, request: Request) -> bool:
     """Whether an ALLOW policy covers the pod and none of them can match the request."""
     allows = [p for p in policies_for(mesh, pod) if p.spec.action == "ALLOW"]
     return bool(allows) and all(refusals(p, request) for p in allows)
+
+
+def identity_fields(policy: AuthorizationPolicy) -> tuple[str, ...]:
+    """The paths in a policy that only a caller's identity can match, which mutual TLS carries."""
+    paths = []
+    for i, rule in enumerate(policy.spec.rules):
+        for j, each in enumerate(rule.from_):
+            source = each.source
+            named = (
+                ("principals", source.principals),
+                ("notPrincipals", source.not_principals),
+                ("namespaces", source.namespaces),
+                ("notNamespaces", source.not_namespaces),
+            )
+            paths += [f"spec.rules[{i}].from[{j}].source.{name}" for name, values in named if values]
+        paths += [f"spec.rules[{i}].when[{k}]" for k, condition in enumerate(rule.when) if condition.key in OF_IDENTITY]
+    return tuple(paths)

@@ -15,7 +15,10 @@ _KINDS = re.compile(r"^(deploy|sts|ds|po)/", re.IGNORECASE)
 
 
 def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
-    """The pod that `NAME`, `NAMESPACE/NAME`, `NAME.NAMESPACE` or `KIND/NAME` means; raises UsageError with near names."""
+    """The pod that `NAME`, `NAMESPACE/NAME`, `NAME.NAMESPACE`, `KIND/NAME` or an app's name means.
+
+    Raises UsageError with near names.
+    """
     text = _KINDS.sub(lambda m: f"{_LONG[m[1].lower()]}/", text)
     pods = [p for p in injected_pods(mesh) if namespace in (None, p.namespace)]
     for pod in pods:
@@ -23,6 +26,10 @@ def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
         names = {pod.name, f"{pod.namespace}/{pod.name}", f"{pod.name}.{pod.namespace}"}
         names |= {owner.name, f"{owner.kind}/{owner.name}".lower(), f"{owner.namespace}/{owner.name}"}
         if text in names or text.lower() in names:
+            return pod
+    for pod in pods:  # a name that no pod or workload has: the app's
+        app = pod.labels.get("app.kubernetes.io/name") or pod.labels.get("app") or ""
+        if app and text in {app, f"{pod.namespace}/{app}", f"{app}.{pod.namespace}"}:
             return pod
     near = difflib.get_close_matches(text.rpartition("/")[2], [p.name for p in pods], 3, 0.4)
     hint = f"Near: {', '.join(near)}." if near else "`meshdoctor proxies` lists them."

@@ -7,8 +7,12 @@ pkg/config/kube/conversion.go (UDP needs no name; some well-known ports are TCP)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from meshdoctor.model.cluster import ServicePort
+import msgspec
+
+from meshdoctor.istio.hosts import Registered
+from meshdoctor.model.cluster import Service, ServicePort
 
 KNOWN = ("grpc-web", "grpc", "https", "http2", "http", "mongo", "redis", "mysql", "tls", "tcp", "udp")
 OF_KUBERNETES = {"kubernetes.io/h2c": "http2", "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}
@@ -38,3 +42,38 @@ def contradicts(name: str, protocol: str) -> bool:
     """Whether a port's name begins with another protocol than it has; any protocol may be inside TLS or plain TCP."""
     said, has = of_name(name), protocol.lower()
     return bool(said) and has in CLEAR and said != has
+
+
+class Protocol(msgspec.Struct, frozen=True):
+    """A port's protocol in small letters (`auto`: detected from the first bytes), why, and where that stands."""
+
+    name: str
+    why: str
+    path: str = ""
+
+
+def protocol_at(found: Iterable[Registered], port: int) -> Protocol:
+    """The protocol of a port of what a host stands for."""
+    for each in found:
+        origin = each.origin
+        if isinstance(origin, Service):
+            for number, one in enumerate(origin.spec.ports):
+                if one.port == port:
+                    return _of_service(one, f"spec.ports[{number}]")
+        else:
+            for number, entry in enumerate(origin.spec.ports):
+                if entry.number == port:
+                    said = entry.protocol.lower() or "tcp"
+                    return Protocol(said, "the ServiceEntry says so", f"spec.ports[{number}].protocol")
+    return Protocol("tcp", "no port of that number is known there")
+
+
+def _of_service(port: ServicePort, at: str) -> Protocol:
+    name = declared(port)
+    if port.protocol == "UDP":
+        return Protocol(name, "its protocol is UDP", f"{at}.protocol")
+    if port.app_protocol:
+        return Protocol(name or "tcp", f"appProtocol is {port.app_protocol}", f"{at}.appProtocol")
+    if name:
+        return Protocol(name, f"its name is {port.name}" if of_name(port.name) else "that port is known for it", f"{at}.name")
+    return Protocol("auto", "neither name nor appProtocol says it, so it is detected", f"{at}.name")

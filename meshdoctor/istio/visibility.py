@@ -6,7 +6,8 @@ Source: istio.io, `exportTo` of each kind and `MeshConfig.default*ExportTo`. A S
 from __future__ import annotations
 
 from meshdoctor.istio.hosts import Registered, exported_to, fqdn, resolve
-from meshdoctor.model.cluster import Service
+from meshdoctor.istio.injection import AMBIENT, namespace_labels
+from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, VirtualService
 
@@ -37,6 +38,20 @@ def meant(mesh: Mesh, host: str, namespace: str) -> tuple[Registered, ...]:
     """What a host in an object of that namespace means, seen from there or not; a wildcard counts where it is seen."""
     name = fqdn(host, namespace, mesh.cluster.domain).lower()
     return tuple(r for r in resolve(mesh, name, namespace) if r.host == name or sees(mesh, namespace, r.origin))
+
+
+def concerns(mesh: Mesh, namespace: str, thing: Exported) -> bool:
+    """Whether those who look after a namespace have to know of an object: as Kiali shows objects.
+
+    Its proxies see it; or it is exported to a namespace that does not exist, by mistake, so that it may be meant for
+    them. What lies in an ambient namespace is read by the waypoints of that namespace alone.
+    """
+    if thing.namespace == namespace:
+        return sees(mesh, namespace, thing)
+    if namespace_labels(mesh, thing.namespace).get(AMBIENT) == "ambient":
+        return False
+    named = [n for n in exports(mesh, thing) if n not in (EVERYWHERE, NOWHERE)]
+    return sees(mesh, namespace, thing) or any(mesh[Namespace].get("", n) is None for n in named)
 
 
 def is_limited(mesh: Mesh, thing: Exported) -> bool:

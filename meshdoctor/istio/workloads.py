@@ -100,9 +100,21 @@ def workload_name(mesh: Mesh, pod: Pod) -> str:
 
 def services_of(mesh: Mesh, pod: Pod) -> tuple[Service, ...]:
     """The Services of its namespace that select a pod."""
-    return tuple(
-        s for s in mesh[Service].within(pod.namespace) if s.spec.selector and s.spec.selector.items() <= pod.labels.items()
-    )
+    return services_selecting(mesh, pod.namespace, pod.labels)
+
+
+def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Service, ...]:
+    """The Services of a namespace that select what carries these labels. Indexed once a snapshot."""
+    table = mesh[Service]
+    table.within(namespace)  # raises where the namespace could not be read
+    index: dict[tuple[str, str, str], list[Service]] | None = mesh.memo.get("services_by_selector")
+    if index is None:
+        index = mesh.memo["services_by_selector"] = {}
+        for service in table:
+            for key, value in list(service.spec.selector.items())[:1]:
+                index.setdefault((service.namespace, key, value), []).append(service)
+    some = (s for label in labels.items() for s in index.get((namespace, *label), ()))
+    return tuple(s for s in some if s.spec.selector.items() <= labels.items())
 
 
 def is_in_mesh(pod: Pod) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
@@ -16,6 +16,7 @@ from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
 from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
 from meshdoctor.kube.listing import Lister, Listing, collection_path
+from meshdoctor.kube.parts import count_of, list_parts
 from meshdoctor.kube.pods import PodAnswer, Pods
 from meshdoctor.kube.session import Params, Recorder, RequestLine, Session
 from meshdoctor.kube.watch import WatchEvent, watch_kind
@@ -131,6 +132,20 @@ class ApiClient:
         given = {name: value for name, value in selectors.items() if value}
         path = collection_path(kind, version, namespace)
         return await Lister(self._session, kind, path, given, metadata_only=metadata_only).run()
+
+    async def list_in_parts(self, kind: type[K], namespaces: Iterable[str], *, version: str | None = None) -> Listing[K]:
+        """All objects of these namespaces, read a namespace at a time, some at once: see `meshdoctor.kube.parts`."""
+        paths = [collection_path(kind, version, namespace) for namespace in namespaces]
+        return await list_parts(self._session, kind, paths)
+
+    async def count(self, kind: type[K], *, version: str | None = None) -> int:
+        """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
+        return await count_of(self._session, collection_path(kind, version, None))
+
+    @property
+    def records(self) -> bool:
+        """Whether what is read is kept for a recording."""
+        return self._session.recorder is not None
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str

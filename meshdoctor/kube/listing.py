@@ -43,7 +43,7 @@ class Lister(Generic[K]):
     """One list in the making."""
 
     def __init__(self, session: Session, kind: type[K], path: str, selectors: dict[str, str], *, metadata_only: bool) -> None:
-        self._session, self._path, self._selectors = session, path, selectors
+        self._session, self._kind, self._path, self._selectors = session, kind, path, selectors
         # A kind that is never read whole stays so whatever the caller asked for.
         self._metadata_only = metadata_only or kind in METADATA_ONLY
         self._decoder = Decoder(kind, metadata_only=self._metadata_only)
@@ -89,7 +89,7 @@ class Lister(Generic[K]):
         skipped = len(self._decoder.skipped)
         kept = bytearray() if session.recorder is not None else None
         try:
-            async with session.gate, session.open(self._path, params | self._selectors, headers=accept) as response:
+            async with session.gate, session.open(self._path, params | self._selectors, headers=accept, long=True) as response:
                 shown, kind = session.shown(response), str(response.headers.get("content-type", ""))
                 async for chunk in response.aiter_bytes():
                     splitter.feed(chunk)
@@ -115,4 +115,6 @@ class Lister(Generic[K]):
             check_kind(found.kind, "PartialObjectMetadataList")
         elif not found.kind.endswith("List"):
             raise not_the_api(self._session.credentials.server, plain_words(head))
+        else:
+            check_kind(found.kind, f"{self._kind.KIND}List")
         return found.metadata

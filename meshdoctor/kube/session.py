@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from urllib.request import getproxies
 
 import httpx
 import msgspec
@@ -16,6 +17,7 @@ from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, 
 from meshdoctor.kube.clock import ServerClock
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.kube.deny import refuse_api, refuse_secret_bodies
+from meshdoctor.kube.threaded import ThreadedTransport
 from meshdoctor.kube.tls import load_client_certificate, ssl_context
 from meshdoctor.model.errors import MeshdoctorError, UsageError
 
@@ -64,6 +66,7 @@ class Session:
         self._timeout = httpx.Timeout(timeout or READ_SECONDS, connect=CONNECT_SECONDS, pool=None)
         self._tls = ssl_context(credentials) if credentials.server.startswith("https") else None
         self._http = self._client()
+        self._bulk = self._threaded()
         self._renewing = asyncio.Lock()
 
     def _client(self) -> httpx.AsyncClient:
@@ -86,9 +89,23 @@ class Session:
             proxy = without_password(who.proxy_url) if who.proxy_url else "of the environment"
             raise UsageError(f"The proxy {proxy} cannot be used.", do="meshdoctor speaks to http and https proxies.") from why
 
+    def _threaded(self) -> httpx.AsyncClient:
+        """The client for long answers: one that reads in threads, or the same where a proxy or a name of TLS's own is used."""
+        who = self.credentials
+        if who.proxy_url or who.tls_server_name or (getproxies() and not who.loopback):
+            return self._http
+        return httpx.AsyncClient(
+            base_url=who.server,
+            transport=ThreadedTransport(self._tls, AT_ONCE),
+            timeout=self._timeout,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+        await self._bulk.aclose()
 
     @contextlib.asynccontextmanager
     async def open(
@@ -101,15 +118,19 @@ class Session:
         content: bytes | None = None,
         watch: bool = False,
         upgrade: bool = False,
+        long: bool = False,
     ) -> AsyncIterator[httpx.Response]:
-        """An answer below 400 (101 for an upgrade), its body not read yet. Raises the error that any other is."""
+        """An answer below 400 (101 for an upgrade), its body not read yet. Raises the error that any other is.
+
+        `long` is for bodies of many megabytes.
+        """
         started, moment = time.perf_counter(), datetime.now(UTC)
         size, status = [0], 0
         await self._renew_if_ending()
         request = self._request(method, path, params, headers, content, watch=watch)
         shown = request.url.raw_path.decode("ascii")
         try:
-            response = await self._send(request)
+            response = await self._send(request, self._bulk if long else self._http)
             status = response.status_code
             response.extensions["size"] = size
             try:
@@ -156,13 +177,13 @@ class Session:
         refuse_secret_bodies(self._bare(sent), given["Accept"])
         return request
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        response = await self._http.send(request, stream=True)
+    async def _send(self, request: httpx.Request, client: httpx.AsyncClient) -> httpx.Response:
+        response = await client.send(request, stream=True)
         if response.status_code != 401 or not self.credentials.renewable or not await self._renew():
             return response
         await response.aclose()
         request.headers.update(self.credentials.headers)
-        return await self._http.send(request, stream=True)
+        return await client.send(request, stream=True)
 
     async def _raise_for(self, response: httpx.Response, shown: str, *, watch: bool, upgrade: bool) -> None:
         kind = response.headers.get("content-type", "")

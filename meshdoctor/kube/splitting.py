@@ -23,6 +23,7 @@ class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
 
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int | None = None
 
 
 class RawList(msgspec.Struct, frozen=True, rename="camel"):

@@ -50,6 +50,7 @@ class ProxySync(msgspec.Struct, frozen=True, kw_only=True):
 
 class DefaultProviders(msgspec.Struct, frozen=True, rename="camel"):
     metrics: tuple[str, ...] | None = None
+    access_logging: tuple[str, ...] | None = None
 
 
 class MeshConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -61,7 +61,7 @@ class Table(Generic[T]):
         self._must_see(namespace)
         first, *rest = labels.items()
         some = self._by_label.get((namespace, *first), ())
-        return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest))
+        return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest)) if rest else some
 
     @property
     def namespaces(self) -> Iterable[str]:
@@ -150,7 +150,7 @@ class Mesh:
 
     def state(self, kind: type[KubernetesObject]) -> SourceState:
         table = self._tables.get(kind)
-        return table.source.state if table else SourceState.SKIPPED
+        return SourceState.SKIPPED if table is None else table.source.state  # an empty table is false
 
     def given(self, kind: type[KubernetesObject]) -> bool:
         """Whether an absent object of a kind surely does not exist: not so where manifests are all there is, none of it."""

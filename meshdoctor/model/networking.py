@@ -342,12 +342,31 @@ class PolicyTargetReference(Record, frozen=True):
 
 class EnvoyFilterMatch(Record, frozen=True):
     context: str = "ANY"
+    proxy: dict[str, Any] = {}
+    listener: dict[str, Any] = {}
 
 
 class EnvoyConfigObjectPatch(Record, frozen=True):
     apply_to: str = ""
     match: EnvoyFilterMatch = EnvoyFilterMatch()
     patch: dict[str, Any] = {}
+
+    @property
+    def operation(self) -> str:
+        return str(self.patch.get("operation", "")).upper()
+
+    @property
+    def filter_name(self) -> str:
+        """The filter that it adds, else the one that it matches; empty where it names none."""
+        value = self.patch.get("value")
+        if isinstance(value, dict) and value.get("name"):
+            return str(value["name"])
+        matched = (self.match.listener.get("filterChain") or {}).get("filter") or {}
+        return str(matched.get("name", ""))
+
+    @property
+    def proxy_version(self) -> str:
+        return str(self.match.proxy.get("proxyVersion", ""))
 
 
 class EnvoyFilterSpec(Record, frozen=True):

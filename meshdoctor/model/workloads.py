@@ -167,9 +167,26 @@ class Pod(KubernetesObject, frozen=True):
         return self.spec.service_account_name or "default"
 
 
+class EnvVar(Record, frozen=True):
+    """A variable of a container; `value` is empty where it comes from elsewhere."""
+
+    name: str = ""
+    value: str = ""
+
+
+class TemplateContainer(Container, frozen=True):
+    """A container of a template: with its variables, which thousands of pods would only repeat."""
+
+    env: tuple[EnvVar, ...] = ()
+
+
+class TemplateSpec(PodSpec, frozen=True):
+    containers: tuple[TemplateContainer, ...] = ()
+
+
 class PodTemplate(Record, frozen=True):
     metadata: ObjectMeta = ObjectMeta()
-    spec: PodSpec = PodSpec()
+    spec: TemplateSpec = TemplateSpec()
 
 
 class LabelSelectorRequirement(Record, frozen=True):

@@ -19,6 +19,7 @@ GLYPHS = {
     "low": ("▲", "yellow"),
     "info": ("·", "dim"),
 }
+INDENT = 13  # of the values, behind their names
 STATUS = {
     Status.PASS: ("●", "green"),
     Status.FAIL: ("✖", "red"),
@@ -164,9 +165,13 @@ def _footer(console: Console, found: Diagnosis) -> None:
 
 
 def _field(console: Console, name: str, value: str, style: str = "") -> None:
-    text = Text(f"   {name:<9} ", "dim")
-    text.append(plain(value, 400), style)
-    console.print(text, soft_wrap=False)
+    if value.startswith("$ "):  # a command is copied from here: it is never broken or cut
+        console.print(Text(" " * INDENT + plain(value), style), soft_wrap=True)
+        return
+    lines = Text(plain(value, 400), style).wrap(console, max(console.width - INDENT, 20))
+    for number, line in enumerate(lines):
+        head = f"   {name:<9} " if number == 0 else " " * INDENT
+        console.print(Text.assemble((head, "dim"), line), soft_wrap=True)
 
 
 def lines(items: Iterable[str]) -> str:

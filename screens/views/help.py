@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widget import Widget
 
-from screens.registry import entries
+from screens.registry import digit, entries
 from screens.seen import Seen
 from screens.text import Run
 from screens.views.view import View, keys_of, shown_key
@@ -39,16 +39,22 @@ class Help(View):
         self.query_one("#doc", Doc).set_items(self._items())
 
     def _items(self) -> Iterable[Item]:
+        chosen = self.boss.options.keys
         yield Item(self.of.crumb or self.of.title, "strong", label="HELP")
         yield Item(self.of.about)
-        yield from _section("HERE", keys_of(type(self.of)))
+        yield from _section("HERE", keys_of(type(self.of), chosen=chosen))
         if self.of.main is not None and isinstance(self.of.main, Listing):
-            yield from _section("MOVE", keys_of(Listing, Listing))
-        yield from _section("EVERYWHERE", keys_of(type(self.app), App))
+            yield from _section("MOVE", keys_of(Listing, Listing, chosen))
+        yield from _section("EVERYWHERE", keys_of(type(self.app), App, chosen))
         yield Item("")
         for number, entry in enumerate(entries()):
             names = ", ".join((entry.name, *entry.aliases))
-            runs = (Run(f"{entry.key or ' ':<3}", "key"), Run(f"{entry.title:<16}"), Run(f":{names}   "), Run(entry.says, "dim"))
+            runs = (
+                Run(f"{digit(entry, chosen) or ' ':<3}", "key"),
+                Run(f"{entry.title:<16}"),
+                Run(f":{names}   "),
+                Run(entry.says, "dim"),
+            )
             yield Item(runs, label="SCREENS" if number == 0 else "")
         yield Item("")
         yield Item(STATES, "dim", label="STATES")
@@ -65,4 +71,5 @@ def _section(label: str, bindings: Iterable[Binding]) -> Iterable[Item]:
         yield Item("")
     for number, binding in enumerate(told):
         says = binding.tooltip or binding.description
-        yield Item((Run(f"{shown_key(binding):<12}", "key"), Run(says)), label=label if number == 0 else "")
+        runs = (Run(f"{shown_key(binding):<12}", "key"), Run(says), Run(f"  {binding.id or ''}", "dim"))
+        yield Item(runs, label=label if number == 0 else "")

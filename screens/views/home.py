@@ -33,7 +33,7 @@ COLUMNS = (
     Column("EXPLAINS", least=8, align="right"),
     Column("CODE", least=7),
 )
-TALL = 50  # lines from which that proof is told in full
+TALL = 50  # lines from which that proof is told in full, and what was checked below it
 ROOMY = 34  # lines from which the selected cause's proof stands below the table
 
 
@@ -122,7 +122,9 @@ class Home(View):
         if cause is None:
             doc.set_items(checked(self.seen.diagnosis))
             return
-        doc.set_items(proof(cause, self.seen, brief=self.app.size.height < TALL))
+        high = self.app.size.height
+        more = (Item(""), *checked(self.seen.diagnosis)) if high >= TALL else ()
+        doc.set_items([*proof(cause, self.seen, brief=high < TALL), *more])
 
     @property
     def cause(self) -> Cause | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -154,16 +155,25 @@ def _crash(crash: Exception) -> tuple[Item, ...]:
     )
 
 
-def keys_of(view: type[DOMNode], until: type = View) -> list[Binding]:
-    """The bindings of a class, its own before those of its bases: what footer and help are made of."""
+def keys_of(view: type[DOMNode], until: type = View, chosen: Mapping[str, str] | None = None) -> list[Binding]:
+    """The bindings of a class, its own before those of its bases: what footer and help are made of.
+
+    `chosen` are the operator's own keys, by the id of the binding.
+    """
     found: dict[str, Binding] = {}
     for base in view.__mro__:
         for each in base.__dict__.get("BINDINGS", ()):
             if isinstance(each, Binding):
-                found.setdefault(each.key, each)
+                found.setdefault(each.key, remapped(each, chosen or {}))
         if base is until:
             break
     return list(found.values())
+
+
+def remapped(binding: Binding, chosen: Mapping[str, str]) -> Binding:
+    """The binding with the operator's keys, where there are any for it."""
+    keys = chosen.get(binding.id or "")
+    return binding if keys is None else dataclasses.replace(binding, key=keys, key_display=None)
 
 
 NAMES = {"enter": "⏎", "escape": "esc", "slash": "/", "question_mark": "?", "colon": ":", "pagedown": "pgdn", "pageup": "pgup"}

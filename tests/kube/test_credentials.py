@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import time
@@ -158,7 +159,9 @@ async def test_a_plugin_that_hangs_is_stopped_with_all_it_started_and_quoted(tmp
     assert time.monotonic() - started < 4
     pid = int(mark.read_text())
     state = Path(f"/proc/{pid}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    while state.exists() and state.read_text().split()[2] != "Z":  # killed, but not yet gone on a busy machine
+        assert time.monotonic() - started < 10
+        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""EF-001: EnvoyFilters that patch every proxy."""
+"""EnvoyFilters: those that patch every proxy, and patches that do nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyFilter
 from tests.conftest import build, judge
 from tests.probes.things import thing
@@ -26,3 +27,45 @@ def test_filters_in_the_root_namespace(where: str, spec: dict[str, Any], created
     text = thing("networking.istio.io/v1alpha3", "EnvoyFilter", where, spec, created=created)
     assert [f.severity for f in judge(build(text), "EF-001")] == ([severity] if severity else [])
     assert {f.status for f in judge(build(text, unseen=[EnvoyFilter]), "EF-001")} == {"UNKNOWN"}
+
+
+def patched(*patches: dict[str, Any], **spec: Any) -> Mesh:
+    return build(thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", {"configPatches": list(patches)} | spec))
+
+
+def patch(operation: str, apply_to: str = "HTTP_FILTER", name: str = "", version: str = "") -> dict[str, Any]:
+    proxy = {"proxy": {"proxyVersion": version}} if version else {}
+    value = {"value": {"name": name}} if name else {}
+    return {"applyTo": apply_to, "match": proxy, "patch": {"operation": operation} | value}
+
+
+@pytest.mark.parametrize(
+    ("mesh", "codes"),
+    [
+        (patched(patch("INSERT_BEFORE")), ["IST0151"]),
+        (patched(patch("INSERT_BEFORE"), priority=5), []),
+        (patched(patch("INSERT_FIRST"), patch("MERGE"), patch("ADD")), []),
+        (
+            patched(patch("ADD", name="x", version="1.2"), patch("REPLACE", name="x"), patch("REMOVE", name="y")),
+            ["IST0155", "IST0151"],
+        ),
+        (patched(patch("REMOVE", "HTTP_ROUTE")), []),
+    ],
+)
+def test_an_order_that_is_left_to_chance(mesh: Mesh, codes: list[str]) -> None:
+    assert [(f.severity, f.codes) for f in judge(mesh, "EF-002")] == [("info", (c,)) for c in codes]
+
+
+@pytest.mark.parametrize(
+    ("operation", "apply_to", "code"),
+    [
+        ("REPLACE", "CLUSTER", "IST0152"),
+        ("REPLACE", "NETWORK_FILTER", ""),
+        ("ADD", "HTTP_ROUTE", "IST0153"),
+        ("ADD", "CLUSTER", ""),
+        ("REMOVE", "ROUTE_CONFIGURATION", "IST0154"),
+        ("REMOVE", "CLUSTER", ""),
+    ],
+)
+def test_an_operation_that_does_not_exist(operation: str, apply_to: str, code: str) -> None:
+    assert [f.codes for f in judge(patched(patch(operation, apply_to)), "EF-003")] == ([(code,)] if code else [])

@@ -236,7 +236,9 @@ def test_mutual_tls_forced_on_a_pod_without_a_sidecar() -> None:
 
 def test_the_younger_of_two_policies_is_ignored() -> None:
     second = policy("PeerAuthentication", "second", "bank", "{mtls: {mode: PERMISSIVE}}", 60)
-    assert subjects(judged("MTL-004", second)) == ["PeerAuthentication bank/second"]
+    findings = judged("MTL-004", second)
+    assert subjects(findings, "WARN")[0] == "PeerAuthentication bank/second"
+    assert [f.severity for f in findings] == ["medium", "info"]  # the older one is named too, and decides
 
 
 @pytest.mark.parametrize(("port", "is_fault"), [("80", True), ("8080", False)])

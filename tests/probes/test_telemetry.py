@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshdoctor.model.cluster import Service
-from meshdoctor.model.istiod import Sample
+from meshdoctor.model.istiod import DefaultProviders, MeshConfig, Sample
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.security import Telemetry
 from meshdoctor.model.subject import Subject
@@ -36,7 +36,10 @@ def of(**labels: str) -> dict[str, Any]:
 )
 def test_conflicting_telemetry(older: str, younger: str, found: bool) -> None:
     text = all_of(pod("shop/web-1", {"tier": "x"}), pod("shop/cart-1"), older, younger)
-    assert subjects(judge(build(text), "OB-005")) == (["Telemetry shop/a"] if found else [])
+    findings = judge(build(text), "OB-005")
+    assert [(str(f.subject), f.severity) for f in findings] == (
+        [("Telemetry shop/a", "low"), ("Telemetry shop/z", "info")] if found else []
+    )
     assert {f.status for f in judge(build(text, unseen=[Telemetry]), "OB-005")} == {"UNKNOWN"}
 
 
@@ -84,3 +87,24 @@ def test_without_prometheus_nothing_is_said_and_blindness_is_unknown() -> None:
 def test_an_istiod_that_is_down_is_not_the_scrapers_fault() -> None:
     text = all_of(service("mon/prom"), PODS, pod("i/istiod-1", proxy=False, ready=False), slices(True))
     assert judge(build(text, prometheus=asked(pilot=False)), "OB-001") == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "default", "found"),
+    [
+        ({}, None, True),
+        ({}, ("envoy",), False),
+        ({"providers": [{"name": "envoy"}]}, None, False),
+        ({"disabled": True}, None, False),
+    ],
+)
+def test_access_logs_without_a_provider(entry: dict[str, Any], default: tuple[str, ...] | None, found: bool) -> None:
+    config = MeshConfig(default_providers=DefaultProviders(access_logging=default))
+    mesh = build(telemetry("shop/t", 1, accessLogging=[entry])).told([], config)
+    assert [f.codes for f in judge(mesh, "MD5032")] == ([("IST0157",)] if found else [])
+
+
+def test_a_tracing_provider_that_was_given_up() -> None:
+    config = MeshConfig(extension_providers=({"name": "old", "lightstep": {}}, {"name": "new", "opentelemetry": {}}))
+    text = telemetry("shop/t", 1, tracing=[{"providers": [{"name": "new"}, {"name": "old"}]}])
+    assert [f.path for f in judge(build(text).told([], config), "MD5033")] == ["spec.tracing[0].providers[1].name"]

@@ -72,10 +72,11 @@ async def opened(
     link: Link | None = None,
     feed: StillFeed | None = None,
     start: str = "home",
+    keys: dict[str, str] | None = None,
 ) -> AsyncIterator[Screen]:
     """The application over a mesh that does not move."""
     shown = feed or StillFeed(mesh, judge(mesh) if mesh else None, link, context="rig")
-    app = MeshdoctorApp(shown, Options(theme="dark", start=start))
+    app = MeshdoctorApp(shown, Options(theme="dark", start=start, keys=keys or {}))
     async with app.run_test(size=size) as pilot:
         screen = Screen(pilot, app, shown)
         await screen.until(lambda: bool(app.stack))

@@ -9,6 +9,7 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.model.mesh import Mesh
 from screens import registry
 from screens.app import MeshdoctorApp
+from screens.keys import all_ids, unknown
 from screens.views.findings import Findings
 from screens.views.table import TableView
 from screens.views.view import keys_of
@@ -203,3 +204,22 @@ async def test_keys_typed_ahead_arrive_where_they_were_meant(faulty: Mesh) -> No
         await screen.settled()
         assert table(screen).filter_text == "ns=shop"
         assert len(screen.app.stack) == 2
+
+
+async def test_every_key_can_be_given_another(faulty: Mesh) -> None:
+    chosen = {"app.go": "semicolon", "go.findings": "F8", "home.proof": "p", "list.down": "n"}
+    async with opened(faulty, keys={k: v.lower() for k, v in chosen.items()}) as screen:
+        await screen.press("p")
+        assert "OBSERVED" in screen.text
+        await screen.press("escape", "f8")
+        assert isinstance(screen.app.view, Findings)
+        await screen.press("n", "semicolon")
+        assert screen.app.query_one(Prompt).display
+        await screen.press("escape", "question_mark")
+        assert "semicolon" in screen.text
+        assert "list.down" in screen.text
+
+
+def test_keys_for_what_does_not_exist_are_told_with_near_ids() -> None:
+    assert unknown({"app.go": "x", "home.prof": "p"}) == ["home.prof (near: home.proof, home.demo, home.copy)"]
+    assert all(b.id in all_ids() for e in registry.entries() for b in keys_of(e.view))

@@ -18,7 +18,9 @@ from meshdoctor.collect.files import objects as typed
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Cluster, Finding, Status
 from meshdoctor.model.istiod import MeshConfig
+from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
 from probes.runner import run
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,17 @@ def objects_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
 def mesh_from(objects: Iterable[dict[str, Any]], **more: Any) -> Mesh:
     """What does not fit its kind is left out: that is a finding of its own."""
     return mesh_of("\n---\n".join(t for o in objects if fits(t := json.dumps(o, default=str))), **more)
+
+
+def manifests_of(objects: Iterable[dict[str, Any]]) -> list[Manifest]:
+    """The objects as they were written: what the rules of fields judge."""
+    made = []
+    for body in objects:
+        group, _, _ = str(body["apiVersion"]).rpartition("/")
+        metadata = body["metadata"]
+        subject = Subject(group, body["kind"], str(metadata.get("namespace") or ""), str(metadata["name"]))
+        made.append(Manifest(subject=subject, api_version=body["apiVersion"], body=body))
+    return made
 
 
 def fits(text: str) -> bool:

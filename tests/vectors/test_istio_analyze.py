@@ -10,7 +10,19 @@ import pytest
 import yaml
 
 from meshdoctor.model.mesh import Mesh
-from tests.vectors.cases import SYSTEM, VECTORS, difference, found, mesh_config, mesh_from, must_be_there, named, objects_in, read
+from tests.vectors.cases import (
+    SYSTEM,
+    VECTORS,
+    difference,
+    found,
+    manifests_of,
+    mesh_config,
+    mesh_from,
+    must_be_there,
+    named,
+    objects_in,
+    read,
+)
 
 FOLDER = VECTORS / "istio-analyze"
 CASES: list[dict[str, Any]] = read("istio-analyze/vectors.json")
@@ -92,6 +104,7 @@ def mesh_of_case(case: dict[str, Any]) -> Mesh:
     loaded = [o for o in opened if o.get("kind") in {k.rpartition("/")[2] for k in kinds.split()}]
     return mesh_from(
         [*loaded, *default_ingress(kinds)],
+        manifests=manifests_of(loaded) if case["analyzer"].startswith("schema.") else (),
         mesh_config=mesh_config(given),
         mesh_networks=(yaml.safe_load(text(networks) or "{}") or {}).get("networks"),
     )

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.istio.authz import identity_fields
+from meshdoctor.istio.visibility import Exported, concerns
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import DestinationRule, ServiceEntry, VirtualService
+from meshdoctor.model.security import AuthorizationPolicy
 from tests.vectors.cases import (
     VECTORS,
     Said,
@@ -28,6 +32,10 @@ CASES: list[dict[str, Any]] = (read("kiali/vectors.json") or {"vectors": []})["v
 WITHOUT_GATEWAYS = "the recording left out the gateways that the test hands over"
 WITHOUT_ENTRY = "the recording left out the ServiceEntry that the test hands over"
 DIFFERENT: dict[str, str] = {  # case to the reason why we say something else
+    "docs/008.yaml": "the STRICT policy is that of the mesh: KIA0208 alone, as Kiali's own checker says it",
+    "integration/bookinfo-workload-groups.yaml": "the Sidecars select machines that have a WorkloadEntry",
+    "TestForeignDomainWithEmptyKnownDomains#14": "a mesh always has a trust domain, so cluster.local is not foreign",
+    "TestPeerAuthMultiCPCorrectRootResolution#2": "one mesh has one root namespace; the second is another mesh",
     "TestFoundGateway#6": WITHOUT_GATEWAYS,
     "TestFoundGatewayTwoPartNaming#8": WITHOUT_GATEWAYS,
     "TestFoundRemoteGateway#7": WITHOUT_GATEWAYS,
@@ -145,8 +153,7 @@ def config_of(context: dict[str, Any], objects: list[dict[str, Any]]) -> Any:
     roots = list((context.get("RootNamespaces") or {}).values()) or [context.get("RootNamespace")]
     if roots[0]:
         fields["rootNamespace"] = next((r for r in roots if any(o["metadata"].get("namespace") == r for o in objects)), roots[0])
-    if "autoMtls" in context:
-        fields["enableAutoMtls"] = context["autoMtls"]
+    fields["enableAutoMtls"] = context.get("autoMtls", False)  # recordings leave out what is false
     allow = context.get("allowAny", context.get("PolicyAllowAny"))
     if allow is not None:
         fields["outboundTrafficPolicy"] = {"mode": "ALLOW_ANY" if allow else "REGISTRY_ONLY"}
@@ -163,6 +170,7 @@ def told_by(context: dict[str, Any], objects: list[dict[str, Any]]) -> list[dict
     there = {(o["kind"], o["metadata"].get("namespace", ""), o["metadata"].get("name")) for o in objects}
     made = [*namespaces(context, objects), *accounts_in(context), *subsets_in(context, objects), *sidecar_in(context)]
     made += twins_in(context, objects)
+    made += [*pods_in(context), *selecting_in(context)]
     if "ExportTo" in context and not any("exportTo" in (o.get("spec") or {}) for o in objects):
         spec = {"host": "example.com", "exportTo": context["ExportTo"]}
         made.append(named("DestinationRule", EXPORTING["name"], api="networking.istio.io/v1", spec=spec))
@@ -225,13 +233,42 @@ def sidecar_in(context: dict[str, Any]) -> list[dict[str, Any]]:
     return [named("Sidecar", "import-scope", scope["workloadNS"], api="networking.istio.io/v1", spec=spec)]
 
 
+def pods_in(context: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of the workloads that a context tells of."""
+    made = []
+    for workload in context.get("workloads") or ():
+        for told in workload.get("pods") or ():
+            sidecars = [{"name": "istio-proxy"}] if told.get("istioContainers") else []
+            pod = named("Pod", told["name"], workload["namespace"], spec={"containers": [{"name": "app"}, *sidecars]})
+            owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload["name"], "controller": True}
+            pod["metadata"] |= {"labels": told.get("labels", {}), "annotations": told.get("annotations", {})}
+            made.append(pod | {"metadata": pod["metadata"] | {"ownerReferences": [owner]}})
+    return made
+
+
+def selecting_in(context: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects of which a recording kept the selectors only; one that has no name is called None, as expected."""
+    gvk = context.get("ObjectGVK") or {}
+    api, kind = f"{gvk.get('Group')}/{gvk.get('Version')}", gvk.get("Kind", "")
+    selectors = context.get("Selectors") or {}
+    told = [(k["name"], k["namespace"], selectors.get(str(i), {})) for i, k in enumerate(context.get("Keys") or ())]
+    if "SelectorLabels" in context:
+        told.append(("None", context["Namespace"], context["SelectorLabels"]))
+    made = []
+    for name, namespace, labels in told:
+        selector = {"workloadSelector": {"labels": labels}} if kind == "Sidecar" else {"selector": {"matchLabels": labels}}
+        made.append(named(kind, name, namespace, api=api, spec=selector if labels else {}))
+    return made
+
+
 def expected_of(case: dict[str, Any], codes: set[str]) -> Counter[Said]:
     those = [e for e in case["expected"] if e["code"] in codes]
     return Counter((e["code"], *tag(e["object"] or EXPORTING), e.get("path") or "") for e in those)
 
 
 def tag(thing: dict[str, Any]) -> tuple[str, str]:
-    return thing["kind"], f"{thing.get('namespace', '')}/{thing['name']}"
+    kind = "Deployment" if thing["kind"] == "workload" else thing["kind"]  # all workloads of the recordings are
+    return kind, f"{thing.get('namespace', '')}/{thing['name']}"
 
 
 EXPORTING = {"kind": "DestinationRule", "namespace": "", "name": "exporting"}  # some recordings left the object out
@@ -249,3 +286,34 @@ def test_kiali(case: dict[str, Any], record_property: Any) -> None:
     record_property("vectors", ["kiali", not told, case["case"], reason])
     if told and not reason:
         pytest.xfail(told)  # not judged the same yet
+
+
+HELPERS = [c for c in CASES if c["scope"] == "helper"]
+
+
+@pytest.mark.parametrize("case", HELPERS, ids=lambda c: f"{c['checker']}-{c['case']}")
+def test_kiali_helper(case: dict[str, Any], record_property: Any) -> None:
+    """Questions that Kiali's helpers answer: what needs mutual TLS, and who sees what."""
+    must_be_there()
+    answer = {"authorization.needsMtls": identities_in, "visibility.exportTo": seen_in}[case["checker"]]
+    expected = {e.get("path") or e["object"] for e in case["expected"]}
+    record_property("vectors", ["kiali", answer(case) == expected, case["case"], ""])
+    assert answer(case) == expected
+
+
+def identities_in(case: dict[str, Any]) -> set[str]:
+    mesh, name = mesh_from(objects_in([DATA / case["file"]])), case["case"].rpartition("/")[2]
+    policies = [p for p in mesh[AuthorizationPolicy] if p.name == name]
+    return {path.replace(".", "/") for p in policies for path in identity_fields(p)}
+
+
+def seen_in(case: dict[str, Any]) -> set[str]:
+    context = case["context"]
+    kind = "Service" if context["kind"] == "ServiceEntry" else context["kind"]
+    default = {f"default{kind}ExportTo": context["mesh_default_export_to"]}
+    objects = [o for f in case["file"] for o in objects_in([DATA / f])]
+    mesh = mesh_from([*objects, *namespaces(context, objects)], mesh_config=mesh_config(**default))
+    exported: list[Exported] = [*mesh[VirtualService], *mesh[DestinationRule], *mesh[ServiceEntry]]
+    things = {t.name: t for t in exported}
+    files = {f: things[o["metadata"]["name"]] for f in case["file"] for o in objects_in([DATA / f])}
+    return {f for f, thing in files.items() if concerns(mesh, context["viewer_namespace"], thing)}

@@ -1,0 +1,48 @@
+"""Workloads with their pods: each controller, and each pod that has none."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshdoctor.istio.selecting import template_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet, Workload
+
+KINDS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
+WORKLOADS: tuple[type[KubernetesObject], ...] = (Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A workload, the labels that its pods have or would have, and its live pods."""
+
+    subject: Subject
+    labels: dict[str, str]
+    pods: tuple[Pod, ...]
+
+    @property
+    def namespace(self) -> str:
+        return self.subject.namespace
+
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether a pod has a proxy beside its application; gateways and waypoints are proxies alone."""
+        return any(p.proxy is not None and not is_gateway(p) for p in self.pods)
+
+
+def workloads(mesh: Mesh) -> tuple[Running, ...]:
+    """All workloads. Found once a snapshot."""
+    pods, controllers = mesh[Pod], [mesh[kind] for kind in KINDS]  # each time, so that each rule is blind where one was
+    found: tuple[Running, ...] | None = mesh.memo.get("workloads")
+    if found is None:
+        owned = by_owner(mesh, (p for p in pods if is_live(p)))
+        made = [
+            Running(thing.subject, template_of(thing).metadata.labels, tuple(owned.pop(thing.subject, ())))
+            for table in controllers
+            for thing in table
+        ]
+        made += [Running(subject, some[0].labels, tuple(some)) for subject, some in owned.items()]
+        found = mesh.memo["workloads"] = tuple(made)
+    return found
