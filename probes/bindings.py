@@ -31,9 +31,9 @@ def host_not_routed(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Dra
             # istioctl says of a gateway that does not exist that it has no server for the hosts, too
             codes = ("IST0101", "IST0132", "KIA1102")
             yield _unbound(mesh, virtual_service, says, _namesakes(mesh, name), at=at, codes=codes, lacking=(Gateway,))
-    deaf = [(i, g) for i, _, g in named if g is not None and not any(_listens(g, virtual_service, h) for h in hosts)]
+    deaf = [(i, g) for i, _, g in named if g is not None and not any(_listens(mesh, g, virtual_service, h) for h in hosts)]
     known = [g for _, _, g in named if isinstance(g, Gateway)]
-    lost = [h for h in _public(mesh, virtual_service) if not any(_listens(g, virtual_service, h) for _, _, g in named if g)]
+    lost = [h for h in _public(mesh, virtual_service) if not any(_listens(mesh, g, virtual_service, h) for _, _, g in named if g)]
     if known and lost:
         offered = ", ".join(dict.fromkeys(h for g in known for s in g.spec.servers for h in s.hosts))
         yield _unbound(
@@ -77,10 +77,10 @@ def _public(mesh: Mesh, virtual_service: VirtualService) -> list[str]:
     return [h for h in hosts if not resolve(mesh, h, virtual_service.namespace)]
 
 
-def _listens(gateway: Gateway | k8s.Gateway, virtual_service: VirtualService, host: str) -> bool:
+def _listens(mesh: Mesh, gateway: Gateway | k8s.Gateway, virtual_service: VirtualService, host: str) -> bool:
     if isinstance(gateway, k8s.Gateway):
         return any(not x.hostname or overlap(x.hostname, host) for x in gateway.spec.listeners)
-    name = fqdn(host, virtual_service.namespace)
+    name = fqdn(host, virtual_service.namespace, mesh.cluster.domain)
     return any(takes(gateway, s, virtual_service, n) for s in gateway.spec.servers for n in (host, name))
 
 

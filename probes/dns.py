@@ -20,7 +20,7 @@ _NOT_FOUND = re.compile(r"lookup (?P<name>\S+\.(svc|cluster\.local)\S*)[^:]*: .*
 @probe("DNS-001", needs=(Service, EndpointSlice, Pod, Deployment, DaemonSet, Envoy))
 def cluster_dns_down(mesh: Mesh) -> Iterator[Draft]:
     """The cluster's DNS Service has no ready endpoint, or fewer than half of what it should have."""
-    for service in mesh[Service].within("kube-system"):
+    for service in mesh[Service].within("kube-system") if mesh.given(EndpointSlice) else ():
         if service.labels.get("k8s-app") != "kube-dns" and service.name not in {"kube-dns", "coredns", "rke2-coredns-rke2-coredns"}:
             continue
         if not service.spec.selector:

@@ -28,8 +28,8 @@ REFUSED = re.compile(r"connect[ _]error:[ _]*111|connection[ _]refused", re.IGNO
 def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A Service has no ready endpoint, or none with a port that its targetPort names: Envoy answers 503 UH."""
     slices = mesh.slices_of(service)
-    if service.spec.type == "ExternalName" or not (service.spec.selector or slices):
-        return
+    if service.spec.type == "ExternalName" or not (service.spec.selector or slices) or not mesh.given(EndpointSlice):
+        return  # of manifests nobody has made endpoints yet
     if not any(e.is_ready and e.addresses for s in slices for e in s.endpoints or ()):
         yield _without_endpoints(mesh, service)
         return

@@ -60,6 +60,8 @@ def subset_selects_no_pods(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]
 def _has_ready(mesh: Mesh, service: Service, subset: Subset) -> bool:
     if any(p.is_ready for p in pods_in(mesh, service, subset.labels)):
         return True
+    if not mesh.given(Pod) and makers_of(mesh, service, subset.labels):
+        return True  # manifests make pods; there are none yet
     return virtual_machines_in(mesh, service.namespace, {**service.spec.selector, **subset.labels})
 
 
@@ -101,7 +103,7 @@ def _empty(mesh: Mesh, rule: DestinationRule, service: Service, subset: Subset, 
         harm=log.harm(mesh, failed),
         also=(*others, *(mesh.owner(p) for p in pods), *log.clients(mesh, failed)),
         codes=[code for code, says in said.items() if says],
-        lacking=(Pod,) if not makers else (),
+        lacking=(Pod,),
     )
 
 

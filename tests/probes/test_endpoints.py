@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.collect.files import mesh_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.envoy import ClusterStatus, Envoy, HostStatus
@@ -155,3 +156,9 @@ def test_pods_that_have_just_started_make_it_a_hint() -> None:
     young = pod("shop/cart-1", ready=False, created="2026-08-01T11:59:45Z")
     findings = judge(build(all_of(WEB, service("shop/cart"), young)), "RT-022")
     assert [f.confidence for f in findings] == [0.4]
+
+
+def test_manifests_have_no_endpoints_yet() -> None:
+    text = all_of(service("shop/cart"), deployment("shop/cart", {"app": "cart"}))
+    assert len(judge(mesh_of(text), "RT-022")) == 1
+    assert judge(mesh_of(text, only_given=True), "RT-022") == []
