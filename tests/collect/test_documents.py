@@ -39,7 +39,7 @@ def test_keys_with_dots_and_slashes_are_written_as_they_are() -> None:
 
 
 def test_places_count_from_the_beginning_of_the_file() -> None:
-    first, second = documents("a: 1\n---\n# more\nb: 2\n")
+    _, second = documents("a: 1\n---\n# more\nb: 2\n")
     assert isinstance(second, Document)
     assert second.places["b"] == (4, 1)
 
