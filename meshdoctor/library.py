@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
-from meshdoctor.collect.files import mesh_of
+from meshdoctor.collect.files import mesh_of_manifests
 from meshdoctor.collect.live import Options, collect
+from meshdoctor.collect.reading.given import read, read_text
 from meshdoctor.diagnosis import judge
 from meshdoctor.model.findings import Diagnosis, Finding
 from meshdoctor.model.mesh import Mesh
 
 
 def load(source: str | Path | None = None, *, context: str | None = None, kubeconfig: str | None = None) -> Mesh:
-    """A mesh: of manifests (a path, or YAML text with a line break), else of the live cluster of a kubeconfig context.
+    """A mesh: of manifests (a file or folder, or YAML text with a line break), else of the live cluster of a context.
 
-    Raises MeshdoctorError where the cluster cannot be read, OSError where the file cannot.
+    Manifests are taken as `meshdoctor check` takes them: what is broken in them are findings. Raises MeshdoctorError
+    where the cluster cannot be read or there is no manifest, OSError where the path does not exist.
     """
     if source is None:
         return asyncio.run(_live(context, kubeconfig))
-    text = source if isinstance(source, str) and "\n" in source else Path(source).read_text("utf-8")
-    return mesh_of(text)
+    if isinstance(source, str) and "\n" in source:
+        return mesh_of_manifests(read_text(source))
+    os.stat(source)
+    return mesh_of_manifests(read([str(source)]))
 
 
 async def _live(context: str | None, kubeconfig: str | None) -> Mesh:

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from meshdoctor.collect.configured import configured
 from meshdoctor.collect.reading import documents as parsing
 from meshdoctor.collect.reading.builder import Refused
 from meshdoctor.collect.reading.given import Given
 from meshdoctor.collect.reading.objects import typed
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import ConfigMap
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.istiod import Istiod
@@ -70,6 +72,7 @@ def mesh_of(
 
 def mesh_of_manifests(given: Given, *, now: datetime | None = None, **more: Any) -> Mesh:
     """A Mesh of files alone: what is absent may exist elsewhere, and each finding knows its line."""
+    more.setdefault("mesh_config", configured(t for t in given.things if isinstance(t, ConfigMap)))
     return Mesh(
         _tables(given.things, set()),
         now=now or datetime.now(UTC),

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-import yaml
 
 from meshdoctor.collect.asked import gather_limited
+from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
 from meshdoctor.collect.metrics import ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
@@ -291,13 +291,8 @@ def _runtime_sources(runtime: Runtime) -> list[Source]:
 
 def _configured(config_maps: Table[Any] | None) -> MeshConfig | Source:
     """The MeshConfig of a control plane's ConfigMap `istio`: what is left to read when no istiod answers."""
-    for config_map in config_maps or ():
-        text = config_map.data.get("mesh") if config_map.name.startswith("istio") else None
-        if text:
-            try:
-                told = msgspec.convert(yaml.safe_load(text) or {}, dict[str, Any])
-                return msgspec.convert({"rootNamespace": config_map.namespace} | told, MeshConfig, strict=False)
-            except (yaml.YAMLError, msgspec.ValidationError):
-                continue
+    found = configured(config_maps or ())
+    if found is not None:
+        return found
     reason = "no istiod told it, and its ConfigMap istio could not be read"
     return Source(name="mesh config", state=SourceState.ERROR, reason=reason)

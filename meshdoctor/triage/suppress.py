@@ -85,12 +85,27 @@ def _annotated(mesh: Mesh, subject: Subject, notes: dict[str, None]) -> Iterator
 
 
 def _annotations(mesh: Mesh, subject: Subject) -> dict[str, str]:
+    """The annotations of an object, also of one that a file has and that does not fit its kind."""
     kind = kinds.kind_of(f"{subject.group}/v1" if subject.group else "v1", subject.kind)
     try:
         thing = mesh[kind].get(subject.namespace, subject.name) if kind else None
     except Unseen:
-        return {}
-    return thing.annotations if thing else {}
+        thing = None
+    return thing.annotations if thing else _written(mesh).get(subject, {})
+
+
+def _written(mesh: Mesh) -> dict[Subject, dict[str, str]]:
+    """The annotations of the manifests that have any."""
+    if "written annotations" not in mesh.memo:
+        found: dict[Subject, dict[str, str]] = {}
+        for manifest in mesh.manifests:
+            metadata = manifest.body.get("metadata")
+            annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+            if isinstance(annotations, dict):
+                found[manifest.subject] = {k: v for k, v in annotations.items() if isinstance(v, str)}
+        mesh.memo["written annotations"] = found
+    made: dict[Subject, dict[str, str]] = mesh.memo["written annotations"]
+    return made
 
 
 def parse(text: str, by: str) -> Suppression | str:
