@@ -176,16 +176,21 @@ def ca_bundle_differs(mesh: Mesh) -> Iterator[Draft]:
             yield from _distrusted(mesh, configuration, webhook, skip_empty=False)
 
 
+def _at(configuration: WebhookConfiguration, webhook: Webhook) -> str:
+    """Where a webhook stands in its configuration."""
+    return f"webhooks[{configuration.webhooks.index(webhook)}]"
+
+
 def _distrusted(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook, *, skip_empty: bool) -> Iterator[Draft]:
     """caBundle against the root certificate that istiod publishes."""
     service = webhook.client_config.service
     if service is None:
         return
-    place = f"webhooks[{webhook.name}].clientConfig.caBundle"
+    place = f"{_at(configuration, webhook)}.clientConfig.caBundle"
     bundle = ca_bundle(webhook.client_config.ca_bundle)
     also = _target(webhook)
     if not bundle:
-        if not skip_empty:
+        if not skip_empty and not mesh.only_given:  # manifests leave it to istiod, which fills it in
             yield fail(configuration, f"caBundle of {webhook.name} is empty", at=place, also=also)
         return
     published = mesh[ConfigMap].get(service.namespace, "istio-ca-root-cert")
@@ -204,10 +209,10 @@ def _distrusted(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhoo
 def injector_fails_open(mesh: Mesh) -> Iterator[Draft]:
     """An injection webhook says failurePolicy Ignore: in the next outage pods come up without a sidecar."""
     for configuration in injectors(mesh):
-        names = [w.name for w in active(configuration) if w.failure_policy == "Ignore"]
-        if names:
-            says = f"failurePolicy is Ignore on {', '.join(names)}"
-            place = f"webhooks[{names[0]}].failurePolicy"
+        found = [w for w in active(configuration) if w.failure_policy == "Ignore"]
+        if found:
+            says = f"failurePolicy is Ignore on {', '.join(w.name for w in found)}"
+            place = f"{_at(configuration, found[0])}.failurePolicy"
             yield fail(configuration, says, at=place, evidence=[quote(configuration, place, "Ignore")])
 
 
@@ -269,7 +274,7 @@ def validation_fails_open(mesh: Mesh) -> Iterator[Draft]:
 
 
 def _open(configuration: ValidatingWebhookConfiguration, webhook: Webhook, settled: bool) -> Iterator[Draft]:
-    place = f"webhooks[{webhook.name}]"
+    place = _at(configuration, webhook)
     if not ca_bundle(webhook.client_config.ca_bundle) and webhook.client_config.service and settled:
         yield fail(configuration, f"caBundle of {webhook.name} is empty", at=f"{place}.clientConfig.caBundle")
     if webhook.failure_policy == "Ignore" and settled:

@@ -16,7 +16,7 @@ from meshdoctor.collect.metrics import ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy
 from meshdoctor.collect.suspects import MOST, Choice, choose
-from meshdoctor.istio.controlplane import control_plane_namespaces, control_planes, injectors, istiod_pods
+from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
 from meshdoctor.istio.injection import called
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
@@ -237,6 +237,7 @@ def assemble(api: ApiClient, listed: Iterable[Listed], runtime: Runtime, *, kube
         kubernetes=kubernetes,
         istio=versions,
         root_namespace=_root_namespace(mesh),
+        domain=_domain(mesh),
     )
     return mesh
 
@@ -246,6 +247,13 @@ def _root_namespace(mesh: Mesh) -> str:
         return mesh.mesh_config.root_namespace
     except Unseen:
         return ""
+
+
+def _domain(mesh: Mesh) -> str:
+    try:
+        return cluster_domain(mesh)
+    except Unseen:
+        return Cluster().domain
 
 
 def _notes(runtime: Runtime) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ Source: istio charts label istiod's Deployment, pods, Service and PodDisruptionB
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 
 from meshdoctor.istio.workloads import is_live
@@ -116,3 +118,14 @@ def config_map(mesh: Mesh, namespace: str, name: str, revision: str) -> ConfigMa
     """A control plane's ConfigMap: `NAME`, or `NAME-REVISION` for a revision that is not the default."""
     full = name if revision in ("", "default") else f"{name}-{revision}"
     return mesh[ConfigMap].get(namespace, full)
+
+
+def cluster_domain(mesh: Mesh) -> str:
+    """The domain of the names of Services, as istiod was told by `--domain`; `cluster.local` where nobody says another."""
+    for pod in istiod_pods(mesh):
+        for container in pod.spec.containers:
+            words = [part for argument in container.args for part in argument.split("=", 1)]
+            for flag, value in itertools.pairwise(words):
+                if flag == "--domain" and value:
+                    return value
+    return "cluster.local"

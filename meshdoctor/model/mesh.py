@@ -30,7 +30,8 @@ class Table(Generic[T]):
     """All objects of one kind that could be read; lookups are by namespace and name, or by label."""
 
     def __init__(self, objects: Iterable[T], source: Source) -> None:
-        self._objects = tuple(objects)
+        # in one order, whoever gave them: the same mesh gives the same words
+        self._objects = tuple(sorted(objects, key=_place))
         self.source = source
 
     def __iter__(self) -> Iterator[T]:
@@ -86,6 +87,10 @@ class Table(Generic[T]):
         return _grouped(((o.namespace, k, v), o) for o in self._objects for k, v in o.labels.items())
 
 
+def _place(thing: KubernetesObject) -> tuple[str, str]:
+    return thing.metadata.namespace, thing.metadata.name
+
+
 def _grouped(pairs: Iterable[tuple[Any, T]]) -> dict[Any, tuple[T, ...]]:
     lists: dict[Any, list[T]] = {}
     for key, value in pairs:
@@ -132,7 +137,7 @@ class Mesh:
         self.dry_runs = tuple(dry_runs)  # asked for with --active only
         self.manifests = tuple(manifests)  # as they were written, where files are the source
         self.complaints = tuple(complaints)  # what of the files could not be read
-        self._only_given = only_given
+        self.only_given = only_given  # manifests are all there is: nothing runs that could be seen
         self.mesh_networks = mesh_networks or {}  # `networks` of MeshNetworks, as it was written
         self.remote_accounts = frozenset(remote_accounts)  # TRUST-DOMAIN/ns/NAMESPACE/sa/NAME of other clusters
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
@@ -178,7 +183,7 @@ class Mesh:
     def given(self, kind: type[KubernetesObject]) -> bool:
         """Whether an absent object of a kind surely does not exist: not so where manifests are all there is, none of it."""
         table = self._tables.get(kind)
-        return not self._only_given or (table is not None and len(table) > 0)
+        return not self.only_given or (table is not None and len(table) > 0)
 
     @property
     def kinds(self) -> tuple[type[KubernetesObject], ...]:

@@ -122,15 +122,16 @@ def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
 
 def _finding(console: Console, finding: Finding, line: Line | None) -> None:
     glyph, style = STATUS[finding.status]
-    codes = f" ({', '.join(finding.codes)})" if finding.codes else ""
+    codes = f"({', '.join(finding.codes)}) " if finding.codes else ""
     place = location(finding)
     console.print(
         Text.assemble(
             (f"{glyph} {finding.status} ", style),
-            f"{finding.code} {finding.problem or ''}{codes} ",
+            f"{finding.code} {f'{finding.problem} ' if finding.problem else ''}{codes}",
             (f"{plain(place)} " if place else "", "dim"),
             (plain(finding.subject), "bold"),
-        )
+        ),
+        soft_wrap=True,  # a place is clicked on and searched for: it is never broken
     )
     _field(console, "", finding.summary)
     if finding.status is Status.UNKNOWN and finding.why:

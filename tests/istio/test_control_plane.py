@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshdoctor.istio.controlplane import control_plane_namespaces, control_planes, injectors, istiod_pods
+from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.model.istiod import Istiod, ProxySync, TypeSync
 from tests.conftest import build
@@ -85,3 +85,10 @@ def test_every_proxy_over_all_replicas_the_worst_first() -> None:
     ]
     silent = [*istiods, Istiod(namespace="istio-system", name="c")]
     assert next(r.state for r in proxy_rows(build(text, istiods=silent)) if r.name == "lost") == "UNKNOWN"
+
+
+def test_the_domain_is_what_istiod_was_told() -> None:
+    told_so = plane("istiod", "mesh-a", "default").replace("{name: discovery}", "{name: discovery, args: [discovery, %s]}")
+    assert cluster_domain(build(told_so % "--domain, corp.internal")) == "corp.internal"
+    assert cluster_domain(build(told_so % "--domain=corp.internal")) == "corp.internal"
+    assert cluster_domain(build(plane("istiod", "mesh-a", "default"))) == "cluster.local"

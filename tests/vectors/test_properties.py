@@ -1,0 +1,92 @@
+"""What holds for any mesh: the order of objects, other namespaces and unrelated objects change no finding; paths exist."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from meshdoctor.model.findings import Finding
+from meshdoctor.model.mesh import Mesh
+from tests.vectors.cases import VECTORS, found, mesh_from, must_be_there, named, objects_in, read
+
+DATA = VECTORS / "kiali" / "testdata"
+FOLDER = VECTORS / "istio-analyze"
+FILES = sorted(
+    {
+        DATA / (c.get("objects_file") or c["file"])
+        for c in (read("kiali/vectors.json") or {"vectors": []})["vectors"]
+        if isinstance(c["file"], str)
+    }
+    | {FOLDER / f for c in read("istio-analyze/vectors.json") for f in c["inputFiles"]}
+)
+SHUFFLES = 2
+STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+UNRELATED = [
+    named("Namespace", "zz-unrelated"),
+    named("Service", "zz-lone", "zz-unrelated", spec={"ports": [{"name": "http", "port": 80}]}),
+    named("ServiceAccount", "zz-lone", "zz-unrelated"),
+    named("ConfigMap", "zz-lone", "zz-unrelated", data={"a": "b"}),
+]
+
+
+def ids(findings: tuple[Finding, ...]) -> Counter[tuple[str, str]]:
+    return Counter((f.id, f.summary) for f in findings if f.subject.namespace != "zz-unrelated")
+
+
+def mesh_of(objects: list[dict[str, Any]]) -> Mesh:
+    return mesh_from(objects)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_order_and_strangers_change_nothing(path: Any) -> None:
+    must_be_there()
+    objects = list(objects_in([path]))
+    names = Counter((o.get("kind"), o["metadata"].get("namespace"), o["metadata"]["name"]) for o in objects)
+    if any(n > 1 for n in names.values()):
+        pytest.skip("the file has one object twice: which counts is its order")
+    expected = ids(found(mesh_of(objects)))
+    shuffler = random.Random(7)
+    for _ in range(SHUFFLES):
+        mixed = objects[:]
+        shuffler.shuffle(mixed)
+        assert ids(found(mesh_of(mixed))) == expected
+    with_strangers = ids(found(mesh_of([*objects, *UNRELATED])))
+    assert {i for i, _ in with_strangers} == {i for i, _ in expected}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_every_path_exists(path: Any) -> None:
+    must_be_there()
+    objects = list(objects_in([path]))
+    by_tag = {(o.get("kind"), o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in objects}
+    for finding in found(mesh_of(objects)):
+        thing = by_tag.get((finding.subject.kind, finding.subject.namespace, finding.subject.name))
+        # two paths are Kiali's: a workload's own, and that of a gateway in a match
+        if thing is not None and finding.path not in ("", "workload") and ".match.gateways[" not in finding.path:
+            assert exists(thing, finding.path), (finding.code, str(finding.subject), finding.path)
+
+
+def exists(thing: Any, path: str) -> bool:
+    """Whether a path leads somewhere; the last field may be absent where its absence is the finding."""
+    steps = [(m[1], m[2]) for m in STEP.finditer(path)]
+    for number, (key, index) in enumerate(steps):
+        last = number == len(steps) - 1
+        if index is not None:
+            if not isinstance(thing, list) or int(index) >= len(thing):
+                return False
+            thing = thing[int(index)]
+        elif isinstance(thing, dict):
+            rest = path[path.index(key) :]
+            dotted = next((k for k in thing if rest.startswith(k) and k != key), None)
+            if dotted is not None:
+                return True  # a key with dots in it, such as an annotation
+            if key not in thing:
+                return last or key == "spec"
+            thing = thing[key]
+        else:
+            return False
+    return True
