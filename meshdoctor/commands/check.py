@@ -55,7 +55,9 @@ def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
         waiting.stop()
     if not arguments.paths:
         return mesh
-    return mesh.overlaid(given.things, manifests=given.manifests, complaints=given.complaints, notes=given.notes)
+    nowhere = [t for t in given.things if t.NAMESPACED and not t.namespace]
+    notes = [f"{t.subject} has no namespace, so nothing of the mesh meets it: give -n" for t in nowhere[:3]]
+    return mesh.overlaid(given.things, manifests=given.manifests, complaints=given.complaints, notes=[*given.notes, *notes])
 
 
 def _suppressions(name: str | None) -> Sequence[Suppression]:

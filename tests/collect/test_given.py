@@ -78,9 +78,9 @@ def test_binary_other_encodings_and_what_is_too_large(tmp_path: Path) -> None:
     given = read([str(tmp_path)])
     assert names(given) == ["wide"]
     assert [(c.wrong, c.line, c.column) for c in given.complaints] == [
-        ("unparsed", 2, 4),
+        ("unread", 2, 4),
         ("unread", None, None),
-        ("unparsed", 2, 4),
+        ("unread", 2, 4),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from meshdoctor.collect.reading.builder import Refused
 from meshdoctor.collect.reading.documents import documents
-from meshdoctor.collect.reading.inputs import Input, Skipped, Text, inputs
+from meshdoctor.collect.reading.inputs import STDIN, Input, Skipped, Text, inputs
 from meshdoctor.collect.reading.objects import Found, objects_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.errors import UsageError
@@ -86,7 +86,10 @@ def read(paths: Iterable[str], namespace: str = "") -> Given:
     for found in inputs(named):
         given.take(found, namespace)
     if given.is_empty:
-        why = "; ".join(c.says for c in given.complaints[:3]) or f"no Kubernetes object in {', '.join(named)}"
+        why = (
+            "; ".join(c.says for c in given.complaints[:3])
+            or f"no Kubernetes object in {', '.join(n if n != '-' else STDIN for n in named)}"
+        )
         raise UsageError(
             f"Nothing to check: {why}.", do="Name files or folders of manifests (.yaml, .yml, .json), or - for a pipe."
         )

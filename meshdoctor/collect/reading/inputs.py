@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from meshdoctor.model.manifest import Complaint, Wrong, file_subject
+from meshdoctor.model.manifest import Complaint, file_subject
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 LARGEST = 50_000_000
@@ -90,7 +90,7 @@ def _read(path: str) -> Input:
     name = STDIN if path == "-" else _shown(path)
     try:
         if path == "-":
-            raw = _bounded(sys.stdin.buffer if hasattr(sys.stdin, "buffer") else open(0, "rb", closefd=False))  # noqa: SIM115
+            raw = _bounded(sys.stdin.buffer) if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
         else:
             with open(path, "rb") as file:
                 raw = _bounded(file)
@@ -109,12 +109,12 @@ def _text(name: str, raw: bytes) -> Input:
     encoding = next((e for mark, e in _MARKS if raw.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in raw:
         line, column = _place(raw, raw.index(b"\0"))
-        return _complaint(name, "is binary, not text: it has a byte 0", line, column, "unparsed")
+        return _complaint(name, "is binary, not text: it has a byte 0", line, column)
     try:
         return Text(name, raw.decode(encoding))
     except UnicodeDecodeError as why:
         line, column = _place(raw, why.start)
-        return _complaint(name, f"is not {encoding.removesuffix('-sig').upper()} text: byte {why.start}", line, column, "unparsed")
+        return _complaint(name, f"is not {encoding.removesuffix('-sig').upper()} text: byte {why.start}", line, column)
 
 
 def _shown(path: str) -> str:
@@ -126,6 +126,6 @@ def _place(raw: bytes, index: int) -> tuple[int, int]:
     return raw.count(b"\n", 0, index) + 1, index - (raw.rfind(b"\n", 0, index) + 1) + 1
 
 
-def _complaint(name: str, says: str, line: int | None = None, column: int | None = None, wrong: Wrong = "unread") -> Complaint:
+def _complaint(name: str, says: str, line: int | None = None, column: int | None = None) -> Complaint:
     name = _shown(name)
-    return Complaint(wrong=wrong, subject=file_subject(name), says=f"{name} {says}", file=name, line=line, column=column)
+    return Complaint(wrong="unread", subject=file_subject(name), says=f"{name} {says}", file=name, line=line, column=column)
