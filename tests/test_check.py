@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from meshdoctor.cli import main
 
@@ -161,3 +163,11 @@ def test_two_thousand_objects_are_read_in_seconds(check: Any) -> None:
     began = time.process_time()
     check("a.yaml", "-o", "json", a__yaml=text)
     assert time.process_time() - began < 10
+
+
+def test_the_hook_of_pre_commit_runs_and_lets_pass_what_files_cannot_tell(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (hook,) = yaml.safe_load((Path(__file__).parents[1] / ".pre-commit-hooks.yaml").read_text())
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    for text, code in ((ROUTE % ("a", "a", "nobody"), 0), (GOOD, 0), (BAD, 1)):
+        Path("a.yaml").write_text(text)
+        assert subprocess.run([*shlex.split(hook["entry"]), *hook["args"]], capture_output=True, check=False).returncode == code

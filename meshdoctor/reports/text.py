@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from io import StringIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -148,7 +149,8 @@ def _snippet(console: Console, text: str, number: int, column: int) -> None:
         return
     head = f"{number:>9} | "
     console.print(Text.assemble((f"   {head}", "dim"), words), soft_wrap=True)
-    console.print(Text(f"   {' ' * (len(head) - 2)}| {' ' * (column - 1 - begin)}^", "dim"), soft_wrap=True)
+    before = cell_len(plain(text[begin : column - 1]))
+    console.print(Text(f"   {' ' * (len(head) - 2)}| {' ' * before}^", "dim"), soft_wrap=True)
 
 
 def _left_out(console: Console, found: Diagnosis) -> None:
