@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio.gatewayapi import is_granted, lets_in, parent_of
 from meshdoctor.model.base import Condition, KubernetesObject
-from meshdoctor.model.cluster import Service
+from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Severity
 from meshdoctor.model.gatewayapi import (
     BackendReference,
@@ -135,7 +136,7 @@ def _not(
     )
 
 
-@probe("GA-003", needs=(*ROUTES, Gateway, Service))
+@probe("GA-003", needs=(*ROUTES, Gateway, Service, Namespace, ReferenceGrant))
 def route_not_accepted(mesh: Mesh) -> Iterator[Draft]:
     """A route was not accepted by a parent, or its parent does not exist: its requests get 404."""
     for kind in ROUTES:
@@ -146,23 +147,16 @@ def route_not_accepted(mesh: Mesh) -> Iterator[Draft]:
                     at = "status.parents.conditions.Accepted"
                     yield fail(
                         route,
-                        f"{_parent(route, parent.parent_ref)} does not accept it: {condition.reason}",
+                        f"{parent_of(route, parent.parent_ref)} does not accept it: {condition.reason}",
                         at=at,
                         why=condition.message,
                         evidence=(quote(route, at, _words(condition)),),
-                        also=(_parent(route, parent.parent_ref),),
+                        also=(parent_of(route, parent.parent_ref),),
                         since=condition.last_transition_time,
+                        codes=("IST0171",),
                     )
             for i, reference in enumerate(route.spec.parent_refs):
-                if _is_lost(mesh, route, reference):
-                    at = f"spec.parentRefs[{i}]"
-                    yield fail(
-                        route,
-                        f"its parent {_parent(route, reference)} does not exist",
-                        at=at,
-                        evidence=(quote(route, at, str(_parent(route, reference))),),
-                        also=(_parent(route, reference),),
-                    )
+                yield from _lost(mesh, route, reference, i)
 
 
 def _judged(route: Route) -> tuple[RouteParentStatus, ...]:
@@ -170,18 +164,39 @@ def _judged(route: Route) -> tuple[RouteParentStatus, ...]:
     return tuple(p for p in route.status.parents if p.controller_name.startswith(CONTROLLERS))
 
 
-def _parent(route: Route, reference: ParentReference) -> Subject:
-    return Subject(reference.group, reference.kind, reference.namespace or route.namespace, reference.name)
-
-
-def _is_lost(mesh: Mesh, route: Route, reference: ParentReference) -> bool:
-    """A parent that does not exist is judged by nobody: there is no status of it."""
-    parent = _parent(route, reference)
-    if any(_parent(route, p.parent_ref) == parent for p in route.status.parents):
-        return False
+def _lost(mesh: Mesh, route: Route, reference: ParentReference, number: int) -> Iterator[Draft]:
+    """A parent that does not exist, or that does not let the route in, is judged by nobody: there is no status of it."""
+    parent = parent_of(route, reference)
+    if any(parent_of(route, p.parent_ref) == parent for p in route.status.parents):
+        return
+    at = f"spec.parentRefs[{number}].name"
     if (parent.group, parent.kind) == (Gateway.GROUP, "Gateway"):
-        return mesh[Gateway].get(parent.namespace, parent.name) is None
-    return (parent.group, parent.kind) == ("", "Service") and mesh[Service].get(parent.namespace, parent.name) is None
+        gateway = mesh[Gateway].get(parent.namespace, parent.name)
+        if gateway is None:
+            yield _without_parent(route, parent, f"its parent {parent} does not exist", f"{at}.{parent.name}", "KIA1401")
+        elif not lets_in(mesh, gateway, route.namespace):
+            says = f"no listener of {parent} takes routes of namespace {route.namespace}"
+            yield _without_parent(route, parent, says, f"{at}.{parent.name}", "KIA1401")
+    elif parent.kind == "Service":
+        if mesh[Service].get(parent.namespace, parent.name) is None:
+            yield _without_parent(route, parent, f"its parent {parent} does not exist", at, "KIA1402")
+        elif not is_granted(mesh, route, parent):
+            says = f"it is for {parent} of another namespace: only clients in {route.namespace} follow it"
+            yield _without_parent(route, parent, says, at, "KIA1402", severity="info")
+
+
+def _without_parent(route: Route, parent: Subject, says: str, at: str, code: str, *, severity: Severity | None = None) -> Draft:
+    kind: type[KubernetesObject] = Gateway if parent.kind == "Gateway" else Service
+    return fail(
+        route,
+        says,
+        at=at,
+        evidence=(quote(route, at, str(parent)),),
+        also=(parent,),
+        codes=(code,),
+        lacking=(kind,),
+        severity=severity,
+    )
 
 
 @probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant))
@@ -195,15 +210,17 @@ def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
 def _unresolved(mesh: Mesh, route: Route) -> Iterator[Draft]:
     judged = [c for p in _judged(route) if (c := _said(route, p.conditions, "ResolvedRefs")) is not None]
     refused = next((c for c in judged if c.status == "False"), None)
-    if refused is None and (judged or not _is_ours(mesh, route)):
+    if refused is None and (judged or _is_foreign(mesh, route)):
         return
+    ours = refused is not None or _is_ours(mesh, route)
     told = False
     for i, rule in enumerate(route.spec.rules):
         for j, backend in enumerate(rule.backend_refs):
             problem = _problem(mesh, route, backend)
             if problem:
                 told = True
-                yield _broken(route, f"spec.rules[{i}].backendRefs[{j}]", problem, _backend(route, backend), refused)
+                at = f"spec.rules[{i}].backendRefs[{j}].name"
+                yield _broken(route, at, problem, _backend(route, backend), refused, severity=None if ours else "info")
     if refused is not None and not told:
         at = "status.parents.conditions.ResolvedRefs"
         backends = tuple(_backend(route, b) for r in route.spec.rules for b in r.backend_refs)
@@ -217,10 +234,17 @@ def _unresolved(mesh: Mesh, route: Route) -> Iterator[Draft]:
         )
 
 
+def _is_foreign(mesh: Mesh, route: Route) -> bool:
+    """Whether a route without a status is surely another controller's: each parent is a Gateway of a class not Istio's."""
+    gateways = [mesh[Gateway].get(p.namespace, p.name) for p in (parent_of(route, r) for r in route.spec.parent_refs)]
+    classes = [mesh[GatewayClass].get("", g.spec.gateway_class_name) if g else None for g in gateways]
+    return bool(classes) and all(c is not None and not c.spec.controller_name.startswith(CONTROLLERS) for c in classes)
+
+
 def _is_ours(mesh: Mesh, route: Route) -> bool:
     """Whether a route without a status is for Istio: its parent is a Service, or a Gateway of an Istio class."""
     for reference in route.spec.parent_refs:
-        parent = _parent(route, reference)
+        parent = parent_of(route, reference)
         if (parent.group, parent.kind) == ("", "Service"):
             return True
         if (parent.group, parent.kind) == (Gateway.GROUP, "Gateway"):
@@ -242,7 +266,7 @@ def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
     service = mesh[Service].get(target.namespace, target.name)
     if service is None:
         return f"{target} does not exist"
-    if target.namespace != route.namespace and not _is_granted(mesh, route, target):
+    if not is_granted(mesh, route, target):
         return f"no ReferenceGrant in {target.namespace} lets {route.KIND} of {route.namespace} refer to {target}"
     ports = [p.port for p in service.spec.ports]
     if backend.port is not None and backend.port not in ports:
@@ -250,15 +274,9 @@ def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
     return ""
 
 
-def _is_granted(mesh: Mesh, route: Route, target: Subject) -> bool:
-    return any(
-        any((f.group, f.kind, f.namespace) == (route.GROUP, route.KIND, route.namespace) for f in g.spec.from_)
-        and any((t.group, t.kind) == ("", "Service") and t.name in ("", target.name) for t in g.spec.to)
-        for g in mesh[ReferenceGrant].within(target.namespace)
-    )
-
-
-def _broken(route: Route, at: str, problem: str, backend: Subject, refused: Condition | None) -> Draft:
+def _broken(
+    route: Route, at: str, problem: str, backend: Subject, refused: Condition | None, *, severity: Severity | None
+) -> Draft:
     status = "status.parents.conditions.ResolvedRefs"
     said = (quote(route, status, _words(refused)),) if refused else ()
     return fail(
@@ -269,4 +287,7 @@ def _broken(route: Route, at: str, problem: str, backend: Subject, refused: Cond
         evidence=(quote(route, at, str(backend)), *said),
         also=(backend,),
         since=(refused.last_transition_time if refused else None) or route.changed,
+        severity=severity,
+        codes=() if "has no port" in problem else ("KIA1402",),
+        lacking=(Service,),
     )

@@ -115,19 +115,19 @@ NO = said(condition("ResolvedRefs", "False", "BackendNotFound"))
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        (route({"name": "gone"}), "spec.rules[0].backendRefs[0]"),
-        (route({"name": "web"}, {"name": "gone"}), "spec.rules[0].backendRefs[1]"),
-        (route({"name": "gone"}, to={"group": "", "kind": "Service", "name": "web"}), "spec.rules[0].backendRefs[0]"),
-        (route({"name": "web", "port": 81}), "spec.rules[0].backendRefs[0]"),
-        (route({"name": "gone"}, parents=[NO]), "spec.rules[0].backendRefs[0]"),
+        (route({"name": "gone"}), "spec.rules[0].backendRefs[0].name"),
+        (route({"name": "web"}, {"name": "gone"}), "spec.rules[0].backendRefs[1].name"),
+        (route({"name": "gone"}, to={"group": "", "kind": "Service", "name": "web"}), "spec.rules[0].backendRefs[0].name"),
+        (route({"name": "web", "port": 81}), "spec.rules[0].backendRefs[0].name"),
+        (route({"name": "gone"}, parents=[NO]), "spec.rules[0].backendRefs[0].name"),
         (route({"name": "x", "kind": "Bucket"}, parents=[NO]), "status.parents.conditions.ResolvedRefs"),
         (route({"name": "x", "kind": "Hostname", "group": "networking.istio.io"}), None),
-        (route(FAR), "spec.rules[0].backendRefs[0]"),
+        (route(FAR), "spec.rules[0].backendRefs[0].name"),
         (all_of(route(FAR), grant()), None),
         (all_of(route(FAR), grant(name="pay")), None),
-        (all_of(route(FAR), grant(name="other")), "spec.rules[0].backendRefs[0]"),
-        (all_of(route(FAR), grant(namespace="edge")), "spec.rules[0].backendRefs[0]"),
-        (all_of(route(FAR), grant(kind="GRPCRoute")), "spec.rules[0].backendRefs[0]"),
+        (all_of(route(FAR), grant(name="other")), "spec.rules[0].backendRefs[0].name"),
+        (all_of(route(FAR), grant(namespace="edge")), "spec.rules[0].backendRefs[0].name"),
+        (all_of(route(FAR), grant(kind="GRPCRoute")), "spec.rules[0].backendRefs[0].name"),
         (route({"name": "gone"}, to={"name": "other"}), None),  # not Istio's
     ],
 )
