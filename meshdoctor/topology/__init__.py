@@ -1,0 +1,1 @@
+"""Who calls whom: the service graph, each edge with what it is known from."""

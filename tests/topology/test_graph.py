@@ -1,0 +1,104 @@
+"""Who calls whom: what proxies logged has figures, what is configured has none, and hostile names stay names."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from meshdoctor.bundle.scenarios import scenarios
+from meshdoctor.cli import main
+from meshdoctor.model.envoy import AccessLogEntry, Envoy, Logs
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.reports import graph as reports
+from meshdoctor.topology.build import around, graph_of, not_asked
+from meshdoctor.topology.parts import Edge, Kind, Node
+from tests.conftest import NOW, build
+
+MESH = """
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: shop, labels: {app: cart}}
+spec: {containers: [{name: app}, {name: istio-proxy}]}
+status: {phase: Running, podIP: 10.0.0.2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: front, namespace: shop}
+spec: {containers: [{name: app}, {name: istio-proxy}]}
+status: {phase: Running, podIP: 10.0.0.1}
+"""
+CART = "outbound|80||cart.shop.svc.cluster.local"
+
+
+def line(cluster: str, code: int = 200, flags: str = "-", authority: str = "cart") -> AccessLogEntry:
+    return AccessLogEntry(
+        time=NOW - timedelta(seconds=5),
+        code=code,
+        flags=flags,
+        upstream_cluster=cluster,
+        upstream_host="10.0.0.2:80",
+        authority=authority,
+        route="default",
+    )
+
+
+def mesh(*lines: AccessLogEntry) -> Mesh:
+    front = Envoy(namespace="shop", name="front", parts={"logs": Logs(access=lines, window_s=10.0)})
+    return build(MESH, envoys=[front])
+
+
+def edges(made: Mesh) -> dict[tuple[str, str], Edge]:
+    return {(str(a), str(b)): data["edge"] for a, b, data in graph_of(made).edges(data=True)}
+
+
+def test_observed_calls_have_figures_and_the_others_none() -> None:
+    found = edges(mesh(line(CART), line(CART, 503, "UC")))
+    assert found["shop/front", "shop/cart"].requests == 2
+    assert (found["shop/front", "shop/cart"].failed, found["shop/front", "shop/cart"].per_second) == (1, 0.2)
+    assert found["shop/front", "shop/cart"].flags == {"UC": 1}
+    assert found["shop/cart", "shop/cart"].sources == ("observed by Envoy", "configured")
+    silent = edges(mesh())
+    assert silent["shop/cart", "shop/cart"].requests is None
+    assert ("shop/front", "shop/cart") not in silent
+    assert not_asked(mesh()) == 1
+
+
+def test_what_nobody_registered_is_outside() -> None:
+    graph = graph_of(mesh(line("PassthroughCluster", authority="api.example.com")))
+    assert [str(n) for n in graph.nodes if n.kind is Kind.OUTSIDE] == ["api.example.com"]
+
+
+def test_around_a_node() -> None:
+    graph = graph_of(mesh(line(CART), line("PassthroughCluster", authority="api.example.com")))
+    front = next(n for n in graph.nodes if n.name == "front")
+    workload = next(n for n in graph.nodes if n.name == "cart" and n.kind is Kind.WORKLOAD)
+    assert {n.kind for n in around(graph, workload).nodes} == {Kind.SERVICE, Kind.WORKLOAD}
+    assert len(around(graph, front, 2).nodes) == len(graph.nodes)
+
+
+@pytest.mark.parametrize("write", [reports.dot, reports.mermaid])
+def test_hostile_names_are_quoted(write: object) -> None:
+    evil = Node(Kind.OUTSIDE, "", 'x"] ; click n0 "javascript:alert(1)"\n--> y\\')
+    text = write([Edge(evil, Node(Kind.SERVICE, "shop", "cart"), ("observed by Envoy",), 3, 1, 10.0, {"UC": 1})])  # type: ignore[operator]
+    assert len(text.splitlines()) <= 6
+    assert all(re.sub(r"\\.", "", each).count('"') in (0, 2, 4, 6) for each in text.splitlines())  # none ends early
+    assert 'x"]' not in text
+    assert "\n-->" not in text
+
+
+@pytest.mark.parametrize("scenario", scenarios())
+def test_recorded_meshes(capsys: pytest.CaptureFixture[str], scenario: str) -> None:
+    assert main(["graph", "--demo", scenario, "-o", "json"]) in (0, 2)
+    found = json.loads(capsys.readouterr().out)
+    names = {n["id"]: f"{n['namespace']}/{n['name']}" for n in found["nodes"]}
+    calls = {(names[e["client"]], names[e["server"]]) for e in found["edges"]}
+    assert ("shop/cart-v1", "bank/payment") in calls or scenario != "healthy"
+    assert all((e["requests"] is None) == (e["requests_per_s"] is None) for e in found["edges"])
