@@ -24,7 +24,7 @@ def unreadable(mesh: Mesh) -> Iterator[Draft]:
 
 @probe("MD5401", needs=(Manifest,), title="Object does not fit its kind", severity="high", codes=("IST0106",))
 def does_not_fit(mesh: Mesh) -> Iterator[Draft]:
-    """A field has a type that its kind does not take, or the object has no kind or name: the API server refuses it."""
+    """A field has a type that its kind does not take: the API server refuses the object."""
     refused = {m.subject for m, fault in field_faults(mesh) if fault.level == "error"}  # by its schema: MD5300 says so
     for each in complaints(mesh, "unfit"):
         if each.subject not in refused:
@@ -51,4 +51,11 @@ def not_served(mesh: Mesh) -> Iterator[Draft]:
 def object_twice(mesh: Mesh) -> Iterator[Draft]:
     """Two manifests have one kind, namespace and name: which of them the mesh gets depends on the order they are applied in."""
     for each in complaints(mesh, "repeated-object"):
+        yield fail(each.subject, each.says, at=each.path)
+
+
+@probe("MD5405", needs=(Manifest,), title="Object without apiVersion, kind or name", severity="high")
+def not_named(mesh: Mesh) -> Iterator[Draft]:
+    """An object has no apiVersion, no kind or no name: the API server cannot tell what it is."""
+    for each in complaints(mesh, "unnamed"):
         yield fail(each.subject, each.says, at=each.path)

@@ -9,7 +9,7 @@ import msgspec
 from meshdoctor.model.subject import Subject
 
 Place = tuple[int, int]
-Wrong = Literal["unread", "unparsed", "repeated-key", "unfit", "unknown-kind", "repeated-object"]
+Wrong = Literal["unread", "unparsed", "repeated-key", "unnamed", "unfit", "unknown-kind", "repeated-object"]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,17 +17,20 @@ def place_of(mesh: Mesh, subject: Subject, path: str) -> Where:
     manifests, complaints = _index(mesh)
     if said := complaints.get((subject, path)):
         return said.file, said.line, said.column
-    manifest = manifests.get(subject)
-    if manifest is None or not manifest.file:
+    written = manifests.get(subject)
+    if not written or not written[0].file:
         return NOWHERE
+    manifest = next((m for m in written if path in m.places), written[0])
     line, column = manifest.place(path) or (None, None)
     return manifest.file, line, column
 
 
-def _index(mesh: Mesh) -> tuple[dict[Subject, Manifest], dict[tuple[Subject, str], Complaint]]:
+def _index(mesh: Mesh) -> tuple[dict[Subject, list[Manifest]], dict[tuple[Subject, str], Complaint]]:
     if "places" not in mesh.memo:
-        manifests = {m.subject: m for m in mesh.manifests}
+        manifests: dict[Subject, list[Manifest]] = {}
+        for manifest in reversed(mesh.manifests):  # of an object that is given twice the last counts
+            manifests.setdefault(manifest.subject, []).append(manifest)
         complaints = {(c.subject, c.path): c for c in reversed(mesh.complaints)}
         mesh.memo["places"] = (manifests, complaints)
-    found: tuple[dict[Subject, Manifest], dict[tuple[Subject, str], Complaint]] = mesh.memo["places"]
+    found: tuple[dict[Subject, list[Manifest]], dict[tuple[Subject, str], Complaint]] = mesh.memo["places"]
     return found

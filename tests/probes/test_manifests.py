@@ -25,6 +25,7 @@ def judged(text: str, code: str) -> list[Finding]:
         ("MD5401", SOUND.replace("80", "many"), "Service shop/a", (4, 17)),
         ("MD5402", SOUND + "spec: {}\n", "Service shop/a", (5, 1)),
         ("MD5403", SOUND.replace("v1", "apps/v1"), "Service shop/a", (1, 1)),
+        ("MD5405", SOUND.replace("name: a, ", ""), "Service shop/", (3, 1)),
         ("MD5404", f"{SOUND}---\n{SOUND}", "Service shop/a", (6, 1)),
     ],
 )
@@ -37,6 +38,12 @@ def test_each_is_found_where_it_is(code: str, text: str, subject: str, place: tu
 def test_only_what_does_not_fit_has_istioctls_code() -> None:
     assert judged(SOUND.replace("80", "many"), "MD5401")[0].codes == ("IST0106",)
     assert judged("a: {\n", "MD5400")[0].codes == ()
+
+
+def test_of_an_object_given_twice_both_are_judged() -> None:
+    route = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec: {hosts: [a], http: [{%s, route: [{destination: {host: a}}]}]}\n"
+    found = judged(f"{route % 'retries: {attempts: x}'}---\n{route % 'timeout: soon'}", "MD5300")
+    assert sorted((f.path, f.line) for f in found) == [("spec.http[0].retries.attempts", 4), ("spec.http[0].timeout", 9)]
 
 
 def test_several_broken_documents_of_a_file_are_several_findings() -> None:

@@ -19,18 +19,19 @@ _SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(?:List)?\b""")
 
 
 class Given:
-    """What was read. Of objects that the files have twice the last one counts, as `kubectl apply` leaves it."""
+    """What was read. All manifests, but of objects that the files have twice the last one, as `kubectl apply` leaves it."""
 
     def __init__(self) -> None:
         self.complaints: list[Complaint] = []
         self.notes: list[str] = []
-        self._manifests: dict[object, Manifest] = {}
-        self._things: dict[object, KubernetesObject] = {}
+        self._manifests: list[Manifest] = []
+        self._last: dict[Subject, Manifest] = {}
+        self._things: dict[Subject | int, KubernetesObject] = {}  # those without a name by a number
         self._texts: dict[str, list[str]] = {}
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        return tuple(self._manifests.values())
+        return tuple(self._manifests)
 
     @property
     def things(self) -> tuple[KubernetesObject, ...]:
@@ -70,13 +71,14 @@ class Given:
         if found.manifest is None:
             return
         subject = found.manifest.subject
-        key: object = subject if subject.name else len(self._manifests)
-        if before := self._manifests.pop(key, None):
-            self.complaints.append(_repeated(before, found.manifest))
-        self._manifests[key] = found.manifest
-        self._things.pop(key, None)
+        self._manifests.append(found.manifest)
+        if subject.name:
+            if before := self._last.get(subject):
+                self.complaints.append(_repeated(before, found.manifest))
+            self._last[subject] = found.manifest
+            self._things.pop(subject, None)
         if found.thing is not None:
-            self._things[key] = found.thing
+            self._things[subject if subject.name else len(self._manifests)] = found.thing
 
 
 def read(paths: Iterable[str], namespace: str = "") -> Given:
@@ -114,6 +116,6 @@ def _unparsed(file: str, number: int, why: Refused) -> Complaint:
 def _repeated(first: Manifest, last: Manifest) -> Complaint:
     line, column = last.place("") or (None, None)
     at = f"{first.file}:{(first.place('') or (1, 1))[0]}"
-    subject: Subject = last.subject
+    subject = last.subject
     says = f"{subject} is given twice: what {at} says of it is lost"
     return Complaint(wrong="repeated-object", subject=subject, says=says, file=last.file, line=line, column=column)

@@ -80,7 +80,9 @@ def _object(document: Document, file: str, namespace: str) -> Found:
     version, kind = body.get("apiVersion"), body.get("kind")
     if not (isinstance(version, str) and version and isinstance(kind, str) and kind):
         missing = "kind" if isinstance(version, str) and version else "apiVersion"
-        return Found(None, None, [_told(document, file, "unfit", file_subject(file), f"an object of {file} has no {missing}", "")])
+        return Found(
+            None, None, [_told(document, file, "unnamed", file_subject(file), f"an object of {file} has no {missing}", "")]
+        )
     known = kinds.kind_of(version, kind)
     body = _with_namespace(body, known, namespace)
     subject = _subject(body, version, kind)
@@ -94,7 +96,7 @@ def _object(document: Document, file: str, namespace: str) -> Found:
     if says := _unknown(version, kind, known):
         complaints.append(_told(document, file, "unknown-kind", subject, says, "apiVersion"))
     if not subject.name and not _generated(body):
-        complaints.append(_told(document, file, "unfit", subject, f"a {kind} has no metadata.name", "metadata"))
+        complaints.append(_told(document, file, "unnamed", subject, f"a {kind} has no metadata.name", "metadata"))
     thing = None
     if known is not None:
         try:
