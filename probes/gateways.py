@@ -71,6 +71,10 @@ def selector_matches_no_pod(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
         return
     wanted = gateway.spec.selector
     asleep = [w for kind in WORKLOADS for w in mesh[kind].everywhere() if wanted.items() <= w.template.metadata.labels.items()]
+    if asleep and not mesh.given(Pod):
+        return  # their pods are not among the manifests
+    labelled = any(mesh[Pod].matching(ns, wanted) for ns in mesh[Pod].namespaces)
+    said = {"IST0101": not labelled and len(mesh[Pod]) > 0, "KIA0302": not labelled and not asleep}
     near = sorted({_label(p, wanted) for p in gateway_pods(mesh)} - {""})
     yield fail(
         gateway,
@@ -82,6 +86,8 @@ def selector_matches_no_pod(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
             Evidence("no pod of any namespace carries these labels", "pods", "", f"kubectl get pods -A -l {_words(wanted)}"),
         ),
         also=(*asleep, *_users(mesh, gateway)),
+        codes=[code for code, says in said.items() if says],
+        lacking=(Pod,),
     )
 
 
