@@ -40,7 +40,7 @@ def gateways_want_one_address(mesh: Mesh) -> Iterator[Draft]:
             claims.setdefault((each.type, each.value), []).append(gateway)
     for (_, value), found in claims.items():
         for gateway in found:
-            other = next((g for g in found if g is not gateway), None)
+            other = next((g for g in found if g.subject != gateway.subject), None)
             if other is not None:
                 yield fail(gateway, f"{other.subject} asks for {value} too", at="spec.addresses.value", also=(other,))
 
