@@ -127,6 +127,21 @@ def runs_as_the_proxy(mesh: Mesh) -> Iterator[Draft]:
         )
 
 
+@probe("MD5254", needs=(Pod, Deployment), title="Application would run as the proxy's user", severity="info", codes=("IST0144",))
+def would_run_as_the_proxy(mesh: Mesh) -> Iterator[Draft]:
+    """Pods that are not in the mesh yet, or a Deployment's template, run as user 1337: with a sidecar they would go past it."""
+    for pod in mesh[Pod]:
+        if pod.proxy is None and not pod.metadata.owner_references and "istio" not in pod.labels and (at := _as_1337(pod)):
+            yield fail(pod, "it runs as user 1337, which is the proxy's", at=at)
+    for deployment in mesh[Deployment]:
+        template = Pod(metadata=deployment.template.metadata, spec=deployment.template.spec)
+        running = (
+            mesh[Pod].matching(deployment.namespace, deployment.spec.selector.match_labels) if deployment.spec.selector else ()
+        )
+        if "istio" not in deployment.labels and not any(p.proxy for p in running) and (at := _as_1337(template)):
+            yield fail(deployment, "its pods run as user 1337, which is the proxy's", at=f"spec.template.{at}")
+
+
 def _as_1337(pod: Pod) -> str:
     context = pod.spec.security_context
     for number, container in enumerate(pod.spec.containers):

@@ -130,3 +130,20 @@ def terminates(server: Server) -> bool:
     """Whether it decrypts HTTPS, so that http routes apply and tls routes do not."""
     mode = (server.tls.mode or "SIMPLE") if server.tls else ""
     return server.port.protocol.upper() == "HTTPS" and mode in {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"}
+
+
+def gateways_together(mesh: Mesh) -> tuple[tuple[Gateway, ...], ...]:
+    """Gateways by twos and more that meet on the same pods: of one selector, or of a wider and a narrower one.
+
+    Of two different selectors some live pod has to carry both, where pods are known.
+    """
+    by_selector: dict[frozenset[tuple[str, str]], list[Gateway]] = {}
+    for gateway in mesh[Gateway]:
+        by_selector.setdefault(frozenset(gateway.spec.selector.items()), []).append(gateway)
+    pods = mesh[Pod]
+    groups = [tuple(found) for found in by_selector.values() if len(found) > 1]
+    for narrow, inner in by_selector.items():
+        for wide, outer in by_selector.items():
+            if wide < narrow and (not len(pods) or any(pods.matching(ns, dict(narrow)) for ns in pods.namespaces)):
+                groups.append((*outer, *inner))
+    return tuple(groups)

@@ -60,6 +60,12 @@ class Condition(Record, frozen=True):
     observed_generation: int = 0
 
 
+class ConditionedStatus(Record, frozen=True):
+    """A status of which only the conditions are read."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
 class KubernetesObject(Record, frozen=True):
     """An object with metadata. Subclasses name where the API serves them."""
 

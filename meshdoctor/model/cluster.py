@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import field
 
-from meshdoctor.model.base import Condition, KubernetesObject, Record
+from meshdoctor.model.base import Condition, ConditionedStatus, KubernetesObject, Record
 
 
 class Namespace(KubernetesObject, frozen=True):
@@ -49,7 +49,7 @@ class LoadBalancerStatus(Record, frozen=True):
     ingress: tuple[LoadBalancerIngress, ...] = ()
 
 
-class ServiceStatus(Record, frozen=True):
+class ServiceStatus(ConditionedStatus, frozen=True):
     load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 

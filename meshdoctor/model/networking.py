@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from meshdoctor.model.base import KubernetesObject, Record
+from meshdoctor.model.base import ConditionedStatus, KubernetesObject, Record
 
 
 class StringMatch(Record, frozen=True):
@@ -279,6 +279,7 @@ class WorkloadEntry(NetworkingObject, frozen=True):
     PLURAL = "workloadentries"
 
     spec: WorkloadEntrySpec = WorkloadEntrySpec()
+    status: ConditionedStatus = ConditionedStatus()
 
 
 class ServiceEntrySpec(Record, frozen=True):
@@ -299,7 +300,7 @@ class ServiceEntryAddress(Record, frozen=True):
     host: str = ""
 
 
-class ServiceEntryStatus(Record, frozen=True):
+class ServiceEntryStatus(ConditionedStatus, frozen=True):
     addresses: tuple[ServiceEntryAddress, ...] = ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from meshdoctor.model.base import KubernetesObject, Record
+from meshdoctor.model.base import ConditionedStatus, KubernetesObject, Record
 from meshdoctor.model.networking import PolicyTargetReference, WorkloadSelector
 
 
@@ -94,6 +94,7 @@ class AuthorizationPolicy(SecurityObject, frozen=True):
     PLURAL = "authorizationpolicies"
 
     spec: AuthorizationPolicySpec = AuthorizationPolicySpec()
+    status: ConditionedStatus = ConditionedStatus()
 
     @property
     def is_dry_run(self) -> bool:
