@@ -319,6 +319,7 @@ class IstioEgressListener(Record, frozen=True):
 
 class OutboundTrafficPolicy(Record, frozen=True):
     mode: str = ""
+    egress_proxy: Destination | None = None
 
 
 class SidecarSpec(Record, frozen=True):
