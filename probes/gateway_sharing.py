@@ -37,6 +37,8 @@ def certificates_shared(mesh: Mesh) -> Iterator[Draft]:
     for group in gateways_together(mesh):
         told: set[tuple[str, str]] = set()
         for one, other in permutations(group, 2):
+            if not one.spec.selector.items() <= other.spec.selector.items():
+                continue  # told of the wider one: it is on the other's pods
             shared = next(((i, c) for i, s in enumerate(one.spec.servers) for c in _named(s) if c in _all(other)), None)
             if shared and one.subject.key not in told:
                 told.add(one.subject.key)

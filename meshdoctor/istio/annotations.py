@@ -14,7 +14,13 @@ from importlib.resources import files
 
 import msgspec
 
-IGNORED = {"sidecar.istio.io/status", "gateway.istio.io/controller-version", "istio.io/rev"}  # written by Istio itself
+IGNORED = {  # written by Istio itself, or for its analyzers
+    "sidecar.istio.io/status",
+    "gateway.istio.io/controller-version",
+    "istio.io/rev",
+    "galley.istio.io/analyze-suppress",
+}
+INSTALLERS = ("install.operator.istio.io", "operator.istio.io")  # their domains: what the operator notes for itself
 CAPTURE = {  # written by the CNI plugin where pods have no istio-init
     "sidecar.istio.io/interceptionMode",
     "traffic.sidecar.istio.io/includeOutboundIPRanges",
@@ -45,7 +51,8 @@ def known() -> dict[str, Annotation]:
 
 def is_istios(name: str) -> bool:
     """Whether a name is in Istio's domains (or the one that it took over from Ingress)."""
-    return name.partition("/")[0].endswith("istio.io") or name == "kubernetes.io/ingress.class"
+    domain = name.partition("/")[0]
+    return (domain.endswith("istio.io") and domain not in INSTALLERS) or name == "kubernetes.io/ingress.class"
 
 
 def fits(what: str, value: str) -> bool:

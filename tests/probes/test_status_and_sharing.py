@@ -85,7 +85,7 @@ spec:
         (("istio: edge", "bank", "cert"), [], ["one", "two"]),
         (("istio: edge", "shop", "other"), ["one", "two"], []),
         (("istio: elsewhere", "shop", "cert"), [], []),
-        (("istio: edge, tier: front", "shop", "cert"), ["one", "two"], ["one", "two"]),
+        (("istio: edge, tier: front", "shop", "cert"), ["one", "two"], ["one"]),
     ],
 )
 def test_what_gateways_share(other: tuple[str, str, str], hosts: list[str], certificates: list[str]) -> None:
@@ -105,3 +105,28 @@ spec: {template: {spec: {securityContext: {runAsUser: 1337}, containers: [{name:
     assert subjects(found) == ["Deployment a/web"]
     assert found[0].path == "spec.template.spec.securityContext.runAsUser"
     assert judge(build(deployment.replace("1337", "1000")), "MD5254") == []
+
+
+AUTO = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge, namespace: a}
+spec: {template: {metadata: {labels: {%s}}, spec: {containers: [{name: istio-proxy, image: auto}]}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: injector, labels: {app: sidecar-injector}}
+webhooks:
+- name: object.sidecar-injector.istio.io
+  clientConfig: {service: {name: istiod, namespace: istio-system, path: /inject}}
+  objectSelector: {matchLabels: {sidecar.istio.io/inject: "true"}}
+  rules: [{operations: [CREATE], apiGroups: [""], apiVersions: [v1], resources: [pods]}]
+"""
+
+
+def test_images_that_nobody_fills_in() -> None:
+    assert [f.path for f in judge(build(AUTO % "app: edge"), "MD5271")] == ["spec.template.spec.containers[0].image"]
+    assert judge(build(AUTO % 'sidecar.istio.io/inject: "true"'), "MD5271") == []
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: x, namespace: a}, spec: {containers: [{name: istio-proxy, image: %s}]}}"
+    assert subjects(judge(build(pod % "auto"), "MD5270")) == ["Pod a/x"]
+    assert judge(build(pod % "proxyv2:1.32.0"), "MD5270") == []
