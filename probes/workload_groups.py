@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshdoctor.model.cluster import ServiceAccount
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import WorkloadGroup
+from meshdoctor.model.proxies import WorkloadGroup
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 

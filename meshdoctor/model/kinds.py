@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshdoctor.model import admission, cluster, gatewayapi, networking, security, workloads
+from meshdoctor.model import admission, cluster, gatewayapi, networking, proxies, security, workloads
 from meshdoctor.model.base import KubernetesObject
 
 WORKLOADS: tuple[type[workloads.Workload], ...] = (workloads.Deployment, workloads.StatefulSet, workloads.DaemonSet)
@@ -32,8 +32,8 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     networking.WorkloadEntry,
     networking.Sidecar,
     networking.EnvoyFilter,
-    networking.WorkloadGroup,
-    networking.ProxyConfig,
+    proxies.WorkloadGroup,
+    proxies.ProxyConfig,
     security.PeerAuthentication,
     security.AuthorizationPolicy,
     security.RequestAuthentication,
