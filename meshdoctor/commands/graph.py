@@ -26,13 +26,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.node:
         graph = around(graph, named(graph.nodes, arguments.node), arguments.hops)
     edges: list[Edge] = [data["edge"] for _, _, data in graph.edges(data=True)]
-    called = {e.server for e in edges}
-    roots = [n for n in sorted(graph.nodes) if n not in called and n.kind is not Kind.SERVICE] or sorted(graph.nodes)[:1]
+    roots = roots_of(edges) or sorted(graph.nodes)[:1]
     print(printed(mesh, edges, roots, arguments), end="")
     unseen = not_asked(mesh)
     if unseen and arguments.output in ("tree", "table"):
         print(f"meshdoctor: {unseen} proxies were not asked for their access log: what they call is not observed.", file=sys.stderr)
     return 2 if any(e.failed for e in edges) else 0
+
+
+def roots_of(edges: list[Edge]) -> list[Node]:
+    """Who calls and is called by nobody; a Service that nobody is seen to call, such as a gateway's own, calls nobody."""
+    called = {e.server for e in edges}
+    idle = {e.client for e in edges if e.client.kind is Kind.SERVICE and e.client not in called}
+    busy = {e.server for e in edges if e.client not in idle}
+    return sorted({e.client for e in edges} - busy - idle)
 
 
 def printed(mesh: Mesh, edges: list[Edge], roots: list[Node], arguments: argparse.Namespace) -> str:

@@ -89,7 +89,7 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def inbound(self) -> bool:
         """Whether it came in (the proxy is the server's): by the cluster's name, or the log has no cluster yet."""
-        return self.upstream_cluster.startswith("inbound") or (self.route == "" and self.upstream_cluster == "")
+        return self.upstream_cluster.lower().startswith("inbound") or (self.route == "" and self.upstream_cluster == "")
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from networkx import DiGraph
 
 OBSERVED, CONFIGURED = "observed by Envoy", "configured"
+LEFT = {"DC"}  # the client ended it: nobody's failure
+BUSY = 10  # lines from which a log's first one tells when it begins
 
 
 def graph_of(mesh: Mesh, namespace: str | None = None) -> DiGraph[Node]:
@@ -70,6 +72,7 @@ def _merged(mesh: Mesh) -> Iterator[Edge]:
 def _observed(mesh: Mesh) -> Iterator[Edge]:
     """Calls that clients' proxies logged: to the Service they meant, and on to the pod that was asked."""
     calls: dict[tuple[Node, Node], list[log.Line]] = {}
+    spans = _spans(mesh)
     for line in log.lines(mesh):
         if line.is_outbound:
             called = _called(mesh, line)
@@ -78,10 +81,31 @@ def _observed(mesh: Mesh) -> Iterator[Edge]:
             if pod is not None and called.kind is not Kind.OUTSIDE:
                 calls.setdefault((called, _workload(mesh, pod)), []).append(line)
     for (client, server), found in calls.items():
-        failed = [x for x in found if x.entry.code >= 500 or x.entry.code == 0 or x.flags]
-        flags = Counter(flag for x in failed for flag in x.flags)
-        window = max(x.window_s for x in found)
+        failed = [x for x in found if has_failed(x)]
+        flags = Counter(flag for x in failed for flag in x.flags - LEFT)
+        window = max(spans[x.pod.namespace, x.pod.name] for x in found)
         yield Edge(client, server, (OBSERVED,), len(found), len(failed), window, dict(sorted(flags.items())))
+
+
+def has_failed(line: log.Line) -> bool:
+    """Whether a request got a 5xx, or a connection (which has no code) ended otherwise than by its client's leave."""
+    return line.entry.code >= 500 or bool(line.entry.code == 0 and line.flags - LEFT)
+
+
+def _spans(mesh: Mesh) -> dict[tuple[str, str], float]:
+    """The seconds that each proxy's lines cover: a busy log is cut and begins late, a quiet one says little of its span."""
+    times: dict[tuple[str, str], list[log.Line]] = {}
+    for line in log.lines(mesh):
+        times.setdefault((line.pod.namespace, line.pod.name), []).append(line)
+    return {key: _span(mesh, found) for key, found in times.items()}
+
+
+def _span(mesh: Mesh, found: list[log.Line]) -> float:
+    window = found[0].window_s
+    first = min((x.entry.time for x in found if x.entry.time), default=None)
+    if len(found) < BUSY or first is None:
+        return window
+    return min(window, max((mesh.now - first).total_seconds(), 1.0))
 
 
 def _called(mesh: Mesh, line: log.Line) -> Node:

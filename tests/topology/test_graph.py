@@ -10,6 +10,7 @@ import pytest
 
 from meshdoctor.bundle.scenarios import scenarios
 from meshdoctor.cli import main
+from meshdoctor.commands.graph import roots_of
 from meshdoctor.model.envoy import AccessLogEntry, Envoy, Logs
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports import graph as reports
@@ -102,3 +103,24 @@ def test_recorded_meshes(capsys: pytest.CaptureFixture[str], scenario: str) -> N
     calls = {(names[e["client"]], names[e["server"]]) for e in found["edges"]}
     assert ("shop/cart-v1", "bank/payment") in calls or scenario != "healthy"
     assert all((e["requests"] is None) == (e["requests_per_s"] is None) for e in found["edges"])
+
+
+def test_connections_have_no_code_and_clients_may_leave() -> None:
+    healthy = [line(CART, 0), line(CART, 0, "DC"), line(CART, 200, "DC")]
+    assert edges(mesh(*healthy))["shop/front", "shop/cart"].failed == 0
+    assert edges(mesh(*healthy, line(CART, 0, "UF")))["shop/front", "shop/cart"].failed == 1
+
+
+def test_a_busy_log_tells_its_own_span() -> None:
+    found = edges(mesh(*[line(CART)] * 20))["shop/front", "shop/cart"]
+    assert (found.window_s, found.per_second) == (5.0, 4.0)
+
+
+def test_what_comes_in_is_no_call_of_ours() -> None:
+    assert not [n for n in graph_of(mesh(line("InboundPassthroughCluster"))).nodes if n.kind is Kind.OUTSIDE]
+
+
+def test_a_gateway_behind_its_own_service_is_a_root() -> None:
+    front = Node(Kind.SERVICE, "edge", "ingress")
+    gateway, shop = Node(Kind.GATEWAY, "edge", "ingress"), Node(Kind.SERVICE, "shop", "web")
+    assert roots_of([Edge(front, gateway, ("configured",)), Edge(gateway, shop, ("configured",))]) == [gateway]
