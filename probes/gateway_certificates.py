@@ -36,6 +36,7 @@ def secret_missing(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     why=_elsewhere(mesh, namespace, name),
                     evidence=(quote(gateway, at, name), proof),
                     also=(Subject(kind="Secret", namespace=namespace, name=name),),
+                    lacking=(Secret,),
                 )
 
 

@@ -47,15 +47,18 @@ def gateway_pods_of(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
     found: tuple[Pod, ...] | None = mesh.memo.get(key)
     if found is None:
         pods = mesh[Pod]
-        found = tuple(
-            pod for ns in pods.namespaces for pod in pods.matching(ns, selector) if pod.proxy is not None and is_live(pod)
-        )
+        found = tuple(p for ns in pods.namespaces for p in pods.matching(ns, selector) if _may_serve(p))
         if not found:
             pods.everywhere()
         mesh.memo[key] = found
     else:
         mesh[Pod]
     return found
+
+
+def _may_serve(pod: Pod) -> bool:
+    """Whether a pod can be a gateway: it has a proxy, or (in manifests only) it does not tell its containers."""
+    return is_live(pod) and (pod.proxy is not None or not pod.all_containers)
 
 
 def services_of_pods(mesh: Mesh, pods: tuple[Pod, ...]) -> tuple[Service, ...]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from meshdoctor.collect.files import mesh_of
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate, SecretState
 from meshdoctor.model.workloads import Pod
@@ -44,6 +45,11 @@ def test_the_secret_must_be_where_the_pods_are() -> None:
     assert str(finding.subject) == "Gateway shop/gw"
     assert "Secret edge/web-tls" in map(str, finding.also)
     assert "shop" in finding.why
+
+
+def test_in_files_without_any_secret_it_may_exist_elsewhere() -> None:
+    assert [f.status for f in judge(mesh_of(all_of(EDGE, GW), only_given=True), "CRT-005")] == ["UNKNOWN"]
+    assert [f.status for f in judge(mesh_of(all_of(EDGE, GW, ASIDE), only_given=True), "CRT-005")] == ["FAIL"]
 
 
 @pytest.mark.parametrize(

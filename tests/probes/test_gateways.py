@@ -105,6 +105,13 @@ def test_selectors_are_mesh_wide(selector: dict[str, str], found: bool) -> None:
     assert all("istio=ingress" in f.why or "app=ingress" in f.why for f in findings)
 
 
+def test_a_manifest_that_leaves_containers_out_may_be_a_gateway() -> None:
+    bare = thing("v1", "Pod", "edge/ingress-1", {}, labels={"app": "ingress", "istio": "ingress"})
+    text = all_of(bare, service("edge/ingress"), gateway("shop/gw", server(8080, "HTTP", "*"), server(81, "HTTP", "*")))
+    assert judge(build(text), "GW-002") == []
+    assert [f.path for f in judge(build(text), "GW-001")] == ["spec.servers[1].port.number"]
+
+
 def test_a_pod_without_a_proxy_carries_no_gateway() -> None:
     text = all_of(pod("shop/db-1", proxy=False), gateway("shop/gw", server(80, "HTTP", "*"), selector={"app": "db"}))
     assert subjects(judge(build(text), "GW-002")) == ["Gateway shop/gw"]
