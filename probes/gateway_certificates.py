@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio.certificates import of_secret
 from meshdoctor.istio.gateways import gateway_pods_of, server_hosts
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate
@@ -23,9 +24,8 @@ WITH_CERTIFICATE = {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", ""}
 @probe("CRT-005", over=Gateway, needs=(Gateway, Pod, Secret, Envoy))
 def secret_missing(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """The Secret that a server names does not exist in the namespace of the gateway's pods: handshakes are reset."""
-    namespaces = sorted({p.namespace for p in gateway_pods_of(mesh, gateway)})
     for i, name, server in _credentials(gateway):
-        for namespace in namespaces:
+        for namespace in _namespaces(mesh, gateway):
             proof = _absence(mesh, gateway, namespace, name)
             if proof is not None:
                 at = f"spec.servers[{i}].tls.credentialName"
@@ -38,6 +38,11 @@ def secret_missing(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     also=(Subject(kind="Secret", namespace=namespace, name=name),),
                     lacking=(Secret,),
                 )
+
+
+def _namespaces(mesh: Mesh, gateway: Gateway) -> list[str]:
+    """Where the Secrets of a Gateway must be: with its pods."""
+    return sorted({p.namespace for p in gateway_pods_of(mesh, gateway)})
 
 
 def _credentials(gateway: Gateway) -> Iterator[tuple[int, str, Server]]:
@@ -81,8 +86,14 @@ def _elsewhere(mesh: Mesh, namespace: str, name: str) -> str:
 @probe("CRT-006", over=Gateway, needs=(Gateway, Pod, Secret, Envoy))
 def secret_expired(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """The certificate that a server presents has expired, expires within 14 days, or cannot be used at all."""
+    unread = []
     for i, name, _ in _credentials(gateway):
         at = f"spec.servers[{i}].tls.credentialName"
+        written = _written(mesh, gateway, name)
+        yield from (d for s in written if (d := _unfit(mesh, gateway, s, at)) is not None)
+        if not written:
+            unread.append((name, at))
+    for name, at in unread:  # after the others: it may end with what was not seen
         yield from _useless(mesh, gateway, name, at)
         for pod, leaf in _leaves(mesh, gateway, name):
             words, severity = _validity(mesh, leaf)
@@ -94,7 +105,34 @@ def secret_expired(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     evidence=(quote(gateway, at, name), _certificate(pod, leaf, words)),
                     severity=severity,
                     also=(Subject(kind="Secret", namespace=pod.namespace, name=name),),
+                    codes=() if severity else None,  # istioctl does not look ahead
                 )
+
+
+def _written(mesh: Mesh, gateway: Gateway, name: str) -> list[Secret]:
+    """The Secrets of that name that manifests write out, where the gateway looks for them."""
+    if mesh.state(Secret) not in USABLE:
+        return []
+    found = (mesh[Secret].get(namespace, name) for namespace in _namespaces(mesh, gateway))
+    return [s for s in found if s is not None and s.entries is not None]
+
+
+def _unfit(mesh: Mesh, gateway: Gateway, secret: Secret, at: str) -> Draft | None:
+    """What is wrong with the certificate that a manifest has; its private key is not looked at."""
+    wrong, leaf = of_secret(secret)
+    words, severity = (wrong, None) if leaf is None else _validity(mesh, leaf)
+    if not words:
+        return None
+    shown = f"{leaf.subject}, until {leaf.expires:%Y-%m-%d %H:%M}" if leaf and leaf.expires else ", ".join(secret.entries or ())
+    return fail(
+        gateway,
+        f"the certificate of {secret.subject} {words}" if leaf else f"{secret.subject} {words}",
+        at=at,
+        evidence=(quote(gateway, at, secret.name), Evidence(f"it {words}", str(secret.subject), shown, "")),
+        severity=severity,
+        also=(secret,),
+        codes=() if severity else None,
+    )
 
 
 def _useless(mesh: Mesh, gateway: Gateway, name: str, at: str) -> Iterator[Draft]:

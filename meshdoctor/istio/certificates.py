@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import warnings
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.utils import CryptographyDeprecationWarning
 
+from meshdoctor.model.cluster import TLS_PAIRS, Secret
 from meshdoctor.model.envoy import LoadedCertificate
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -18,12 +21,13 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 def pem_certificates(pem: bytes, name: str = "", role: str = "ca") -> list[LoadedCertificate]:
     """The certificates in PEM text, in its order; what does not parse is passed over."""
     made = []
-    for block in _PEM.findall(pem):
-        try:
-            certificate = x509.load_pem_x509_certificate(block)
-        except ValueError:
-            continue
-        made.append(_of_x509(name, role, certificate))
+    with warnings.catch_warnings():  # a serial number of zero is odd, and Envoy takes it
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for block in _PEM.findall(pem):
+            try:
+                made.append(_of_x509(name, role, x509.load_pem_x509_certificate(block)))
+            except ValueError:
+                continue
     return made
 
 
@@ -66,3 +70,18 @@ def lifetime(certificate: LoadedCertificate) -> float | None:
     if certificate.expires is None or certificate.valid_from is None:
         return None
     return (certificate.expires - certificate.valid_from).total_seconds()
+
+
+def of_secret(secret: Secret) -> tuple[str, LoadedCertificate | None]:
+    """What is wrong with the certificate of a Secret that a manifest writes out, and the certificate where it can be read.
+
+    As istiod, the first pair that is whole counts. The private key is not looked at, only whether there is an entry for it.
+    """
+    entries = set(secret.entries or ())
+    pair = next((p for p in TLS_PAIRS if entries.issuperset(p)), None)
+    if pair is None:
+        begun = next((p for p in TLS_PAIRS if entries.intersection(p)), TLS_PAIRS[-1])
+        return f"has no entry {' and no entry '.join(name for name in begun if name not in entries)}", None
+    name = f"{secret.namespace}/{secret.name}"
+    found = pem_certificates(secret.certificates.get(pair[0], "").encode(), name, "leaf")
+    return ("", found[0]) if found else (f"holds no certificate that can be read in {pair[0]}", None)

@@ -137,11 +137,21 @@ class ServiceAccount(KubernetesObject, frozen=True):
     PLURAL = "serviceaccounts"
 
 
+TLS_PAIRS = (("cert", "key"), ("tls.crt", "tls.key"))  # where istiod looks for a certificate and its key, in this order
+
+
 class Secret(KubernetesObject, frozen=True):
-    """A Secret's metadata: its data is never asked for (PartialObjectMetadata)."""
+    """A Secret's metadata: its data is never asked for (PartialObjectMetadata).
+
+    Of one that a manifest writes out the public certificates are kept (PEM), and which entries of TLS_PAIRS it has;
+    `entries` is None where that is not known.
+    """
 
     KIND = "Secret"
     PLURAL = "secrets"
+
+    entries: tuple[str, ...] | None = None
+    certificates: dict[str, str] = {}
 
 
 class ConfigMap(KubernetesObject, frozen=True):

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from meshdoctor.collect.reading import secrets
 from meshdoctor.collect.reading.builder import Document
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Secret
 from meshdoctor.model.manifest import Complaint, Manifest, Place, Wrong, file_subject
 from meshdoctor.model.subject import Subject
 
@@ -17,8 +19,6 @@ _KINDS_OF: dict[str, set[str]] = {}
 for _kind in kinds.ALL:
     _KINDS_OF.setdefault(_kind.KIND, set()).add(_kind.GROUP)
 _NOT_SERVED = ("install.istio.io", "operator.istio.io")  # read by istioctl and its operator, not by istiod
-_SECRET_FIELDS = ("data", "stringData")
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Found(msgspec.Struct):
@@ -109,7 +109,7 @@ def _object(document: Document, file: str, namespace: str) -> Found:
 
 def typed(body: dict[str, Any], kind: type[KubernetesObject]) -> KubernetesObject:
     """An object as its kind; nulls are absent fields, as the API takes them. Raises msgspec.ValidationError."""
-    return msgspec.convert(without_nulls(body), kind, strict=False)
+    return msgspec.convert(without_nulls(secrets.public(body) if kind is Secret else body), kind, strict=False)
 
 
 def without_nulls(value: Any) -> Any:
@@ -171,20 +171,13 @@ def _misfit(why: msgspec.ValidationError) -> tuple[str, str]:
 
 def _shown(body: dict[str, Any]) -> dict[str, Any]:
     """A body that may be shown: that of a Secret without its data."""
-    if body.get("kind") != "Secret":
-        return body
-    kept = {k: v for k, v in body.items() if k not in _SECRET_FIELDS}
-    metadata = kept.get("metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("annotations"), dict):
-        annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
-        kept["metadata"] = metadata | {"annotations": annotations}
-    return kept
+    return secrets.shown(body) if body.get("kind") == "Secret" else body
 
 
 def _shown_places(body: dict[str, Any], places: dict[str, Place]) -> dict[str, Place]:
     if body.get("kind") != "Secret":
         return places
-    return {p: at for p, at in places.items() if not p.startswith(_SECRET_FIELDS)}
+    return {p: at for p, at in places.items() if not p.startswith(secrets.FIELDS)}
 
 
 def _told(document: Document, file: str, wrong: Wrong, subject: Subject, says: str, path: str) -> Complaint:
