@@ -49,7 +49,8 @@ def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     if why is not None:
         says = f"namespace {namespace.name} has no injection label, and {len(outside)} of its pods run without a sidecar"
         evidence = (quote(namespace, f"metadata.labels: {dict(labels)}"), why)
-        yield fail(namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside))
+        codes = ("IST0102",) if mesh.istiods else ()  # of manifests MD5273 says it of all that have no label
+        yield fail(namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside), codes=codes)
 
 
 def _exempt(pod: Pod) -> bool:
@@ -137,7 +138,9 @@ def both_labels(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     now = called(mesh, labels, {})
     effect = f"revision {now[0].revision} injects" if now else "nothing is injected"
     says = f"{NAMESPACE_LABEL}={labels[NAMESPACE_LABEL]} and {REVISION}={labels[REVISION]} together: {effect}"
-    yield fail(namespace, says, at="metadata.labels", evidence=[quote(namespace, "metadata.labels", dict(labels), says)])
+    codes = ("IST0123",) if labels[NAMESPACE_LABEL] == "enabled" else ()
+    evidence = [quote(namespace, "metadata.labels", dict(labels), says)]
+    yield fail(namespace, says, at="metadata.labels", evidence=evidence, codes=codes)
 
 
 @probe("INJ-005", over=Namespace, needs=(Namespace, Pod, *WEBHOOKS))

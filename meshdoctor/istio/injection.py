@@ -64,7 +64,8 @@ def _called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple
 
 def _injects(webhook: Webhook) -> bool:
     service, url = webhook.client_config.service, webhook.client_config.url
-    return service.path.startswith("/inject") if service else "/inject" in url
+    path = service.path if service else url
+    return "/inject" in path if path else webhook.name.endswith("sidecar-injector.istio.io")
 
 
 def namespace_labels(mesh: Mesh, namespace: str) -> dict[str, str]:

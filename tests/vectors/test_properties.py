@@ -36,7 +36,7 @@ UNRELATED = [
 
 
 def ids(findings: tuple[Finding, ...]) -> Counter[tuple[str, str]]:
-    return Counter((f.id, f.summary) for f in findings if f.subject.namespace != "zz-unrelated")
+    return Counter((f.id, f.summary) for f in findings if "zz-unrelated" not in (f.subject.namespace, f.subject.name))
 
 
 def mesh_of(objects: list[dict[str, Any]]) -> Mesh:
