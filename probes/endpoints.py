@@ -21,6 +21,7 @@ from meshdoctor.model.workloads import Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 STARTING = timedelta(seconds=30)
+SOME, SHARE = 5, 0.05  # refused requests that are too few to be the fault: fewer, and a smaller part of all
 REFUSED = re.compile(r"connect[ _]error:[ _]*111|connection[ _]refused", re.IGNORECASE)
 
 
@@ -226,12 +227,14 @@ def circuit_open(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     failed = log.chosen(lines, lambda x: "UO" in x.flags)
     if failed:
         at, limits = next(iter(pools.items()))
+        once = len(failed) < SOME and len(failed) < len(lines) * SHARE  # a burst that a full pool is there for
         service = service_of(mesh, host, rule.namespace) if "*" not in host else None
         yield fail(
             rule,
             f"requests to {host} are refused: its connection pool is full",
             at=at,
             evidence=(quote(rule, at, limits), *log.shown(mesh, failed)),
+            confidence=HINT if once else None,
             harm=log.harm(mesh, failed),
             also=(*([service] if service else []), *log.clients(mesh, failed)),
         )
