@@ -205,7 +205,7 @@ def _without_parent(route: Route, parent: Subject, says: str, at: str, code: str
     )
 
 
-@probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant))
+@probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant), codes=("IST0171",))
 def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
     """A route's backend does not exist or may not be referred to from its namespace: the rule answers 500."""
     for kind in ROUTES:
@@ -294,6 +294,6 @@ def _broken(
         also=(backend,),
         since=(refused.last_transition_time if refused else None) or route.changed,
         severity=severity,
-        codes=() if "has no port" in problem else ("KIA1402",),
+        codes=("IST0171",) * bool(refused) + (() if "has no port" in problem else ("KIA1402",)),
         lacking=(Service,),
     )
