@@ -130,10 +130,8 @@ def nobody_listens(mesh: Mesh, service: Service) -> Iterator[Draft]:
 
 def _refused(mesh: Mesh, service: Service, port: ServicePort, pods: tuple[Pod, ...]) -> tuple[log.Line, ...]:
     """Lines of refused connections, at the server's proxy or at a client's, where the newest one still is."""
-    own = {p.subject for p in pods}
     inbound = f"inbound|{port.target}||"
-    since = log.newer(log.lines(mesh), service.changed)
-    server = log.chosen(since, lambda x: x.entry.upstream_cluster == inbound and x.pod.subject in own)
+    server = log.chosen(log.newer(log.lines_at(mesh, pods), service.changed), lambda x: x.entry.upstream_cluster == inbound)
     client = log.chosen(
         log.lines_to(mesh, service_host(service, mesh.cluster.domain), service.changed),
         lambda x: x.upstream.direction == "outbound" and x.upstream.port == port.port,
