@@ -16,7 +16,8 @@ Line = tuple[datetime | None, str]
 _TEXT = re.compile(
     r'^\[(?P<start_time>[^\]]*)\] "(?P<method>\S*) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+) (?P<response_flags>\S+) '
     r'(?P<response_code_details>\S+) (?P<connection_termination_details>\S+) "(?P<upstream_transport_failure_reason>[^"]*)" '
-    r'\d+ \d+ \d+ \S+ "[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
+    r'\d+ \d+ (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" '
+    r"(?P<upstream_cluster>\S+) \S+ "
     r"(?P<downstream_local_address>\S+) (?P<downstream_remote_address>\S+) (?P<requested_server_name>\S+) (?P<route_name>\S+)"
 )
 
@@ -86,4 +87,5 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         sni=word("requested_server_name"),
         route=word("route_name"),
         protocol=word("protocol"),
+        duration_ms=int(took) if (took := word("duration")).isdigit() else None,
     )
