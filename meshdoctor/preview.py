@@ -13,7 +13,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 
 
-def preview(before: Mesh, after: Mesh, things: Iterable[KubernetesObject]) -> Preview:
+def preview(before: Mesh, after: Mesh, things: Iterable[KubernetesObject], findings: FindingChanges) -> Preview:
     """What becomes of a mesh by the objects of manifests; `after` is `before` with them applied."""
     told, blind = [], []
     for thing in things:
@@ -24,7 +24,7 @@ def preview(before: Mesh, after: Mesh, things: Iterable[KubernetesObject]) -> Pr
                 Blind(about=str(thing.subject), reason=f"{unseen.source.name}: {unseen.source.reason or unseen.source.state}")
             )
     changes, unseen_subjects = effects(before, after) if blind or any(o.state != "same" for o in told) else ((), ())
-    return Preview(objects=tuple(told), effects=changes, blind=(*blind, *unseen_subjects))
+    return Preview(objects=tuple(told), effects=changes, blind=(*blind, *unseen_subjects), findings=findings)
 
 
 def finding_changes(before: Diagnosis, after: Diagnosis) -> FindingChanges:

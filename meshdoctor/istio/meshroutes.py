@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import takewhile
 
 from meshdoctor.istio.gatewayapi import parent_of
 from meshdoctor.istio.gateways import MESH, gateway_names
 from meshdoctor.istio.hosts import Patterns, Registered, fqdn, registered, service_host
 from meshdoctor.istio.imports import is_imported
-from meshdoctor.istio.routetable import KINDS, Table, age, entries_of, everything
+from meshdoctor.istio.protocols import HTTP, protocol_at
+from meshdoctor.istio.routetable import KINDS, Kind, Table, age, entries_of, everything
 from meshdoctor.istio.routetable_gatewayapi import entries_of_routes
 from meshdoctor.istio.routewords import short_host
 from meshdoctor.istio.visibility import sees
@@ -21,13 +23,22 @@ from meshdoctor.model.networking import VirtualService
 def mesh_table(mesh: Mesh, host: str, client: str) -> Table:
     """The table for a full host name in the sidecars of a namespace; the oldest VirtualService (or HTTPRoutes) decides."""
     known = known_to(mesh, host, client)
-    default = everything("http", f"{short_host(mesh, host)}, any pod", known[0].origin.subject) if known else None
+    kinds = _kinds(known)
+    name = short_host(mesh, host)
+    defaults = tuple(everything(k, f"{name}, any pod", known[0].origin.subject) for k in kinds) if known else ()
     told = _told(mesh, host, client)
     routes = sorted(routes_of_host(mesh, host), key=age) if known else []
     if told and not (routes and age(routes[0]) < age(told[0])):
         ignored = tuple(t.subject for t in (*told[1:], *routes))
-        return Table(tuple(entries_of(mesh, told[0], MESH, KINDS, client=client)), default, ignored)
-    return Table(entries_of_routes(routes), default, tuple(v.subject for v in told))
+        return Table(tuple(entries_of(mesh, told[0], MESH, kinds, client=client)), defaults, ignored)
+    return Table(entries_of_routes(routes), defaults, tuple(v.subject for v in told))
+
+
+def _kinds(known: Iterable[Registered]) -> tuple[Kind, ...]:
+    """The kinds of rules that its ports ask; all of them where it has none, or is not known."""
+    names = {protocol_at((r,), p).name for r in known for p in r.ports}
+    asked: list[Kind] = ["http"] if names & {*HTTP, "auto"} else []
+    return (*asked, *KINDS[1:]) if names - set(HTTP) else tuple(asked) or KINDS
 
 
 def known_to(mesh: Mesh, host: str, client: str) -> list[Registered]:

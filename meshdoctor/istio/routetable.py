@@ -53,20 +53,21 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """The entries for a host in the order in which a proxy asks them. `default`: what becomes of HTTP where there are none.
+    """The entries for a host in the order in which a proxy asks them.
 
-    `ignored` are objects for the same host that proxies do not follow, because another decides.
+    `defaults` tell what becomes of a kind of traffic that has no entry; `ignored` are objects for the same host that
+    proxies do not follow, because another decides.
     """
 
     entries: tuple[Entry, ...] = ()
-    default: Entry | None = None
+    defaults: tuple[Entry, ...] = ()
     ignored: tuple[Subject, ...] = ()
 
     def answer(self, request: Entry) -> Entry | None:
         """The entry that takes all that another (of this or another table) matches; None: nobody, or several share it."""
         found = next((e for e in self.entries if e.takes(request)), None)
         if found is None and not any(e.kind == request.kind for e in self.entries):
-            return self.default
+            return next((d for d in self.defaults if d.kind == request.kind), None)
         return found
 
 

@@ -86,7 +86,7 @@ def _default(place: _Place, callers: list[str]) -> Iterator[AuthorizationChange]
     else:
         says = f"is allowed otherwise: {'; '.join(f'{p.subject} {rule_words(p)}' for p in _new_of(old, new)) or _names(new)}"
     effect: Effect = "loses" if out or (new and not old) else "gains" if old and not new else "changes"
-    says += f"; shut out: {_list(out)}" if out else ""
+    says += f"; no longer let in: {_list(out)}" if out else ""
     says += f"; newly let in: {_list(let)}" if let and old and new else ""
     yield _change(place, effect, says, new or old, shut_out=out, let_in=let)
 

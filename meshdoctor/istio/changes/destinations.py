@@ -37,20 +37,24 @@ def destination_changes(before: Mesh, after: Mesh) -> Iterator[DestinationChange
         alike: dict[tuple[str, str | None, str | None], list[str]] = {}
         deciding: dict[str, Subject] = {}
         for client in everybody:
-            was, now = _settings(before, host, client, deciding), _settings(after, host, client, deciding)
+            known = known_to(before, host, client), known_to(after, host, client)
+            if not all(known):
+                continue  # told of as a host that they see, or do not see any more
+            was, now = (
+                _settings(m, host, client, owners_of(tuple(k)), deciding) for m, k in zip((before, after), known, strict=True)
+            )
             for name in dict.fromkeys((*was, *now)):
                 if was.get(name) != now.get(name):
                     alike.setdefault((name, was.get(name), now.get(name)), []).append(client)
         for (name, one, other), some in alike.items():
-            about = f"{short_host(after, host)}, {sidecars(some, everybody)}"
+            about = f"{short_host(after, host)} ({sidecars(some, everybody)})"
             yield _change(after, about, host, name, one, other, tuple(some), deciding)
 
 
-def _settings(mesh: Mesh, host: str, client: str, deciding: dict[str, Subject]) -> Settings:
+def _settings(mesh: Mesh, host: str, client: str, owners: tuple[str, ...], deciding: dict[str, Subject]) -> Settings:
     """What the rules that a client uses for a host set, in words; `deciding` takes up which rule does."""
     found: Settings = {}
-    known = known_to(mesh, host, client)
-    for rule in destination_rules(mesh, host, client, owners_of(tuple(known))) if known else ():
+    for rule in destination_rules(mesh, host, client, owners):
         own: Settings = {f"subset {s.name}": _labels(s) for s in rule.spec.subsets}
         own |= _policy(rule.spec.traffic_policy, "")
         for subset in rule.spec.subsets:

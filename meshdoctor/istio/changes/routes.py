@@ -9,7 +9,7 @@ from meshdoctor.istio.changes.objects import K, Pair, changed
 from meshdoctor.istio.changes.tables import Difference, differences
 from meshdoctor.istio.doors import doors
 from meshdoctor.istio.hosts import fqdn, matches, registry
-from meshdoctor.istio.meshroutes import mesh_hosts, mesh_table, service_parents
+from meshdoctor.istio.meshroutes import known_to, mesh_hosts, mesh_table, service_parents
 from meshdoctor.istio.routewords import short_host
 from meshdoctor.istio.routing import roots
 from meshdoctor.model.changes import RouteChange
@@ -65,13 +65,15 @@ def _in_sidecars(before: Mesh, after: Mesh, hosts: Iterable[str]) -> Iterator[Ro
     """By host; namespaces to which the same happens are told of together."""
     everybody = clients(before, after)
     for host in hosts:
-        alike: dict[tuple[Difference, ...], list[str]] = {}
+        alike: dict[tuple[str, ...], tuple[list[Difference], list[str]]] = {}
         for client in everybody:
-            found = tuple(differences(mesh_table(before, host, client), mesh_table(after, host, client)))
+            if known_to(before, host, client) and not known_to(after, host, client):
+                continue  # told of as a host that they do not see any more
+            found = list(differences(mesh_table(before, host, client), mesh_table(after, host, client)))
             if found:
-                alike.setdefault(found, []).append(client)
-        for found, some in alike.items():
-            about = f"{short_host(after, host)}, {sidecars(some, everybody)}"
+                alike.setdefault(tuple(d.says for d in found), (found, []))[1].append(client)
+        for found, some in alike.values():
+            about = f"{short_host(after, host)} ({sidecars(some, everybody)})"
             yield from (d.change(about=about, host=host, clients=tuple(some)) for d in found)
 
 

@@ -65,9 +65,8 @@ def _ignored(which: Subject, after: Table) -> Difference:
 def _requests(before: Table, after: Table) -> dict[str, Entry]:
     """The matches of both tables, and everything else where there was or is a default."""
     found = {e.key: e for e in (*before.entries, *after.entries)}
-    for default in (before.default, after.default):
-        if default is not None:
-            found.setdefault(default.key, everything(default.kind))
+    for default in (*before.defaults, *after.defaults):
+        found.setdefault(default.key, everything(default.kind))
     return found
 
 
