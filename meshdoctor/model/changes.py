@@ -10,6 +10,7 @@ from meshdoctor.model.subject import Subject
 
 Effect = Literal["loses", "changes", "gains"]
 EFFECTS: tuple[Effect, ...] = ("loses", "changes", "gains")  # worst first
+ObjectState = Literal["new", "changed", "same", "unread"]
 RouteEvent = Literal["added", "changed", "lost", "shadowed"]
 
 
@@ -92,11 +93,16 @@ AnyChange = RouteChange | MtlsChange | ExposureChange | AuthorizationChange | Vi
 
 
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
-    """An object of the manifests against the live one. `previewed` is false where only findings tell what it does."""
+    """An object of the manifests against the live one. `previewed` is false where only findings tell what it does.
+
+    `unread`: the live object's content is not read at all. `not_compared` are the paths of single fields that are not
+    read: the live object may have them otherwise.
+    """
 
     subject: Subject
-    state: Literal["new", "changed", "same"]
+    state: ObjectState
     previewed: bool
+    not_compared: tuple[str, ...] = ()
 
 
 class Blind(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,5 +143,5 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_none(self) -> bool:
-        """Whether every object is as the live one."""
-        return all(o.state == "same" for o in self.objects) and not self.blind and not self.effects
+        """Whether every object is as the live one, as far as it is read."""
+        return all(o.state == "same" and not o.not_compared for o in self.objects) and not self.blind and not self.effects

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from meshdoctor.model.changes import Effect, Preview
 from meshdoctor.reports.blocks import GLYPHS, Block, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, finding_counts, has_no_effect, summary
+from meshdoctor.reports.preview_words import NO_EFFECT, finding_counts, has_no_effect, not_compared, summary, told
 
 CLASSES: dict[Effect, str] = {"loses": "FAIL", "changes": "WARN", "gains": "dim"}
 Escape = Callable[[object], str]
@@ -15,10 +15,11 @@ Escape = Callable[[object], str]
 def preview_html(preview: Preview, safe: Escape) -> str:
     """The section; `safe` escapes text."""
     parts = [f"<h2>{safe(summary(preview))}</h2>"]
-    objects = [o for o in preview.objects if o.state != "same"]
+    objects = told(preview)
     if objects:
         items = (f"<li>{o.state}: {safe(o.subject)}{'' if o.previewed else ' (findings tell what it does)'}</li>" for o in objects)
         parts.append(f"<ul>{''.join(items)}</ul>")
+    parts += [f"<p class='dim'>? {safe(words)}</p>" for words in not_compared(preview)]
     for title, blocks in sections(preview.effects):
         parts += [f"<h3>{title}</h3>", *(_block(b, safe) for b in blocks)]
     if has_no_effect(preview):

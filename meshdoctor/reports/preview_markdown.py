@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from meshdoctor.model.changes import Preview
 from meshdoctor.reports.blocks import GLYPHS, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, summary
+from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, summary, told
 
 MOST = 60  # blocks, and findings that are gone: a comment has 65,536 characters
 Escape = Callable[[object], str]
@@ -15,12 +15,14 @@ Escape = Callable[[object], str]
 def preview_lines(preview: Preview, escaped: Escape) -> Iterator[str]:
     """The section, line by line; `escaped` makes text of the mesh show as it is."""
     yield from ("", f"**{escaped(summary(preview))}**")
-    objects = [o for o in preview.objects if o.state != "same"]
+    objects = told(preview)
     if objects:
         yield ""
         yield from (
             f"- {o.state}: {escaped(o.subject)}{'' if o.previewed else ' (findings tell what it does)'}" for o in objects[:MOST]
         )
+    unread = not_compared(preview)
+    yield from ("", *(f"- ? {escaped(words)}" for words in unread[:MOST])) if unread else ()
     room = MOST
     for title, blocks in sections(preview.effects):
         yield from ("", f"**{title}**", "")

@@ -8,7 +8,7 @@ from rich.text import Text
 from meshdoctor.model.changes import Effect, Preview
 from meshdoctor.model.text import plain
 from meshdoctor.reports.blocks import GLYPHS, Block, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, summary
+from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, summary, told
 
 STYLES: dict[Effect, str] = {"loses": "red", "changes": "yellow", "gains": "green"}
 WORDS = 900
@@ -18,10 +18,11 @@ def print_preview(console: Console, preview: Preview) -> None:
     """The section of a report that stands before the findings."""
     glyph, style = ("● ", "bold green") if preview.is_none else ("", "bold")
     console.print(Text(f"{glyph}{summary(preview)}", style))
-    for each in preview.objects:
-        if each.state != "same":
-            note = "" if each.previewed else "  (findings tell what it does)"
-            console.print(Text.assemble((f"  {each.state:<8} ", "dim"), plain(f"{each.subject}{note}", WORDS)), soft_wrap=True)
+    for each in told(preview):
+        note = "" if each.previewed else "  (findings tell what it does)"
+        console.print(Text.assemble((f"  {each.state:<8} ", "dim"), plain(f"{each.subject}{note}", WORDS)), soft_wrap=True)
+    for words in not_compared(preview):
+        _wrapped(console, Text("  ? ", "magenta"), words, "dim", 4)
     for title, blocks in sections(preview.effects):
         console.print(Text(f"\n{title}", "bold"))
         for block in blocks:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from meshdoctor.model.changes import Preview
+from meshdoctor.model.changes import ObjectChange, Preview
 from meshdoctor.model.findings import Diagnosis, Finding
 
 NOTHING = "The manifests change nothing: every object is as the mesh has it."
 NO_EFFECT = "No route, mutual TLS mode, exposed or visible host, policy or destination changes."
+FEW = 3
 MOST = 8  # things that the same happens to; the JSON has all
 
 
@@ -15,15 +16,30 @@ def summary(preview: Preview) -> str:
     if preview.is_none:
         return NOTHING
     counts = [(sum(o.state == state for o in preview.objects), word) for state, word in _STATES.items()]
-    return f"What the manifests change: {', '.join(f'{n} {word}' for n, word in counts if n)}"
+    said = ", ".join(f"{n} {word}" for n, word in counts if n)
+    differs = any(o.state in ("new", "changed") for o in preview.objects)
+    return f"What the manifests change: {said}" if differs else f"The manifests change nothing that is compared: {said}"
 
 
-_STATES = {"new": "new", "changed": "changed", "same": "as they are"}
+_STATES = {"new": "new", "changed": "changed", "same": "as they are", "unread": "not read"}
+
+
+def told(preview: Preview) -> tuple[ObjectChange, ...]:
+    """The objects to be listed: those that are not as the mesh has them."""
+    return tuple(o for o in preview.objects if o.state != "same")
+
+
+def not_compared(preview: Preview) -> tuple[str, ...]:
+    """Objects that are as they are but for fields of which it is not known whether they differ."""
+    some = [o for o in preview.objects if o.not_compared]
+    if len(some) > FEW:
+        return (f"of {len(some)} objects some fields are not compared: {few(tuple(str(o.subject) for o in some))}",)
+    return tuple(f"{o.subject}: not compared: {few(o.not_compared)}" for o in some)
 
 
 def has_no_effect(preview: Preview) -> bool:
     """Whether objects differ, and nothing that is compared follows from it."""
-    return any(o.state != "same" for o in preview.objects) and not preview.effects and not preview.blind
+    return bool(told(preview)) and not preview.effects and not preview.blind
 
 
 def few(names: tuple[str, ...]) -> str:

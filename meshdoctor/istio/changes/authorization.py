@@ -28,9 +28,28 @@ class _Place(msgspec.Struct, frozen=True):
     after: Policies
 
 
+class _Callers:
+    """The identities of the mesh, and which of them pass ALLOW policies: found once for the same policies."""
+
+    def __init__(self, principals: list[str]) -> None:
+        self._all = principals
+        self._known: dict[tuple[int, ...], frozenset[str]] = {}
+
+    def passing(self, allow: Policies) -> frozenset[str]:
+        """Those of whom some request may be allowed, as far as identity alone tells; without policies everybody."""
+        key = tuple(map(id, allow))
+        if key not in self._known:
+            self._known[key] = frozenset(p for p in self._all if not allow or any(not refusals(a, _request(p)) for a in allow))
+        return self._known[key]
+
+
+def _request(principal: str) -> Request:
+    return Request(principal=principal, namespace=_short(principal).partition("/")[0])
+
+
 def authorization_changes(before: Mesh, after: Mesh) -> Iterator[AuthorizationChange]:
     """Each workload (or target of targetRefs) whose policies are not the same."""
-    callers = sorted({principal_of(after, p) for p in injected_pods(after)} - {""})
+    callers = _Callers(sorted({principal_of(after, p) for p in injected_pods(after)} - {""}))
     for place in (*_workloads(before, after), *_targets(before, after)):
         yield from _default(place, callers)
         for action in ("DENY", "CUSTOM"):
@@ -72,13 +91,13 @@ def _of(policies: Policies, action: str) -> Policies:
     return tuple(p for p in policies if (p.spec.action or "ALLOW") == action)
 
 
-def _default(place: _Place, callers: list[str]) -> Iterator[AuthorizationChange]:
+def _default(place: _Place, callers: _Callers) -> Iterator[AuthorizationChange]:
     """What its ALLOW policies let through: without any, everybody."""
     old, new = _of(place.before, "ALLOW"), _of(place.after, "ALLOW")
     if not _differ(old, new):
         return
-    out = tuple(_short(c) for c in callers if _passes(old, c) and not _passes(new, c))
-    let = tuple(_short(c) for c in callers if not _passes(old, c) and _passes(new, c))
+    was, now = callers.passing(old), callers.passing(new)
+    out, let = (tuple(_short(c) for c in sorted(some)) for some in (was - now, now - was))
     if new and not old:
         says = f"denies by default: only what {_names(new)} allows passes ({'; '.join(rule_words(p) for p in new)})"
     elif old and not new:
@@ -108,12 +127,6 @@ def _restricting(place: _Place, action: str) -> Iterator[AuthorizationChange]:
 def _new_of(old: Policies, new: Policies) -> Policies:
     before = {p.subject: p for p in old}
     return tuple(p for p in new if p.subject not in before or _differ((before[p.subject],), (p,)))
-
-
-def _passes(allow: Policies, caller: str) -> bool:
-    """Whether some request of a caller may be allowed, as far as its identity alone tells."""
-    request = Request(principal=caller, namespace=caller.rsplit("/ns/", maxsplit=1)[-1].partition("/")[0])
-    return not allow or any(not refusals(p, request) for p in allow)
 
 
 def _change(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from meshdoctor.istio.schema.defaults import defaulted
 from meshdoctor.istio.schema.definitions import packaged
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.model.applied import LAST_APPLIED
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.changes import ObjectChange
+from meshdoctor.model.changes import ObjectChange, ObjectState
+from meshdoctor.model.cluster import Secret
 from meshdoctor.model.gatewayapi import Gateway as K8sGateway
 from meshdoctor.model.gatewayapi import HTTPRoute, ReferenceGrant
+from meshdoctor.model.kinds import BY_NAME
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
@@ -46,16 +49,49 @@ def changed(before: Mesh, after: Mesh, kind: type[K]) -> tuple[Pair[K], ...]:
 
 def of_manifests(before: Mesh, after: Mesh, things: Iterable[KubernetesObject]) -> Iterator[ObjectChange]:
     """The objects of the manifests against those of the mesh; Unseen where a kind was not read."""
+    bodies = {m.subject: m.body for m in after.manifests}
     for thing in things:
+        body = bodies.get(thing.subject)
         live = before[type(thing)].get(thing.namespace, thing.name)
-        made = after[type(thing)].get(thing.namespace, thing.name)
-        yield ObjectChange(subject=thing.subject, state=_state(live, made), previewed=isinstance(thing, PREVIEWED))
+        state = _state(live, after[type(thing)].get(thing.namespace, thing.name), body)
+        previewed = isinstance(thing, PREVIEWED) and not (isinstance(thing, Sidecar) and labels_of(thing))
+        unread = tuple(_unread((body or {}).get("spec"), msgspec.to_builtins(thing).get("spec"), "spec"))
+        yield ObjectChange(subject=thing.subject, state=state, previewed=previewed, not_compared=unread if state == "same" else ())
 
 
-def _state(live: KubernetesObject | None, made: KubernetesObject | None) -> Literal["new", "changed", "same"]:
+def _state(live: KubernetesObject | None, made: KubernetesObject | None, body: dict[str, Any] | None) -> ObjectState:
+    """A kind without a schema here has defaults that are not known: there it counts whether the live object has what is written."""
+    if isinstance(made, Secret) or (live is None and isinstance(made, BY_NAME)):
+        return "unread"
     if live is None or made is None:
         return "new"
-    return "same" if content(live) == content(made) else "changed"
+    if body is None or packaged(live.GROUP, live.KIND):
+        return "same" if content(live) == content(made) else "changed"
+    parts = {k: v for k, v in body.items() if k not in ("metadata", "status", "apiVersion")}
+    metadata = content(live)["metadata"] == content(made)["metadata"]
+    return "same" if metadata and _has(msgspec.to_builtins(live), parts) else "changed"
+
+
+def _has(live: Any, written: Any) -> bool:
+    """Whether a live value has what is written, but for fields that are not read."""
+    if isinstance(written, dict) and isinstance(live, dict):
+        return all(_has(live[k], v) for k, v in written.items() if k in live)
+    if isinstance(written, list) and isinstance(live, (list, tuple)):
+        return len(written) == len(live) and all(_has(a, b) for a, b in zip(live, written, strict=True))
+    return written is None or written == live or str(written) == str(live)
+
+
+def _unread(written: Any, read: Any, path: str) -> Iterator[str]:
+    """The paths of what a manifest has and the typed object has not."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        for name, value in written.items():
+            if name in read:
+                yield from _unread(value, read[name], f"{path}.{name}")
+            elif value is not None:
+                yield f"{path}.{name}"
+    elif isinstance(written, list) and isinstance(read, (list, tuple)):
+        for number, (one, other) in enumerate(zip(written, read, strict=False)):
+            yield from _unread(one, other, f"{path}[{number}]")
 
 
 def content(thing: KubernetesObject) -> dict[str, Any]:
