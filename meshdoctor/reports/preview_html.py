@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from meshdoctor.model.changes import Effect, Preview
 from meshdoctor.reports.blocks import GLYPHS, Block, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, finding_counts, has_no_effect, not_compared, summary, told
+from meshdoctor.reports.preview_words import NO_EFFECT, finding_counts, has_no_effect, not_compared, note, summary, told
 
 CLASSES: dict[Effect, str] = {"loses": "FAIL", "changes": "WARN", "gains": "dim"}
 Escape = Callable[[object], str]
@@ -17,7 +17,7 @@ def preview_html(preview: Preview, safe: Escape) -> str:
     parts = [f"<h2>{safe(summary(preview))}</h2>"]
     objects = told(preview)
     if objects:
-        items = (f"<li>{o.state}: {safe(o.subject)}{'' if o.previewed else ' (findings tell what it does)'}</li>" for o in objects)
+        items = (f"<li>{o.state}: {safe(o.subject)}{note(o)}</li>" for o in objects)
         parts.append(f"<ul>{''.join(items)}</ul>")
     parts += [f"<p class='dim'>? {safe(words)}</p>" for words in not_compared(preview)]
     for title, blocks in sections(preview.effects):

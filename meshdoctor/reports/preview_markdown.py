@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from meshdoctor.model.changes import Preview
 from meshdoctor.reports.blocks import GLYPHS, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, summary, told
+from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, note, summary, told
 
 MOST = 60  # blocks, and findings that are gone: a comment has 65,536 characters
 Escape = Callable[[object], str]
@@ -18,9 +18,7 @@ def preview_lines(preview: Preview, escaped: Escape) -> Iterator[str]:
     objects = told(preview)
     if objects:
         yield ""
-        yield from (
-            f"- {o.state}: {escaped(o.subject)}{'' if o.previewed else ' (findings tell what it does)'}" for o in objects[:MOST]
-        )
+        yield from (f"- {o.state}: {escaped(o.subject)}{note(o)}" for o in objects[:MOST])
     unread = not_compared(preview)
     yield from ("", *(f"- ? {escaped(words)}" for words in unread[:MOST])) if unread else ()
     room = MOST

@@ -8,9 +8,10 @@ from rich.text import Text
 from meshdoctor.model.changes import Effect, Preview
 from meshdoctor.model.text import plain
 from meshdoctor.reports.blocks import GLYPHS, Block, sections
-from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, summary, told
+from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, note, summary, told
 
 STYLES: dict[Effect, str] = {"loses": "red", "changes": "yellow", "gains": "green"}
+BLOCKS = 25  # of a section, worst first
 WORDS = 900
 
 
@@ -19,14 +20,15 @@ def print_preview(console: Console, preview: Preview) -> None:
     glyph, style = ("● ", "bold green") if preview.is_none else ("", "bold")
     console.print(Text(f"{glyph}{summary(preview)}", style))
     for each in told(preview):
-        note = "" if each.previewed else "  (findings tell what it does)"
-        console.print(Text.assemble((f"  {each.state:<8} ", "dim"), plain(f"{each.subject}{note}", WORDS)), soft_wrap=True)
+        console.print(Text.assemble((f"  {each.state:<8} ", "dim"), plain(f"{each.subject}{note(each)}", WORDS)), soft_wrap=True)
     for words in not_compared(preview):
         _wrapped(console, Text("  ? ", "magenta"), words, "dim", 4)
     for title, blocks in sections(preview.effects):
         console.print(Text(f"\n{title}", "bold"))
-        for block in blocks:
+        for block in blocks[:BLOCKS]:
             _print_block(console, block)
+        if len(blocks) > BLOCKS:
+            console.print(Text(f"  and {len(blocks) - BLOCKS} more (-o json has them all)", "dim"))
     if has_no_effect(preview):
         console.print(Text(f"\n● {NO_EFFECT}", "green"))
     for blind in preview.blind:

@@ -29,6 +29,13 @@ def told(preview: Preview) -> tuple[ObjectChange, ...]:
     return tuple(o for o in preview.objects if o.state != "same")
 
 
+def note(each: ObjectChange) -> str:
+    """What to say behind an object whose effects are not compared."""
+    if each.state == "unread":
+        return "  (its content is not read from the mesh)"
+    return "" if each.previewed else "  (findings tell what it does)"
+
+
 def not_compared(preview: Preview) -> tuple[str, ...]:
     """Objects that are as they are but for fields of which it is not known whether they differ."""
     some = [o for o in preview.objects if o.not_compared]

@@ -25,7 +25,7 @@ CART, PAYMENT = "cart.shop.svc.cluster.local", "payment.bank.svc.cluster.local"
 
 def rule(host: str, *prefixes: str, **more: Any) -> dict[str, Any]:
     """One http rule for these path prefixes; none: for everything."""
-    matches = {"match": [{"uri": {"prefix": p}} for p in prefixes]} if prefixes else {}
+    matches: dict[str, Any] = {"match": [{"uri": {"prefix": p}} for p in prefixes]} if prefixes else {}
     return to(host, **matches, **more)
 
 
