@@ -110,5 +110,12 @@ def content(thing: KubernetesObject) -> dict[str, Any]:
     if version not in definition.versions:
         version = next((v for v in thing.VERSIONS if v in definition.versions), "")
     if version and definition.defaulting(version):
-        said["spec"] = defaulted({"spec": said["spec"]}, definition.versions[version])["spec"]
+        said["spec"] = defaulted({"spec": _without_unset(said["spec"])}, definition.versions[version])["spec"]
     return said
+
+
+def _without_unset(value: Any) -> Any:
+    """A value without the fields that nobody set: for these the API has defaults."""
+    if isinstance(value, dict):
+        return {k: _without_unset(v) for k, v in value.items() if v is not None and v not in ("", [], ())}
+    return [_without_unset(v) for v in value] if isinstance(value, (list, tuple)) else value
