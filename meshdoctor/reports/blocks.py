@@ -24,7 +24,7 @@ TITLES: dict[type[AnyChange], str] = {
     RouteChange: "Routes",
     MtlsChange: "Mutual TLS",
     AuthorizationChange: "Authorization",
-    VisibilityChange: "Hosts that sidecars see",
+    VisibilityChange: "Hosts that proxies see",
     DestinationChange: "Destinations",
 }
 PORT = re.compile(r" port \d+$")

@@ -8,7 +8,7 @@ from meshdoctor.model.changes import Preview
 from meshdoctor.reports.blocks import GLYPHS, sections
 from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has_no_effect, not_compared, note, summary, told
 
-MOST = 60  # blocks, and findings that are gone: a comment has 65,536 characters
+MOST = 60  # lines of effects, and findings that are gone: a comment has 65,536 characters
 Escape = Callable[[object], str]
 
 
@@ -24,12 +24,13 @@ def preview_lines(preview: Preview, escaped: Escape) -> Iterator[str]:
     room = MOST
     for title, blocks in sections(preview.effects):
         yield from ("", f"**{title}**", "")
-        for block in blocks[: max(room, 0)]:
+        for number, block in enumerate(blocks):
+            if room <= 0:
+                yield f"- and {len(blocks) - number} more (`-o json` has them all)"
+                break
             yield f"- {escaped(few(block.names))}"
             yield from (f"  - {GLYPHS[effect]} {escaped(says)}" for effect, says in block.lines[:MOST])
-        if len(blocks) > room:
-            yield f"- and {len(blocks) - max(room, 0)} more (`-o json` has them all)"
-        room -= len(blocks)
+            room -= len(block.lines)
     if has_no_effect(preview):
         yield from ("", NO_EFFECT)
     if preview.blind:

@@ -12,6 +12,7 @@ from meshdoctor.reports.preview_words import NO_EFFECT, few, finding_counts, has
 
 STYLES: dict[Effect, str] = {"loses": "red", "changes": "yellow", "gains": "green"}
 BLOCKS = 25  # of a section, worst first
+GONE = 25
 WORDS = 900
 
 
@@ -35,9 +36,11 @@ def print_preview(console: Console, preview: Preview) -> None:
         console.print()
         _wrapped(console, Text("? ", "magenta"), f"{blind.about}: cannot be compared: {blind.reason}", "", 2)
     console.print(Text(f"\n{finding_counts(preview)}", "bold"))
-    for gone in preview.findings.gone:
+    for gone in preview.findings.gone[:GONE]:
         words = f"gone: {gone.code} {gone.problem or ''} {gone.subject}: {gone.summary}"
         _wrapped(console, Text("○ ", "dim"), " ".join(words.split()), "dim", 2)
+    if len(preview.findings.gone) > GONE:
+        console.print(Text(f"○ and {len(preview.findings.gone) - GONE} more gone (-o json has them all)", "dim"))
 
 
 def _print_block(console: Console, block: Block) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from meshdoctor.collect.files import objects
 from meshdoctor.istio.changes.every import effects
 from meshdoctor.model.changes import DestinationChange, ExposureChange, MtlsChange, VisibilityChange
+from meshdoctor.model.gatewayapi import HTTPRoute
 from meshdoctor.model.networking import VirtualService
 from tests.conftest import build
 from tests.istio.changing import DOOR, SHOP, over, rule, said, security
-from tests.probes.things import destination_rule, entry, gateway, server, service, thing, virtual_service
+from tests.probes.things import destination_rule, entry, gateway, pod, server, service, thing, virtual_service
 
 EDGE: dict[str, Any] = {"gateways": ["edge/door"], "http": [rule("cart")]}
 SHOWN = virtual_service("shop/edge", hosts=["shop.example.com"], **EDGE)
@@ -96,7 +97,7 @@ def test_sidecars_hide_hosts_and_show_them_again() -> None:
 
 def test_export_to_of_services_and_new_hosts() -> None:
     hidden = service("shop/cart", annotations={"networking.istio.io/exportTo": "."})
-    assert seen(SHOP, hidden) == [("loses", "cart.shop", ("bank",))]
+    assert seen(SHOP, hidden) == [("loses", "cart.shop", ("bank", "edge"))]
     assert seen(SHOP, entry("bank/rates", "rates.example.com", exportTo=["."])) == [("gains", "rates.example.com", ("bank",))]
 
 
@@ -107,7 +108,7 @@ def set_for(mesh: str, manifests: str) -> list[tuple[str, str, tuple[str, ...], 
 
 def test_subsets_come_go_and_change() -> None:
     rules = destination_rule("shop/cart", "cart", "v1")
-    both = ("bank", "shop")
+    both = ("bank", "edge", "shop")  # that of the gateway too
     assert set_for(SHOP, rules) == [("gains", "subset v1", both, None, "version=v1")]
     assert set_for(SHOP + rules, rules.replace("version: v1", "version: v9")) == [
         ("changes", "subset v1", both, "version=v1", "version=v9")
@@ -133,3 +134,14 @@ def test_what_was_not_seen_is_told_as_such_and_the_rest_is_compared() -> None:
     assert {type(c) for c in found} == {MtlsChange}
     assert {b.about for b in blind} >= {"routes", "exposed hosts"}
     assert all("forbidden" in b.reason for b in blind)
+
+
+def test_what_is_passed_over_is_said() -> None:
+    for mesh, about in (
+        (pod("shop/cart-5d-a", proxy=False), "routes, hosts and destinations of clients"),
+        (SHOP + thing("v1", "Namespace", "bank", labels={"istio.io/dataplane-mode": "ambient"}), "ambient workloads"),
+    ):
+        before = build(mesh)
+        assert [b.about for b in effects(before, before.overlaid(objects(SHOWN)))[1]] == [about]
+    before = build(SHOP, unseen=[HTTPRoute])
+    assert "HTTPRoutes" in str(effects(before, before.overlaid(objects(SHOWN)))[1])

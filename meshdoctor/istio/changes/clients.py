@@ -1,4 +1,4 @@
-"""Who sends requests: the namespaces with sidecars, and how a set of them is said."""
+"""Who sends requests: the namespaces with proxies, and how a set of them is said."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.model.mesh import Mesh
 
 
-def clients(*meshes: Mesh) -> tuple[str, ...]:
+def sidecar_namespaces(*meshes: Mesh) -> tuple[str, ...]:
     """The namespaces that have pods with a sidecar in any of these snapshots."""
-    found = {p.namespace for m in meshes for p in injected_pods(m) if not is_gateway(p)}
-    return tuple(sorted(found))
+    return tuple(sorted({p.namespace for m in meshes for p in injected_pods(m) if not is_gateway(p)}))
 
 
-def sidecars(some: Iterable[str], everybody: Iterable[str], most: int = 4) -> str:
+def proxy_namespaces(*meshes: Mesh) -> tuple[str, ...]:
+    """Those of gateways too: they choose destinations as sidecars do."""
+    return tuple(sorted({p.namespace for m in meshes for p in injected_pods(m)}))
+
+
+def said_of(what: str, some: Iterable[str], everybody: Iterable[str], most: int = 4) -> str:
     """`sidecars of bank and shop`, or `all sidecars`."""
     names = sorted(some)
     if len(names) > 1 and set(names) >= set(everybody):
-        return "all sidecars"
+        return f"all {what}"
     if len(names) > most:
-        return f"sidecars of {', '.join(names[: most - 1])} and {len(names) - most + 1} more namespaces"
-    return f"sidecars of {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"
+        return f"{what} of {', '.join(names[: most - 1])} and {len(names) - most + 1} more namespaces"
+    return f"{what} of {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from meshdoctor.istio.changes.clients import clients, sidecars
+from meshdoctor.istio.changes.clients import proxy_namespaces, said_of
 from meshdoctor.istio.changes.objects import changed
 from meshdoctor.istio.hosts import matches, registry
 from meshdoctor.istio.meshroutes import known_to
@@ -32,7 +32,7 @@ def destination_changes(before: Mesh, after: Mesh) -> Iterator[DestinationChange
     pairs = changed(before, after, DestinationRule)
     patterns = {rule_host(r, after.cluster.domain) for pair in pairs for r in pair if r is not None}
     hosts = sorted({*registry(before), *registry(after)}) if patterns else ()
-    everybody = clients(before, after)
+    everybody = proxy_namespaces(before, after)
     for host in (h for h in hosts if any(matches(p, h) for p in patterns)):
         alike: dict[tuple[str, str | None, str | None], list[str]] = {}
         deciding: dict[str, Subject] = {}
@@ -47,7 +47,7 @@ def destination_changes(before: Mesh, after: Mesh) -> Iterator[DestinationChange
                 if was.get(name) != now.get(name):
                     alike.setdefault((name, was.get(name), now.get(name)), []).append(client)
         for (name, one, other), some in alike.items():
-            about = f"{short_host(after, host)} ({sidecars(some, everybody)})"
+            about = f"{short_host(after, host)} ({said_of('proxies', some, everybody)})"
             yield _change(after, about, host, name, one, other, tuple(some), deciding)
 
 

@@ -13,7 +13,7 @@ Place = tuple[Subject, int]
 
 
 def exposure_changes(before: Mesh, after: Mesh) -> Iterator[ExposureChange]:
-    """Each host of each port of each Gateway that is taken otherwise, or by whom."""
+    """Each host of each port of each Gateway that is taken in another way, or leads somewhere or nowhere newly."""
     old, new = doors(before), doors(after)
     for place in sorted({*old, *new}):
         one, other = old.get(place), new.get(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meshdoctor.istio.changes.clients import clients, sidecars
+from meshdoctor.istio.changes.clients import said_of, sidecar_namespaces
 from meshdoctor.istio.changes.objects import K, Pair, changed
 from meshdoctor.istio.changes.tables import Difference, differences
 from meshdoctor.istio.doors import doors
@@ -63,7 +63,7 @@ def _sides(before: Mesh, after: Mesh, pairs: Iterable[Pair[K]]) -> Iterator[tupl
 
 def _in_sidecars(before: Mesh, after: Mesh, hosts: Iterable[str]) -> Iterator[RouteChange]:
     """By host; namespaces to which the same happens are told of together."""
-    everybody = clients(before, after)
+    everybody = sidecar_namespaces(before, after)
     for host in hosts:
         alike: dict[tuple[str, ...], tuple[list[Difference], list[str]]] = {}
         for client in everybody:
@@ -73,7 +73,7 @@ def _in_sidecars(before: Mesh, after: Mesh, hosts: Iterable[str]) -> Iterator[Ro
             if found:
                 alike.setdefault(tuple(d.says for d in found), (found, []))[1].append(client)
         for found, some in alike.values():
-            about = f"{short_host(after, host)} ({sidecars(some, everybody)})"
+            about = f"{short_host(after, host)} ({said_of('sidecars', some, everybody)})"
             yield from (d.change(about=about, host=host, clients=tuple(some)) for d in found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.changes.clients import clients, sidecars
+from meshdoctor.istio.changes.clients import proxy_namespaces, said_of, sidecar_namespaces
 from meshdoctor.istio.changes.objects import changed
 from meshdoctor.istio.hosts import registry, service_host
 from meshdoctor.istio.meshroutes import known_to
@@ -17,12 +17,12 @@ from meshdoctor.model.subject import Subject
 
 
 def visibility_changes(before: Mesh, after: Mesh) -> Iterator[VisibilityChange]:
-    """Each host, with the namespaces whose sidecars lose it, and those that gain it."""
-    everybody = clients(before, after)
+    """Each host, with the namespaces whose proxies lose it, and those that gain it."""
+    everybody, limitable = proxy_namespaces(before, after), sidecar_namespaces(before, after)
     few = _limited(before, after)
     touched = _touched(before, after)
     for host in sorted({*registry(before), *registry(after)}) if touched or few else ():
-        some = everybody if host in touched else [c for c in everybody if c in few or "*" in few]
+        some = everybody if host in touched else [c for c in limitable if c in few or "*" in few]
         told = {c: (bool(known_to(before, host, c)), bool(known_to(after, host, c))) for c in some}
         lost = [c for c, said in told.items() if said == (True, False)]
         gained = [c for c, said in told.items() if said == (False, True)]
@@ -53,6 +53,6 @@ def _touched(before: Mesh, after: Mesh) -> dict[str, tuple[Subject, ...]]:
 def _change(
     mesh: Mesh, host: str, some: list[str], everybody: tuple[str, ...], effect: Effect, by: tuple[Subject, ...]
 ) -> VisibilityChange:
-    who = sidecars(some, everybody)
+    who = said_of("proxies", some, everybody)
     says = f"{who} are no longer told of it" if effect == "loses" else f"{who} are told of it"
     return VisibilityChange(effect=effect, about=short_host(mesh, host), says=says, by=by, host=host, clients=tuple(some))
