@@ -57,7 +57,7 @@ def _meshes(given: Given, arguments: argparse.Namespace) -> tuple[Mesh | None, M
 
     waiting = Waiting(colour=not arguments.no_color)
     try:
-        mesh, _ = run_async(look(arguments, waiting))
+        mesh, _ = run_async(look(arguments, waiting, fields=True))
     finally:
         waiting.stop()
     if not arguments.paths:

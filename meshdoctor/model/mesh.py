@@ -178,7 +178,8 @@ class Mesh:
             kept = [o for o in old if (o.namespace, o.name) not in by_key]
             given_now = (applied(o, old.seen(key), self.now) for key, o in by_key.items())
             made._tables[kind] = Table([*kept, *given_now], old.source)
-        made.manifests = tuple(given.get("manifests", ()))
+        replaced = {t.subject for by_key in new.values() for t in by_key.values()}
+        made.manifests = (*(m for m in self.manifests if m.subject not in replaced), *given.get("manifests", ()))
         made.complaints = tuple(given.get("complaints", ()))
         made.notes = (*self.notes, *given.get("notes", ()))
         return made
