@@ -14,6 +14,7 @@ from meshdoctor.cli import main
 from meshdoctor.collect.files import objects
 from meshdoctor.collect.reading.given import read_text
 from meshdoctor.diagnosis import judge
+from meshdoctor.model.changes import FindingChanges
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.networking import VirtualService
@@ -77,6 +78,18 @@ def test_fields_that_are_not_read_are_told_of() -> None:
     for form in (text.findings, markdown.findings, html.findings):
         assert "novel" in form(found)
         assert "change nothing:" not in form(found)
+
+
+def test_fields_that_are_not_read_are_held_against_the_live_object_where_it_is_known() -> None:
+    live = virtual_service("shop/cart", hosts=["cart"], http=[rule("cart", novel={"a": 1}, old=2)])
+    before = build(SHOP + live)
+    before.manifests = read_text(live).manifests
+    for novel, wanted in (({"a": 1}, ("spec.http[0].old",)), ({"a": 2}, ("spec.http[0].novel", "spec.http[0].old"))):
+        given = read_text(virtual_service("shop/cart", hosts=["cart"], http=[rule("cart", novel=novel)]))
+        (found,) = preview(before, before.overlaid(given.things, manifests=given.manifests), given.things, FindingChanges()).objects
+        assert (found.state, tuple(sorted(found.not_compared))) == ("changed", wanted)
+    given = read_text(live)
+    assert preview(before, before.overlaid(given.things, manifests=given.manifests), given.things, FindingChanges()).is_none
 
 
 def test_what_the_api_server_keeps_is_kept() -> None:

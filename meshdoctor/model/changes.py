@@ -95,8 +95,8 @@ AnyChange = RouteChange | MtlsChange | ExposureChange | AuthorizationChange | Vi
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     """An object of the manifests against the live one. `previewed` is false where only findings tell what it does.
 
-    `unread`: the live object's content is not read at all. `not_compared` are the paths of single fields that are not
-    read: the live object may have them otherwise.
+    `unread`: the live object's content is not read at all. `not_compared` are the paths of fields whose effects are not
+    compared, and which differ, or may differ, from those of the live object.
     """
 
     subject: Subject

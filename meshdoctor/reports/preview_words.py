@@ -37,7 +37,7 @@ def note(each: ObjectChange) -> str:
 
 
 def not_compared(preview: Preview) -> tuple[str, ...]:
-    """Objects that are as they are but for fields of which it is not known whether they differ."""
+    """Objects with fields whose effects are not compared, and which differ or may differ."""
     some = [o for o in preview.objects if o.not_compared]
     if len(some) > FEW:
         return (f"of {len(some)} objects some fields are not compared: {few(tuple(str(o.subject) for o in some))}",)

@@ -23,6 +23,7 @@ from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
 
 K = TypeVar("K", bound=KubernetesObject)
 Pair = tuple[K | None, K | None]
+UNKNOWN = object()  # the live object's fields are not known
 PREVIEWED = (
     VirtualService,
     DestinationRule,
@@ -50,22 +51,30 @@ def changed(before: Mesh, after: Mesh, kind: type[K]) -> tuple[Pair[K], ...]:
 def of_manifests(before: Mesh, after: Mesh, things: Iterable[KubernetesObject]) -> Iterator[ObjectChange]:
     """The objects of the manifests against those of the mesh; Unseen where a kind was not read."""
     bodies = {m.subject: m.body for m in after.manifests}
+    lives = {m.subject: m.body for m in before.manifests}
     for thing in things:
-        body = bodies.get(thing.subject)
+        body, live_body = bodies.get(thing.subject, {}), lives.get(thing.subject)
         live = before[type(thing)].get(thing.namespace, thing.name)
-        state = _state(live, after[type(thing)].get(thing.namespace, thing.name), body)
+        made = after[type(thing)].get(thing.namespace, thing.name)
+        state = _state(live, made, body)
+        read = msgspec.to_builtins(thing).get("spec")
+        unread = tuple(_unread(body.get("spec"), read, live_body.get("spec") if live_body else UNKNOWN, "spec"))
         previewed = isinstance(thing, PREVIEWED) and not (isinstance(thing, Sidecar) and labels_of(thing))
-        unread = tuple(_unread((body or {}).get("spec"), msgspec.to_builtins(thing).get("spec"), "spec"))
-        yield ObjectChange(subject=thing.subject, state=state, previewed=previewed, not_compared=unread if state == "same" else ())
+        yield ObjectChange(
+            subject=thing.subject,
+            state="changed" if state == "same" and unread and live_body else state,
+            previewed=previewed,
+            not_compared=unread if state == "same" or (state == "changed" and live_body) else (),
+        )
 
 
-def _state(live: KubernetesObject | None, made: KubernetesObject | None, body: dict[str, Any] | None) -> ObjectState:
+def _state(live: KubernetesObject | None, made: KubernetesObject | None, body: dict[str, Any]) -> ObjectState:
     """A kind without a schema here has defaults that are not known: there it counts whether the live object has what is written."""
     if isinstance(made, Secret) or (live is None and isinstance(made, BY_NAME)):
         return "unread"
     if live is None or made is None:
         return "new"
-    if body is None or packaged(live.GROUP, live.KIND):
+    if not body or packaged(live.GROUP, live.KIND):
         return "same" if content(live) == content(made) else "changed"
     parts = {k: v for k, v in body.items() if k not in ("metadata", "status", "apiVersion")}
     metadata = content(live)["metadata"] == content(made)["metadata"]
@@ -81,17 +90,20 @@ def _has(live: Any, written: Any) -> bool:
     return written is None or written == live or str(written) == str(live)
 
 
-def _unread(written: Any, read: Any, path: str) -> Iterator[str]:
-    """The paths of what a manifest has and the typed object has not."""
+def _unread(written: Any, read: Any, live: Any, path: str) -> Iterator[str]:
+    """The paths of what a manifest has and the typed object has not: where the live one is known, those that differ from it."""
     if isinstance(written, dict) and isinstance(read, dict):
-        for name, value in written.items():
+        other = live if isinstance(live, dict) else {}
+        for name in dict.fromkeys((*written, *other)):
+            value, there = written.get(name), UNKNOWN if live is UNKNOWN else other.get(name)
             if name in read:
-                yield from _unread(value, read[name], f"{path}.{name}")
-            elif value is not None:
+                yield from _unread(value, read[name], there, f"{path}.{name}")
+            elif value != there and (value is not None or live is not UNKNOWN):
                 yield f"{path}.{name}"
     elif isinstance(written, list) and isinstance(read, (list, tuple)):
-        for number, (one, other) in enumerate(zip(written, read, strict=False)):
-            yield from _unread(one, other, f"{path}[{number}]")
+        others = live if isinstance(live, list) else [live if live is UNKNOWN else None] * len(written)
+        for number, (one, typed, there) in enumerate(zip(written, read, others, strict=False)):
+            yield from _unread(one, typed, there, f"{path}[{number}]")
 
 
 def content(thing: KubernetesObject) -> dict[str, Any]:
