@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meshdoctor.istio.routetable import Entry, age
-from meshdoctor.istio.routewords import match_words
+from meshdoctor.istio.routewords import match_words, pairs
 from meshdoctor.model.gatewayapi import BackendReference, HTTPRoute, RouteRule
 from meshdoctor.model.networking import HTTPMatchRequest, StringMatch
 from meshdoctor.model.redact import redact
@@ -84,10 +84,5 @@ def _backend(route: HTTPRoute, backend: BackendReference, total: int) -> str:
 def _filter(said: dict[str, Any]) -> str:
     kind = str(said.get("type", ""))
     body = said.get(kind[:1].lower() + kind[1:])
-    return f"{kind} {_pairs(body)}" if body else kind
+    return f"{kind} {pairs(body)}" if body else kind
 
-
-def _pairs(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_pairs(v)}" for k, v in sorted(value.items()))
-    return " ".join(_pairs(v) for v in value) if isinstance(value, (list, tuple)) else str(value)

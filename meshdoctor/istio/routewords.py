@@ -50,7 +50,7 @@ def action(mesh: Mesh, owner: VirtualService, rule: Rule) -> str:
     said = [_destinations(mesh, owner, rule)]
     if isinstance(rule, HTTPRoute):
         if rule.redirect is not None:
-            said = [f"redirect {_pairs(rule.redirect)}"]
+            said = [f"redirect {pairs(rule.redirect)}"]
         if rule.direct_response is not None:
             said = [f"answer {rule.direct_response.get('status', '')}"]
         said += list(_options(mesh, owner, rule))
@@ -63,7 +63,7 @@ def _destinations(mesh: Mesh, owner: VirtualService, rule: Rule) -> str:
     for each in rule.route:
         if not total or each.weight:
             share = f" {100 * each.weight / total:.3g} %" if total and each.weight != total else ""
-            headers = f" (headers {_pairs(each.headers)})" if each.headers else ""
+            headers = f" (headers {pairs(each.headers)})" if each.headers else ""
             said.append(f"{destination_words(mesh, owner.namespace, each.destination)}{share}{headers}")
     return ", ".join(said) or "nowhere"
 
@@ -90,7 +90,7 @@ def _options(mesh: Mesh, owner: VirtualService, rule: HTTPRoute) -> Iterator[str
         yield from _fault(rule)
     for name, value in (("rewrite", rule.rewrite), ("headers", rule.headers), ("cors", rule.cors_policy)):
         if value:
-            yield f"{name} {_pairs(value)}"
+            yield f"{name} {pairs(value)}"
     mirrors = [(rule.mirror, rule.mirror_percentage)] if rule.mirror else []
     for target, percent in (*mirrors, *((m.destination, m.percentage) for m in rule.mirrors)):
         share = f" for {percent.value:g} %" if percent else ""
@@ -107,9 +107,10 @@ def _fault(rule: HTTPRoute) -> Iterator[str]:
         yield f"aborted with {abort.http_status or abort.grpc_status}{share}"
 
 
-def _pairs(value: Any) -> str:
+def pairs(value: Any) -> str:
+    """`name value, other value`: a nested part of an object in a line."""
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_pairs(v)}" for k, v in sorted(value.items()))
+        return ", ".join(f"{k} {pairs(v)}" for k, v in sorted(value.items()))
     if isinstance(value, (list, tuple)):
-        return " ".join(_pairs(v) for v in value)
+        return " ".join(pairs(v) for v in value)
     return str(value)
