@@ -85,4 +85,3 @@ def _filter(said: dict[str, Any]) -> str:
     kind = str(said.get("type", ""))
     body = said.get(kind[:1].lower() + kind[1:])
     return f"{kind} {pairs(body)}" if body else kind
-
