@@ -77,7 +77,7 @@ def _diagnosing(sub: Sub) -> None:
 def _checking(sub: Sub) -> None:
     check = sub("check", "the findings alone, of a live mesh or of manifests")
     check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH say what these manifests change on it")
     _source(check)
     _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
     check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
