@@ -91,8 +91,14 @@ def _looking(sub: Sub) -> None:
     _source(proxies)
     proxy = sub("proxy", "what one proxy says of itself")
     proxy.add_argument("pod", metavar="POD", help="NAME or NAMESPACE/NAME of a pod, or KIND/NAME of its workload")
-    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync")
-    proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
+    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync", "diff")
+    proxy.add_argument(
+        "part",
+        nargs="?",
+        choices=parts,
+        default="sync",
+        help="which part (default: sync; diff: what istiod wants against what Envoy has)",
+    )
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
