@@ -12,12 +12,14 @@ import msgspec
 from meshdoctor.collect.asked import gather_limited
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
-from meshdoctor.collect.metrics import ask_prometheus
+from meshdoctor.collect.metrics import QUERIES, ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy
 from meshdoctor.collect.suspects import MOST, Choice, choose
+from meshdoctor.collect.traffic import ask_traffic
 from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
 from meshdoctor.istio.injection import called
+from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
@@ -46,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     istio_namespace: str | None = None
     most_proxies: int = MOST
     active: bool = False  # also create test pods with dryRun=All
+    traffic_s: float = 0.0  # look twice at the counters of proxies, so many seconds apart, instead of asking them for all else
     wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
 
 
@@ -98,7 +101,8 @@ async def ask_running(
     except Unseen:
         return Runtime()
     progress(f"asking {len(replicas)} istiod")
-    prometheus = asyncio.create_task(_prometheus(api, mesh))  # nothing waits for it but the end
+    queries = QUERIES | TRAFFIC if options.traffic_s else QUERIES
+    prometheus = asyncio.create_task(_prometheus(api, mesh, queries))  # nothing waits for it but the end
     try:
         asked = await _ask_pods(api, mesh, replicas, options, progress, early)
         return msgspec.structs.replace(asked, prometheus=await prometheus)
@@ -119,6 +123,10 @@ async def _ask_pods(
     told |= {(i.namespace, i.name): i for i in asked}
     istiods = [told[p.namespace, p.name] for p in running]
     informed = mesh.told(istiods, _configured(config_maps))
+    if options.traffic_s:
+        progress(f"watching traffic for {options.traffic_s:g} s")
+        counted = await ask_traffic(api, mesh, options.traffic_s)
+        return Runtime(tuple(istiods), tuple(counted), None, config_maps)
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     with_tokens, endpoints = _verifies_tokens(informed), _endpoints(mesh)
@@ -152,9 +160,9 @@ def _askable(choice: Choice) -> list[Pod]:
     return [p for p in both if (status := p.proxy_status) is not None and status.state.running is not None]
 
 
-async def _prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+async def _prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str]) -> Prometheus | None:
     try:
-        return await ask_prometheus(api, mesh)
+        return await ask_prometheus(api, mesh, queries)
     except Unseen:
         return None
 

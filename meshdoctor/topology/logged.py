@@ -1,0 +1,136 @@
+"""Edges from access logs: whom a client's proxy asked, and who asked a server's proxy, with times, bytes, flags and TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshdoctor.istio import accesslog_lookup as log
+from meshdoctor.istio.hosts import long_name
+from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.topology import nodes
+from meshdoctor.topology.parts import ENVOY, Kind, Node, Traffic
+from meshdoctor.topology.sums import Sum
+
+LEFT = {"DC"}  # the client ended it: nobody's failure
+BUSY = 10  # lines from which the first one tells when it begins
+Pair = tuple[Node, Node]
+Lines = dict[Pair, list[log.Line]]
+
+
+def figures(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
+    """The figures of each edge that some line is about. A client's own lines count before those of whom it called."""
+    sent: Lines = {}
+    taken: Lines = {}
+    spans = _spans(mesh)
+    for line in log.lines(mesh):
+        if is_incoming(line):
+            _take(mesh, line, taken)
+        else:
+            _send(mesh, line, sent)
+    for pair in {**sent, **taken}:
+        both = sent.get(pair, []), taken.get(pair, [])
+        total = Sum()
+        _count(mesh, total, both[0] or both[1], spans)
+        _secured(total, both[1])
+        yield pair, total.traffic(ENVOY, "access log" if both[0] else "access log of the server")
+
+
+def is_incoming(line: log.Line) -> bool:
+    """Whether a sidecar logged what came to its own pod; where no cluster was chosen the address that was asked tells."""
+    if is_gateway(line.pod):
+        return False
+    if line.entry.upstream_cluster:
+        return line.entry.inbound
+    local = nodes.ip_of(line.entry.downstream_local)
+    return local == line.pod.status.pod_ip if local else line.entry.inbound
+
+
+def has_failed(line: log.Line) -> bool:
+    """Whether a request got a 5xx, or a connection (which has no code) ended otherwise than by its client's leave."""
+    return line.entry.code >= 500 or bool(line.entry.code == 0 and line.flags - LEFT)
+
+
+def _send(mesh: Mesh, line: log.Line, sent: Lines) -> None:
+    """A client's line: to the Service that it meant, and on to the pod that was asked."""
+    own = nodes.of_pod(mesh, line.pod)
+    called = _called(mesh, line)
+    if called is not None:
+        sent.setdefault((own, called), []).append(line)
+        server = nodes.of_address(mesh, line.entry.upstream_host)
+        if server is not None and called.kind is not Kind.OUTSIDE:
+            sent.setdefault((called, server), []).append(line)
+    if own.kind is Kind.GATEWAY and line.entry.downstream_remote:
+        client = nodes.of_address(mesh, line.entry.downstream_remote) or nodes.STRANGERS
+        sent.setdefault((client, own), []).append(line)
+
+
+def _take(mesh: Mesh, line: log.Line, taken: Lines) -> None:
+    """A server's line: from the pod that has the caller's address, or from outside."""
+    if not line.entry.downstream_remote:
+        return
+    pod = mesh.pods_by_ip.get(nodes.ip_of(line.entry.downstream_remote))
+    client = nodes.STRANGERS if pod is None else nodes.of_pod(mesh, pod)
+    own = nodes.of_pod(mesh, line.pod)
+    called = nodes.asked_for(mesh, line, pod)
+    if called is None or called.kind is Kind.OUTSIDE:
+        taken.setdefault((client, own), []).append(line)
+    else:
+        taken.setdefault((client, called), []).append(line)
+        taken.setdefault((called, own), []).append(line)
+
+
+def _called(mesh: Mesh, line: log.Line) -> Node | None:
+    host = line.upstream.host or long_name(mesh, line.named, line.pod.namespace)
+    return nodes.of_host(mesh, host or line.entry.upstream_host) if host or line.entry.upstream_host else None
+
+
+def _count(mesh: Mesh, total: Sum, found: list[log.Line], spans: dict[tuple[str, str], float]) -> None:
+    by_pod: dict[tuple[str, str], list[log.Line]] = {}
+    for line in found:
+        by_pod.setdefault((line.pod.namespace, line.pod.name), []).append(line)
+        total.codes[str(line.entry.code or "-")] += 1
+        if has_failed(line):
+            total.flags.update(line.flags - LEFT)
+        if line.entry.duration_ms is not None and line.entry.code:
+            total.took_ms.append(line.entry.duration_ms)
+        total.protocols.add(_protocol(line))
+    for key, lines in by_pod.items():
+        window_s = min(spans[key], _span(mesh, lines))  # calls that began lately are not thinned by the time before
+        total.add(len(lines), sum(map(has_failed, lines)), window_s)
+        sent = [x.entry.bytes_received for x in lines if x.entry.bytes_received is not None]
+        received = [x.entry.bytes_sent for x in lines if x.entry.bytes_sent is not None]
+        total.add_bytes(sum(sent) if sent else None, sum(received) if received else None, window_s)
+
+
+def _protocol(line: log.Line) -> str:
+    if not line.entry.protocol and not line.entry.code:
+        return "tcp"
+    return "http"
+
+
+def _secured(total: Sum, taken: list[log.Line]) -> None:
+    """Of what a server's proxy took: over mutual TLS, or not. What it refused before a route was chosen counts too."""
+    for line in taken:
+        if nodes.is_mtls(line):
+            total.tls += 1
+        else:
+            total.plain += 1
+
+
+def _spans(mesh: Mesh) -> dict[tuple[str, str], float]:
+    """The seconds that each proxy's lines cover: a busy log is cut and begins late, a quiet one says little of its span."""
+    times: dict[tuple[str, str], list[log.Line]] = {}
+    for line in log.lines(mesh):
+        times.setdefault((line.pod.namespace, line.pod.name), []).append(line)
+    return {key: _span(mesh, found) for key, found in times.items()}
+
+
+def _span(mesh: Mesh, found: list[log.Line]) -> float:
+    window = found[0].window_s
+    first = min((x.entry.time for x in found if x.entry.time), default=None)
+    if len(found) < BUSY or first is None:
+        return window
+    return min(window, max((mesh.now - first).total_seconds(), 1.0))
+
+
