@@ -87,15 +87,18 @@ def is_known(text: str) -> bool:
     return text not in UNKNOWN
 
 
-def series(samples: Iterable[Sample], *, tcp: bool = False) -> Iterator[Series]:
-    """The calls that samples of `istio_requests_total` (or of a TCP metric) tell of, those left out that name nobody."""
+def series(samples: Iterable[Sample], protocol: str = "") -> Iterator[Series]:
+    """The calls that samples of `istio_requests_total` tell of, those left out that name nobody.
+
+    Metrics of TCP and of gRPC messages do not label their `protocol`: it is given.
+    """
     for sample in samples:
-        made = _series(sample, tcp=tcp)
+        made = _series(sample, protocol)
         if made is not None:
             yield made
 
 
-def _series(sample: Sample, *, tcp: bool) -> Series | None:
+def _series(sample: Sample, given: str) -> Series | None:
     label = sample.labels.get
     source = End(
         label("source_cluster", "unknown"),
@@ -109,7 +112,7 @@ def _series(sample: Sample, *, tcp: bool) -> Series | None:
     service, destination = _destination(sample, source)
     if is_ip(service.host) and not is_known(destination.workload):
         return None
-    protocol = "tcp" if tcp else label("request_protocol", "")
+    protocol = given or label("request_protocol", "")
     return Series(
         source,
         service,
@@ -117,7 +120,7 @@ def _series(sample: Sample, *, tcp: bool) -> Series | None:
         label("reporter", ""),
         protocol,
         _code(sample, protocol),
-        label("response_flags", "-"),
+        "" if given == "grpc" else label("response_flags", ""),  # of messages, not of requests
         label("connection_security_policy", "unknown"),
         sample.value,
     )

@@ -72,7 +72,7 @@ def _calls(
         for total in _totals(mesh, sums, each):
             _add_requests(total, each, window_s)
     for samples, is_sent in ((sent, True), (received, False)):
-        for each in telemetry.once(telemetry.series(samples, tcp=True)):
+        for each in telemetry.once(telemetry.series(samples, "tcp")):
             for total in _totals(mesh, sums, each):
                 total.protocols.add("tcp")
                 total.add_bytes(each.value if is_sent else None, None if is_sent else each.value, 1.0)
