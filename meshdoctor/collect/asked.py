@@ -25,9 +25,7 @@ NOT_AS_EXPECTED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, Att
 class Answers:
     """The parts that one pod gave, and what is missing."""
 
-    def __init__(
-        self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST, limit: int = LARGEST
-    ) -> None:
+    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST, limit: int = LARGEST) -> None:
         self.api, self.namespace, self.pod, self.longest, self.limit = api, namespace, pod, longest, limit
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}

@@ -17,7 +17,7 @@ LONGEST_NUMBER = 19  # digits; more is no count of anything
 _TEXT = re.compile(
     r'^\[(?P<start_time>[^\]]*)\] "(?P<method>\S*) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+) (?P<response_flags>\S+) '
     r'(?P<response_code_details>\S+) (?P<connection_termination_details>\S+) "(?P<upstream_transport_failure_reason>[^"]*)" '
-    r'(?P<bytes_received>\d+) (?P<bytes_sent>\d+) (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "[^"]*" '
+    r'(?P<bytes_received>\d+) (?P<bytes_sent>\d+) (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "(?P<request_id>[^"]*)" '
     r'"(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
     r"(?P<downstream_local_address>\S+) (?P<downstream_remote_address>\S+) (?P<requested_server_name>\S+) (?P<route_name>\S+)"
 )
@@ -92,6 +92,7 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         sni=word("requested_server_name"),
         route=word("route_name"),
         protocol=word("protocol"),
+        request_id=word("request_id"),
         duration_ms=number("duration"),
         bytes_received=number("bytes_received"),
         bytes_sent=number("bytes_sent"),

@@ -88,6 +88,7 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     sni: str = ""
     route: str = ""
     protocol: str = ""
+    request_id: str = ""  # the same along a chain of calls, where the applications hand it on
     duration_ms: int | None = None
     bytes_received: int | None = None  # of the request, or from the client of a connection
     bytes_sent: int | None = None

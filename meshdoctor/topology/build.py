@@ -18,8 +18,11 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import Pod
 from meshdoctor.topology import logged, measured, nodes, written
-from meshdoctor.topology.counted import Counted
+from meshdoctor.topology.counted import COUNTERS, Counted
+from meshdoctor.topology.judge import judged
+from meshdoctor.topology.logged import LOG
 from meshdoctor.topology.parts import CONFIGURED, DECLARED, ENVOY, Edge, Kind, Node, Traffic
+from meshdoctor.topology.sums import is_same_rate
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -53,20 +56,22 @@ def edges_of(mesh: Mesh) -> Iterator[Edge]:
     observed: dict[Pair, list[Traffic]] = {}
     # a reader whose kind was not seen tells nothing: `blind_spots` and the sources say so
     told: list[Callable[[], Iterable[tuple[Pair, Traffic]]]] = [counted.figures]
-    told += [partial(read, mesh) for read in (logged.figures, measured.of_proxies, measured.of_prometheus)]
-    for figures in told:
-        for pair, traffic in _seen(figures):
+    told += [partial(each, mesh) for each in (logged.figures, measured.of_proxies, measured.of_prometheus)]
+    for read in told:
+        for pair, traffic in _seen(read):
             observed.setdefault(_known(mesh, pair), []).append(traffic)
     wrote: dict[Pair, list[str]] = {}
     for pairs, source in WRITTEN:
         for pair in _seen(partial(pairs, mesh)):
             wrote.setdefault(pair, []).append(source)
     for pair in {**observed, **wrote, **counted.unknown}:
-        traffic = _ordered(observed.get(pair, []), is_partial=_is_partial(mesh, pair, silent))
-        if pair in wrote or pair in counted.unknown or any(_tells(t) for t in traffic):
-            sources = dict.fromkeys([t.source for t in traffic] + wrote.get(pair, []))
-            unknown = counted.unknown.get(pair, "") if traffic else counted.unknown.get(pair) or _why(mesh, pair, silent)
-            yield Edge(client=pair[0], server=pair[1], sources=tuple(sources), traffic=tuple(traffic), unknown=unknown)
+        figures = observed.get(pair) or ([idle] if (idle := counted.idle(pair)) else [])
+        ordered = _ordered(figures, is_partial=_is_partial(mesh, pair, silent))
+        if pair in wrote or pair in counted.unknown or any(_tells(t) for t in ordered):
+            sources = dict.fromkeys([t.source for t in ordered] + wrote.get(pair, []))
+            unknown = counted.unknown.get(pair) or ("" if ordered else _why(mesh, pair, silent))
+            made = Edge(client=pair[0], server=pair[1], sources=tuple(sources), traffic=tuple(ordered), unknown=unknown)
+            yield judged(mesh, made)
 
 
 def _seen(read: Callable[[], Iterable[T]]) -> list[T]:
@@ -96,16 +101,22 @@ def _known(mesh: Mesh, pair: Pair) -> Pair:
 
 
 def _ordered(traffic: list[Traffic], *, is_partial: bool) -> list[Traffic]:
-    """The one to believe first: whole before partial, counters for what flows now, the log where it covers more of the same."""
+    """The one to believe first: whole before partial; the log, which covers more, where the counters agree with it."""
     marked = [msgspec.structs.replace(t, is_partial=is_partial and t.source == ENVOY) for t in traffic]
-    counters = next((t for t in marked if t.how == "counters"), None)
-    flows = counters is not None and bool(counters.per_second)
+    counters = next((t for t in marked if t.how == COUNTERS), None)
 
     def rank(each: Traffic) -> tuple[bool, int, float]:
-        is_longer_log = flows and each.how == "access log" and counters is not None and each.window_s > counters.window_s
-        return each.is_partial, 0 if is_longer_log else 1 if each.how == "counters" else 2, -each.window_s
+        agrees = each.how == LOG and counters is not None and _agree(counters, each)
+        return each.is_partial, 0 if agrees else 1 if each.how == COUNTERS else 2, -each.window_s
 
     return sorted(marked, key=rank)
+
+
+def _agree(counters: Traffic, log: Traffic) -> bool:
+    """Whether counters and log tell the same rate, as far as chance allows; a silence may be a gap between two requests."""
+    if not counters.requests:
+        return log.is_flowing
+    return log.window_s > counters.window_s and is_same_rate(counters.requests, counters.window_s, log.per_second or 0.0)
 
 
 def blind_spots(mesh: Mesh) -> dict[tuple[str, str], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.scrapes import Gained, clusters_gained, gained
+from meshdoctor.istio.scrapes import Gained, clusters_gained, gained, window
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
@@ -16,6 +16,7 @@ from meshdoctor.topology.parts import ENVOY, Kind, Node, Traffic
 from meshdoctor.topology.sums import Sum
 
 Pair = tuple[Node, Node]
+COUNTERS = "counters"
 LEAST, SHARE = 0.5, 0.2  # a second, and of what came in: less is the two proxies' looks being apart
 
 
@@ -27,6 +28,7 @@ class Counted:
         self._sums: dict[Pair, Sum] = {}
         self._arrived: dict[str, float] = {}  # by the address of the asked pod: requests a second of all known callers
         self._came_in: dict[tuple[str, str], tuple[Pod, float, float]] = {}
+        self._told: dict[Node, float] = {}  # clients whose counters were read, and the seconds between the looks
         self.unknown: dict[Pair, str] = {}
         for envoy in mesh.envoys:
             pod = mesh[Pod].get(envoy.namespace, envoy.name)
@@ -40,14 +42,24 @@ class Counted:
         """Each edge that some proxy knows, those without a request too: that none came is observed."""
         for pair, total in self._sums.items():
             if pair not in self.unknown:
-                yield pair, total.traffic(ENVOY, "counters")
+                yield pair, total.traffic(ENVOY, COUNTERS)
         yield from self._from_nowhere()
+
+    def idle(self, pair: Pair) -> Traffic | None:
+        """Nothing within the looks, where the client's proxy was asked and has never called the server."""
+        client, server = pair
+        if client not in self._told or server.kind not in (Kind.SERVICE, Kind.ENTRY):
+            return None
+        total = Sum()
+        total.add(0, 0, self._told[client])
+        return total.traffic(ENVOY, COUNTERS)
 
     def _sum(self, client: Node, server: Node) -> Sum:
         return self._sums.setdefault((client, server), Sum())
 
     def _read(self, pod: Pod, envoy: Envoy) -> None:
         own = nodes.of_pod(self._mesh, pod)
+        self._told[own] = window(envoy)
         by_host: set[str] = set()
         for each in gained(envoy):
             if each.cluster.lower().startswith("inbound"):
@@ -94,7 +106,8 @@ class Counted:
         logging = {(x.pod.namespace, x.pod.name) for x in log.lines(self._mesh)}
         for key, (pod, rate, window_s) in self._came_in.items():
             more = rate - self._arrived.get(pod.status.pod_ip, 0.0)
-            if key not in logging and more > max(LEAST, SHARE * rate):
+            if key not in logging and more > max(COUNTERS = "counters"
+LEAST, SHARE * rate):
                 total = Sum()
                 total.add(more * window_s, 0, window_s)
                 yield (nodes.UNNAMED, nodes.of_pod(self._mesh, pod)), total.traffic(ENVOY, "inbound counters")

@@ -51,13 +51,14 @@ class Rates(msgspec.Struct, frozen=True):
     tolerance: tuple[Tolerance, ...] = ()
 
 
+NO_ANSWER = "^-$"
 DEFAULT = (
     Rates(
         tolerance=(
             Tolerance("5XX", 0, 10, "http"),
             Tolerance("4XX", 10, 20, "http"),
             Tolerance("^[1-9]$|^1[0-6]$", 0, 10, "grpc"),
-            Tolerance("^-$", 0, 10, "http|grpc"),
+            Tolerance(NO_ANSWER, 0, 10, "http|grpc"),
         )
     ),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -83,7 +84,7 @@ def _add(flows: Flows, behind: Services, each: Series, graph_type: GraphType) ->
     if graph_type == "service" and is_known(each.service.name) and target.node_type != "service":
         stops.insert(1, _vertex(End(each.service.cluster), each.service, graph_type))
     parts = {(each.code, each.flags, each.service.host): each.value}
-    for one, other in zip(stops, stops[1:], strict=False):
+    for one, other in pairwise(stops):
         flow = flows.setdefault((one.key, other.key, each.protocol), Flow(one, other, each.protocol, {}))
         flow.add(parts)
         if is_known(each.service.name):
@@ -100,7 +101,9 @@ def _vertex(end: End, service: Called, graph_type: GraphType, *, is_source: bool
         own = end.workload if has_workload else f"{end.app}_{end.version}"
         return Vertex(f"vapp_{cluster}_{namespace}_{own}", "app", cluster, namespace, end.workload, end.app, end.version)
     if has_workload:
-        return Vertex(f"wl_{cluster}_{namespace}_{end.workload}", "workload", cluster, namespace, end.workload, end.app, end.version)
+        return Vertex(
+            f"wl_{cluster}_{namespace}_{end.workload}", "workload", cluster, namespace, end.workload, end.app, end.version
+        )
     if is_source:
         return Vertex(f"{cluster}_unknown_source", "unknown", cluster, namespace, end.workload, end.app, end.version)
     where, name = service.namespace or "unknown", service.name or "unknown"
@@ -239,7 +242,7 @@ def _boxes(vertices: Iterable[Vertex]) -> dict[str, dict[str, Any]]:
     made: dict[str, dict[str, Any]] = {}
     for (cluster, namespace, app), found in members.items():
         if len(found) > 1:
-            box = {"id": identity(f"box_{cluster}_{namespace}_{app}"), "nodeType": "box", "cluster": cluster}
+            box: dict[str, Any] = {"id": identity(f"box_{cluster}_{namespace}_{app}"), "nodeType": "box", "cluster": cluster}
             box |= {"namespace": namespace, "app": app, "healthData": None, "isBox": "app"}
             made |= {identity(v.key): box for v in found}
     return made

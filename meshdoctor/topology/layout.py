@@ -5,13 +5,13 @@ Pure and deterministic, so that it can run in a worker thread and a refresh move
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
-N = TypeVar("N", bound=Hashable)
+N = TypeVar("N", bound=Any)  # hashable, and ordered by `<`
 SWEEPS = 6
 
 

@@ -10,9 +10,11 @@ from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology import nodes
 from meshdoctor.topology.parts import ENVOY, Kind, Node, Traffic
-from meshdoctor.topology.sums import Sum
+from meshdoctor.topology.sums import Sum, is_same_rate
 
 LEFT = {"DC"}  # the client ended it: nobody's failure
+LOG = "access log"
+RECENT = 15.0  # seconds
 BUSY = 10  # lines from which the first one tells when it begins
 Pair = tuple[Node, Node]
 Lines = dict[Pair, list[log.Line]]
@@ -23,17 +25,23 @@ def figures(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
     sent: Lines = {}
     taken: Lines = {}
     spans = _spans(mesh)
+    came = []
     for line in log.lines(mesh):
         if is_incoming(line):
-            _take(mesh, line, taken)
+            came.append(line)
         else:
             _send(mesh, line, sent)
+    senders = {(x.entry.request_id, server): client for (client, server), found in sent.items() for x in found}
+    for line in came:
+        _take(mesh, line, taken, senders)
     for pair in {**sent, **taken}:
         both = sent.get(pair, []), taken.get(pair, [])
         total = Sum()
         _count(mesh, total, both[0] or both[1], spans)
         _secured(total, both[1])
-        yield pair, total.traffic(ENVOY, "access log" if both[0] else "access log of the server")
+        newest = max(x.entry.time for x in both[0] or both[1] if x.entry.time)
+        age_s = round(max(0.0, (mesh.now - newest).total_seconds()), 1)
+        yield pair, total.traffic(ENVOY, LOG if both[0] else f"{LOG} of the server", age_s=age_s)
 
 
 def is_incoming(line: log.Line) -> bool:
@@ -65,19 +73,24 @@ def _send(mesh: Mesh, line: log.Line, sent: Lines) -> None:
         sent.setdefault((client, own), []).append(line)
 
 
-def _take(mesh: Mesh, line: log.Line, taken: Lines) -> None:
-    """A server's line: from the pod that has the caller's address, or from outside."""
+def _take(mesh: Mesh, line: log.Line, taken: Lines, senders: dict[tuple[str, Node], Node]) -> None:
+    """A server's line: from whoever logged sending that request, else from the pod at the address, else from outside.
+
+    Behind a gateway the address is that of the gateway's client (X-Forwarded-For): over mutual TLS it is no caller of ours.
+    """
     if not line.entry.downstream_remote:
         return
     pod = mesh.pods_by_ip.get(nodes.ip_of(line.entry.downstream_remote))
-    client = nodes.STRANGERS if pod is None else nodes.of_pod(mesh, pod)
     own = nodes.of_pod(mesh, line.pod)
     called = nodes.asked_for(mesh, line, pod)
-    if called is None or called.kind is Kind.OUTSIDE:
-        taken.setdefault((client, own), []).append(line)
-    else:
-        taken.setdefault((client, called), []).append(line)
-        taken.setdefault((called, own), []).append(line)
+    client = senders.get((line.entry.request_id, called)) if called and line.entry.request_id else None
+    if client is None and (pod is not None or not nodes.is_mtls(line)):
+        client = nodes.STRANGERS if pod is None else nodes.of_pod(mesh, pod)
+    known = called if called is not None and called.kind is not Kind.OUTSIDE else None
+    if client is not None:
+        taken.setdefault((client, known or own), []).append(line)
+    if known is not None:
+        taken.setdefault((known, own), []).append(line)
 
 
 def _called(mesh: Mesh, line: log.Line) -> Node | None:
@@ -89,24 +102,28 @@ def _count(mesh: Mesh, total: Sum, found: list[log.Line], spans: dict[tuple[str,
     by_pod: dict[tuple[str, str], list[log.Line]] = {}
     for line in found:
         by_pod.setdefault((line.pod.namespace, line.pod.name), []).append(line)
-        total.codes[str(line.entry.code or "-")] += 1
-        if has_failed(line):
-            total.flags.update(line.flags - LEFT)
-        if line.entry.duration_ms is not None and line.entry.code:
-            total.took_ms.append(line.entry.duration_ms)
-        total.protocols.add(_protocol(line))
-    for key, lines in by_pod.items():
-        window_s = min(spans[key], _span(mesh, lines))  # calls that began lately are not thinned by the time before
+    for key, every in by_pod.items():
+        # calls that began lately are not thinned by the time before
+        lines, window_s = _as_now(mesh, every, min(spans[key], _span(mesh, every)))
+        for line in lines:
+            total.codes[str(line.entry.code or "-")] += 1
+            total.protocols.add("http" if line.entry.protocol or line.entry.code else "tcp")
+            if has_failed(line):
+                total.flags.update(line.flags - LEFT)
+            if line.entry.duration_ms is not None and line.entry.code:
+                total.took_ms.append(line.entry.duration_ms)
         total.add(len(lines), sum(map(has_failed, lines)), window_s)
         sent = [x.entry.bytes_received for x in lines if x.entry.bytes_received is not None]
         received = [x.entry.bytes_sent for x in lines if x.entry.bytes_sent is not None]
         total.add_bytes(sum(sent) if sent else None, sum(received) if received else None, window_s)
 
 
-def _protocol(line: log.Line) -> str:
-    if not line.entry.protocol and not line.entry.code:
-        return "tcp"
-    return "http"
+def _as_now(mesh: Mesh, lines: list[log.Line], span: float) -> tuple[list[log.Line], float]:
+    """The lines that tell of now and their seconds: all of them, or the last where there were clearly more or fewer of late."""
+    if span <= RECENT:
+        return lines, span
+    late = [x for x in lines if x.entry.time and (mesh.now - x.entry.time).total_seconds() <= RECENT]
+    return (lines, span) if not late or is_same_rate(len(late), RECENT, len(lines) / span) else (late, RECENT)
 
 
 def _secured(total: Sum, taken: list[log.Line]) -> None:
@@ -132,5 +149,3 @@ def _span(mesh: Mesh, found: list[log.Line]) -> float:
     if len(found) < BUSY or first is None:
         return window
     return min(window, max((mesh.now - first).total_seconds(), 1.0))
-
-

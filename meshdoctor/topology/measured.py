@@ -89,7 +89,6 @@ def _calls(
 
 def _with_latency(traffic: Traffic, p95: float) -> Traffic:
 
-
     return msgspec.structs.replace(traffic, latency_ms=Latency(p95=round(p95, 1)))
 
 
@@ -192,5 +191,3 @@ def _scraped(mesh: Mesh, sample: Sample) -> Pod | None:
     namespace = label("namespace") or label("kubernetes_namespace") or ""
     name = label("pod") or label("pod_name") or label("kubernetes_pod_name") or ""
     return mesh[Pod].get(namespace, name) if namespace and name else None
-
-

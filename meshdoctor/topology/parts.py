@@ -11,6 +11,9 @@ from meshdoctor.model.subject import Subject
 ENVOY, PROMETHEUS, CONFIGURED, DECLARED = "observed by Envoy", "observed by Prometheus", "configured", "declared"
 
 
+SILENCE, LONGEST_GAP = 5.0, 60.0  # usual gaps between two requests, and seconds
+
+
 class Kind(StrEnum):
     """What a node stands for."""
 
@@ -68,6 +71,13 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     is_partial: bool = False
 
     @property
+    def is_flowing(self) -> bool:
+        """Whether there is traffic now: a silence longer than a few usual gaps is an end. `age_s` is that of the last request."""
+        if not self.per_second:
+            return False
+        return self.age_s * self.per_second < SILENCE and self.age_s < LONGEST_GAP
+
+    @property
     def error_share(self) -> float | None:
         """The failed part, 0 to 1; None where nothing was asked for."""
         return None if not self.requests or self.failed is None else min(1.0, self.failed / self.requests)
@@ -85,6 +95,9 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     traffic: tuple[Traffic, ...] = ()
     unknown: str = ""
+    health: str = "NA"  # as `meshdoctor.topology.health` says it
+    threshold: str = ""  # what decided on the health
+    errors: str = ""  # the share that decided, where something failed: `33 % 4XX`
 
     @property
     def best(self) -> Traffic | None:
@@ -114,7 +127,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_carrying(self) -> bool:
         """Whether traffic flows now, as far as was seen; a TCP connection that is open may carry some at any time."""
-        return bool(self.per_second) or (self.protocol == "tcp" and any(t.open_connections for t in self.traffic))
+        return any(t.is_flowing for t in self.traffic) or (self.protocol == "tcp" and any(t.open_connections for t in self.traffic))
 
     @property
     def protocol(self) -> str | None:

@@ -6,7 +6,14 @@ from collections import Counter
 
 from meshdoctor.topology.parts import Latency, Traffic
 
+CHANCE = 3.0
 ENOUGH = 5  # requests, from which shares of their times mean something
+
+
+def is_same_rate(count: float, seconds: float, per_second: float) -> bool:
+    """Whether so many requests in so many seconds may be chance at that rate (three standard deviations)."""
+    expected = per_second * seconds
+    return abs(count - expected) <= CHANCE * expected**0.5 + 1
 
 
 class Sum:

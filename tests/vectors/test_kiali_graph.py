@@ -51,7 +51,7 @@ def test_kiali_graph(case: dict[str, Any], record_property: Any) -> None:
     must_be_there()
     asked = parse_qs(urlsplit(case["url"]).query, keep_blank_values=True)
     expected = json.loads((VECTORS / "kiali/testdata/graph" / case["expected_file"]).read_text())["elements"]
-    ours = elements(once_a_metric(case), asked["graphType"][0], frozenset({"bookinfo"}))  # type: ignore[arg-type]
+    ours = elements(once_a_metric(case), asked["graphType"][0], frozenset({"bookinfo"}))
     same = by_id(ours) == by_id(expected)
     record_property("vectors", ["kiali graph", same, case["case"], ""])
     assert by_id(ours) == by_id(expected)
