@@ -106,8 +106,7 @@ class Counted:
         logging = {(x.pod.namespace, x.pod.name) for x in log.lines(self._mesh)}
         for key, (pod, rate, window_s) in self._came_in.items():
             more = rate - self._arrived.get(pod.status.pod_ip, 0.0)
-            if key not in logging and more > max(COUNTERS = "counters"
-LEAST, SHARE * rate):
+            if key not in logging and more > max(LEAST, SHARE * rate):
                 total = Sum()
                 total.add(more * window_s, 0, window_s)
                 yield (nodes.UNNAMED, nodes.of_pod(self._mesh, pod)), total.traffic(ENVOY, "inbound counters")
