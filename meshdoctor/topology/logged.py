@@ -9,7 +9,7 @@ from meshdoctor.istio.hosts import long_name
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology import nodes
-from meshdoctor.topology.parts import ENVOY, Kind, Node, Traffic
+from meshdoctor.topology.parts import ENVOY, LONGEST_GAP, SILENCE, Kind, Node, Traffic
 from meshdoctor.topology.sums import Sum, is_same_rate
 
 LEFT = {"DC"}  # the client ended it: nobody's failure
@@ -119,7 +119,14 @@ def _count(mesh: Mesh, total: Sum, found: list[log.Line], spans: dict[tuple[str,
 
 
 def _as_now(mesh: Mesh, lines: list[log.Line], span: float) -> tuple[list[log.Line], float]:
-    """The lines that tell of now and their seconds: all of them, or the last where there were clearly more or fewer of late."""
+    """The lines that tell of now and their seconds: all of them, or the last where there were clearly more or fewer of late.
+
+    None of them where a silence is longer than a few usual gaps.
+    """
+    ages = [(mesh.now - x.entry.time).total_seconds() for x in lines if x.entry.time]
+    silence = min(ages, default=0.0)
+    if silence * len(lines) / span >= SILENCE or silence >= LONGEST_GAP:
+        return [], silence
     if span <= RECENT:
         return lines, span
     late = [x for x in lines if x.entry.time and (mesh.now - x.entry.time).total_seconds() <= RECENT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from meshdoctor.topology.parts import Latency, Traffic
@@ -13,7 +14,7 @@ ENOUGH = 5  # requests, from which shares of their times mean something
 def is_same_rate(count: float, seconds: float, per_second: float) -> bool:
     """Whether so many requests in so many seconds may be chance at that rate (three standard deviations)."""
     expected = per_second * seconds
-    return abs(count - expected) <= CHANCE * expected**0.5 + 1
+    return abs(count - expected) <= CHANCE * math.sqrt(expected) + 1
 
 
 class Sum:
