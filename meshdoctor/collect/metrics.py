@@ -62,7 +62,9 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str] = Q
         return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(queries, missing))
     answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
     for name, query in queries.items():
-        if not answers.dead:
+        if answers.dead:  # nobody answers: the others would only wait as long
+            answers.missing[name] = next(iter(answers.missing.values()))
+        else:
             await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)
 

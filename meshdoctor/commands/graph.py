@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING
 
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour
-from meshdoctor.istio import telemetry
+from meshdoctor.istio.telemetry import RANGE_SECONDS, TRAFFIC
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import plain
 from meshdoctor.reports import graph as reports
 from meshdoctor.reports.tables import table
-from meshdoctor.topology import views
+from meshdoctor.topology import kiali, views
 from meshdoctor.topology.build import blind_spots, graph_of
+from meshdoctor.topology.logged import clocks_ahead
+from meshdoctor.topology.measured import calls_of
 from meshdoctor.topology.parts import Edge, Kind, Node
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 FEW = 3
+GRAPH_TYPES: dict[str, kiali.GraphType] = {"app": "versionedApp", "service": "service"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +57,8 @@ def chosen(mesh: Mesh, arguments: argparse.Namespace) -> DiGraph[Node]:
         graph = views.carrying(graph)
     if arguments.by == "namespace":
         graph = views.by_namespace(graph)
+    elif arguments.by == "service":
+        graph = views.by_service(graph)
     elif arguments.by == "app":
         graph = views.by_app(mesh, graph)
     return views.around(graph, named(graph.nodes, arguments.node), arguments.hops) if arguments.node else graph
@@ -100,11 +105,28 @@ def printed(mesh: Mesh, graph: DiGraph[Node], edges: list[Edge], notes: list[str
             return graph_drawn.dot(edges)
         case "mermaid":
             return graph_drawn.mermaid(edges)
+        case "kiali":
+            return schema.encode(as_kiali(mesh, arguments)) + "\n"
         case "svg":
             from meshdoctor.topology.layout import layered
 
             return graph_drawn.svg(edges, layered(graph))
     return reports.tree(edges, roots_of(edges) or sorted(graph.nodes)[:1])
+
+
+def as_kiali(mesh: Mesh, arguments: argparse.Namespace) -> dict[str, object]:
+    """What Kiali's API would answer, of the metrics that it reads. Without these there is nothing to compare."""
+    calls = calls_of(mesh)
+    if not calls:
+        raise UsageError(
+            "Neither Prometheus nor a proxy has istio_requests_total, which Kiali's graph is made of.",
+            do="`-o json` tells what the proxies counted themselves.",
+        )
+    every = {each.destination.namespace for each in calls} | {each.source.namespace for each in calls} - {"unknown", ""}
+    namespaces = frozenset({arguments.namespace} if arguments.namespace else every)
+    graph_type: kiali.GraphType = GRAPH_TYPES.get(arguments.by, "workload")
+    wanted = [c for c in calls if namespaces & {c.source.namespace, c.destination.namespace, c.service.namespace}]
+    return {"graphType": graph_type, "duration": RANGE_SECONDS, "elements": kiali.elements(wanted, graph_type, namespaces)}
 
 
 def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
@@ -115,8 +137,10 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
         named = [f"{ns}/{name}" for (ns, name), reason in silent.items() if reason == why]
         more = "" if count <= FEW else f" and {count - FEW} more"
         notes.append(f"unknown what {count} of the proxies send ({', '.join(named[:FEW])}{more}): {why}.")
+    for (namespace, name), seconds in sorted(clocks_ahead(mesh).items()):
+        notes.append(f"the clock of {namespace}/{name} is {seconds:.0f} s ahead, so its access log gives no rates.")
     prometheus = mesh.prometheus
-    missing = prometheus and next((prometheus.missing[q] for q in telemetry.TRAFFIC if q in prometheus.missing), None)
+    missing = prometheus and next((prometheus.missing[q] for q in TRAFFIC if q in prometheus.missing), None)
     if prometheus and missing:
         notes.append(f"Prometheus {prometheus.service.namespace}/{prometheus.service.name} told nothing: {missing.reason}.")
     return notes

@@ -51,7 +51,7 @@ def graph_of(mesh: Mesh, namespace: str | None = None) -> DiGraph[Node]:
 
 def edges_of(mesh: Mesh) -> Iterator[Edge]:
     """One edge a pair, with what each source tells of it."""
-    silent = blind_spots(mesh)
+    silent = Silent(mesh)
     counted = Counted(mesh)
     observed: dict[Pair, list[Traffic]] = {}
     # a reader whose kind was not seen tells nothing: `blind_spots` and the sources say so
@@ -66,10 +66,10 @@ def edges_of(mesh: Mesh) -> Iterator[Edge]:
             wrote.setdefault(pair, []).append(source)
     for pair in {**observed, **wrote, **counted.unknown}:
         figures = observed.get(pair) or ([idle] if (idle := counted.idle(pair)) else [])
-        ordered = _ordered(figures, is_partial=_is_partial(mesh, pair, silent))
+        ordered = _ordered(figures, is_partial=bool(silent.taking_part(pair)))
         if pair in wrote or pair in counted.unknown or any(_tells(t) for t in ordered):
             sources = dict.fromkeys([t.source for t in ordered] + wrote.get(pair, []))
-            unknown = counted.unknown.get(pair) or ("" if ordered else _why(mesh, pair, silent))
+            unknown = counted.unknown.get(pair) or ("" if ordered else silent.why(pair))
             made = Edge(client=pair[0], server=pair[1], sources=tuple(sources), traffic=tuple(ordered), unknown=unknown)
             yield judged(mesh, made)
 
@@ -138,27 +138,29 @@ def _silence(envoy: Envoy) -> str:
         return (why.source.reason or "told nothing") if was_asked else "was not asked"
 
 
-def _is_partial(mesh: Mesh, pair: Pair, silent: dict[tuple[str, str], str]) -> bool:
-    """Whether a proxy that takes part in an edge was silent. To a Service's workload anybody may send."""
-    return any(True for _ in _silent_parts(mesh, pair, silent))
+class Silent:
+    """The proxies that told nothing, by the node that they belong to."""
 
+    def __init__(self, mesh: Mesh) -> None:
+        self._all = list(blind_spots(mesh).items())
+        self._by_node: dict[Node, list[tuple[tuple[str, str], str]]] = {}
+        for key, why in self._all:
+            pod = mesh[Pod].get(*key)
+            if pod is not None:
+                self._by_node.setdefault(nodes.of_pod(mesh, pod), []).append((key, why))
 
-def _silent_parts(mesh: Mesh, pair: Pair, silent: dict[tuple[str, str], str]) -> Iterator[tuple[tuple[str, str], str]]:
-    sender = next((n for n in pair if n.kind in (Kind.WORKLOAD, Kind.GATEWAY)), None)
-    for key, why in silent.items():
-        pod = mesh[Pod].get(*key)
-        if sender is not pair[0] or (pod is not None and nodes.of_pod(mesh, pod) == sender):
-            yield key, why
+    def taking_part(self, pair: Pair) -> list[tuple[tuple[str, str], str]]:
+        """Those that may know of an edge: its client's. To a Service's workload, and from outside, anybody may send."""
+        is_sender = pair[0].kind in (Kind.WORKLOAD, Kind.GATEWAY)
+        return self._by_node.get(pair[0], []) if is_sender else self._all
 
-
-def _why(mesh: Mesh, pair: Pair, silent: dict[tuple[str, str], str]) -> str:
-    """Why an edge has no figures: a proxy that would know them did not tell, or there is none."""
-    parts = list(_silent_parts(mesh, pair, silent))
-    if parts:
-        (namespace, name), why = parts[0]
-        more = f" (and {len(parts) - 1} others)" if len(parts) > 1 else ""
-        return f"{namespace}/{name}: {why}{more}"
-    return ""
+    def why(self, pair: Pair) -> str:
+        """Why an edge has no figures; empty where all proxies that would know them told, or there are none."""
+        parts = self.taking_part(pair)
+        if not parts:
+            return ""
+        (namespace, name), reason = parts[0]
+        return f"{namespace}/{name}: {reason}" + (f" (and {len(parts) - 1} others)" if len(parts) > 1 else "")
 
 
 def not_asked(mesh: Mesh) -> int:

@@ -15,6 +15,7 @@ from meshdoctor.topology.sums import Sum, is_same_rate
 LEFT = {"DC"}  # the client ended it: nobody's failure
 LOG = "access log"
 RECENT = 15.0  # seconds
+APART = 5.0  # seconds that clocks may be apart
 BUSY = 10  # lines from which the first one tells when it begins
 Pair = tuple[Node, Node]
 Lines = dict[Pair, list[log.Line]]
@@ -26,7 +27,10 @@ def figures(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
     taken: Lines = {}
     spans = _spans(mesh)
     came = []
+    ahead = clocks_ahead(mesh)
     for line in log.lines(mesh):
+        if (line.pod.namespace, line.pod.name) in ahead:
+            continue
         if is_incoming(line):
             came.append(line)
         else:
@@ -42,6 +46,18 @@ def figures(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
         newest = max(x.entry.time for x in both[0] or both[1] if x.entry.time)
         age_s = round(max(0.0, (mesh.now - newest).total_seconds()), 1)
         yield pair, total.traffic(ENVOY, LOG if both[0] else f"{LOG} of the server", age_s=age_s)
+
+
+def clocks_ahead(mesh: Mesh) -> dict[tuple[str, str], float]:
+    """Pods that logged what is to come, and by how many seconds: their rates cannot be told from their times."""
+    last: dict[tuple[str, str], float] = {}
+    for line in log.lines(mesh):
+        if line.entry.time is not None:
+            ahead = (line.entry.time - mesh.now).total_seconds()
+            key = (line.pod.namespace, line.pod.name)
+            if ahead > APART:
+                last[key] = max(last.get(key, 0.0), ahead)
+    return last
 
 
 def is_incoming(line: log.Line) -> bool:

@@ -25,21 +25,26 @@ BLACK_HOLE = {"BlackHoleCluster", "PassthroughCluster", "InboundPassthroughClust
 
 def of_proxies(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
     """What the proxies' own `istio_*` metrics gained between two looks."""
-    samples: list[Sample] = []
+    by_name, window_s = _proxies_samples(mesh)
+    http = by_name.get("istio_requests_total", ())
+    sent, received = by_name.get("istio_tcp_received_bytes_total", ()), by_name.get("istio_tcp_sent_bytes_total", ())
+    yield from _calls(mesh, http, sent, received, {}, ENVOY, window_s)
+
+
+def _proxies_samples(mesh: Mesh) -> tuple[dict[str, list[Sample]], float]:
+    """By metric, what it gained a second at all proxies whose two looks can be compared; and the seconds between these."""
+    by_name: dict[str, list[Sample]] = {}
     window_s = 0.0
     for envoy in mesh.envoys:
         if envoy.has("scrapes"):
             try:
-                samples.extend(telemetry.moved(envoy))
+                found = telemetry.moved(envoy)
             except Unseen:
                 continue
             window_s = max(window_s, envoy.scrapes[1].at - envoy.scrapes[0].at)
-    by_name: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_name.setdefault(sample.name, []).append(sample)
-    http = by_name.get("istio_requests_total", ())
-    sent, received = by_name.get("istio_tcp_received_bytes_total", ()), by_name.get("istio_tcp_sent_bytes_total", ())
-    yield from _calls(mesh, http, sent, received, {}, ENVOY, window_s)
+            for sample in found:
+                by_name.setdefault(sample.name, []).append(sample)
+    return by_name, window_s
 
 
 def of_prometheus(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
@@ -52,6 +57,18 @@ def of_prometheus(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
     tcp = answers["istio_tcp_received"], answers["istio_tcp_sent"]
     yield from _calls(mesh, http, *tcp, latencies, PROMETHEUS, window_s)
     yield from _clusters(mesh, answers["envoy_requests"], answers["envoy_failed"])
+
+
+def calls_of(mesh: Mesh) -> list[telemetry.Series]:
+    """Every call that Istio's metrics tell of, once: Prometheus' where it has any, else the proxies' own."""
+    http: Iterable[Sample] = ()
+    tcp: Iterable[Sample] = ()
+    if mesh.prometheus is not None:
+        http, tcp = _answer(mesh.prometheus, "istio_requests"), _answer(mesh.prometheus, "istio_tcp_received")
+    if not http and not tcp:
+        own, _ = _proxies_samples(mesh)
+        http, tcp = own.get("istio_requests_total", ()), own.get("istio_tcp_received_bytes_total", ())
+    return telemetry.once(telemetry.series(http)) + telemetry.once(telemetry.series(tcp, "tcp"))
 
 
 def _answer(prometheus: Prometheus, name: str) -> tuple[Sample, ...]:

@@ -71,6 +71,15 @@ def by_app(mesh: Mesh, graph: DiGraph[Node]) -> DiGraph[Node]:
     return _merged(graph, lambda node: apps.get(node, node))
 
 
+def by_service(graph: DiGraph[Node]) -> DiGraph[Node]:
+    """Services in place of the workloads behind them: what these call, the Service calls. One behind several is the first's."""
+    fronts: dict[Node, Node] = {}
+    for edge in edges_in(graph):
+        if edge.client.kind is Kind.SERVICE and edge.server.kind is Kind.WORKLOAD:
+            fronts.setdefault(edge.server, edge.client)
+    return _merged(graph, lambda node: fronts.get(node, node))
+
+
 def _merged(graph: DiGraph[Node], place: Callable[[Node], Node]) -> DiGraph[Node]:
     groups: dict[tuple[Node, Node], list[Edge]] = {}
     for edge in edges_in(graph):

@@ -12,8 +12,9 @@ from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.traffic import HostCounts, Scrape
 from meshdoctor.reports.graph import as_json, tree
 from meshdoctor.topology.build import graph_of
+from meshdoctor.topology.logged import clocks_ahead
 from meshdoctor.topology.parts import ENVOY, Edge
-from meshdoctor.topology.views import by_app, by_namespace, carrying, edges_in
+from meshdoctor.topology.views import by_app, by_namespace, by_service, carrying, edges_in
 from tests.conftest import build
 from tests.topology.test_graph import line
 
@@ -174,6 +175,24 @@ def test_by_app_and_by_namespace() -> None:
         ("shop/front", "shop/cart"): 10.0,
     }
     assert {(str(e.client), str(e.server)): e.per_second for e in edges_in(by_namespace(graph_of(made)))} == {("bank", "shop"): 5.0}
+
+
+def test_by_service() -> None:
+    call = Envoy(
+        namespace="shop", name="cart-v1", parts=looks("cart-v1", {("outbound|80||pay.shop.svc.cluster.local", ONE): (10, 0)}).parts
+    )
+    found = edges_in(by_service(graph_of(mesh(FRONT, call, IDLE[1]))))
+    assert {(str(e.client), str(e.server)): e.per_second for e in found} == {
+        ("shop/cart", "pay.shop.svc.cluster.local"): 1.0,
+        ("shop/front", "shop/cart"): 10.0,
+    }
+
+
+def test_a_log_of_what_is_to_come_gives_no_rates() -> None:
+    early = Envoy(namespace="shop", name="front", parts={"logs": Logs(access=(line(CART, ago=-30, upstream_host=ONE),))})
+    made = mesh(early, *IDLE)
+    assert clocks_ahead(made) == {("shop", "front"): 30.0}
+    assert ("shop/front", "shop/cart") not in edges(made)
 
 
 def test_a_recording_has_one_moment() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from typing import Any
+
 import pytest
 
+from meshdoctor.commands.graph import as_kiali
 from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.errors import UsageError
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.subject import Subject
@@ -90,3 +95,15 @@ def test_each_query_is_of_one_line_and_balanced(name: str) -> None:
     query = TRAFFIC[name]
     assert query.count("(") == query.count(")")
     assert "\n" not in query
+
+
+def test_the_same_as_kiali_would_answer() -> None:
+    arguments = Namespace(namespace=None, by="workload")
+    prometheus = Prometheus(
+        service=Subject("", "Service", "monitoring", "prometheus"), parts={"istio_requests": (sample(9.0, **SERVER),)}
+    )
+    told: Any = as_kiali(build(SERVICE, prometheus=prometheus), arguments)
+    (edge,) = (e["data"] for e in told["elements"]["edges"])
+    assert edge["traffic"]["rates"] == {"http": "9.00", "httpPercentReq": "100.0"}
+    with pytest.raises(UsageError, match="istio_requests_total"):
+        as_kiali(build(SERVICE), arguments)
