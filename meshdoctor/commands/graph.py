@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.telemetry import RANGE_SECONDS, TRAFFIC
+from meshdoctor.model.cluster import Service
 from meshdoctor.model.errors import UsageError
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import ServiceEntry, Sidecar, VirtualService
+from meshdoctor.model.sources import Unseen
 from meshdoctor.model.text import plain
 from meshdoctor.reports import graph as reports
 from meshdoctor.reports.tables import table
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from networkx import DiGraph
 
 FEW = 3
+KINDS = (Service, VirtualService, ServiceEntry, Sidecar)
 GRAPH_TYPES: dict[str, kiali.GraphType] = {"app": "versionedApp", "service": "service"}
 
 
@@ -37,11 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
         mesh, _ = run_async(look(arguments, waiting))
     finally:
         waiting.stop()
-    graph = chosen(mesh, arguments)
+    try:
+        graph, silent = chosen(mesh, arguments), blind_spots(mesh)
+        notes = remarks(mesh, silent)
+    except Unseen as why:  # pods: nobody who calls can be named
+        graph, silent, notes = views.graph_from(()), {("", ""): str(why)}, [f"nothing can be drawn: {why}."]
     edges = views.edges_in(graph)
-    silent = blind_spots(mesh)
-    notes = remarks(mesh, silent)
-    print(printed(mesh, graph, edges, notes, arguments), end="")
+    print(printed(mesh, graph, edges, len(silent), notes, arguments), end="")
     if arguments.output in ("tree", "table"):
         for note in notes + thresholds(edges):
             print(plain(f"meshdoctor: {note}", 600), file=sys.stderr)
@@ -91,13 +97,15 @@ def roots_of(edges: list[Edge]) -> list[Node]:
     return roots
 
 
-def printed(mesh: Mesh, graph: DiGraph[Node], edges: list[Edge], notes: list[str], arguments: argparse.Namespace) -> str:
+def printed(
+    mesh: Mesh, graph: DiGraph[Node], edges: list[Edge], unseen: int, notes: list[str], arguments: argparse.Namespace
+) -> str:
     """The graph in the wanted format."""
     from meshdoctor.reports import graph_drawn, schema
 
     match arguments.output:
         case "json":
-            return schema.encode(reports.as_json(edges, len(blind_spots(mesh)), notes)) + "\n"
+            return schema.encode(reports.as_json(edges, unseen, notes)) + "\n"
         case "table":
             head, rows = reports.rows(edges)
             return table(head, rows, colour=wants_colour(arguments))
@@ -139,6 +147,10 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
         notes.append(f"unknown what {count} of the proxies send ({', '.join(named[:FEW])}{more}): {why}.")
     for (namespace, name), seconds in sorted(clocks_ahead(mesh).items()):
         notes.append(f"the clock of {namespace}/{name} is {seconds:.0f} s ahead, so its access log gives no rates.")
+    hidden = [mesh.state(kind) for kind in KINDS if mesh.state(kind) not in USABLE]
+    if hidden:
+        names = ", ".join(kind.resource() for kind in KINDS if mesh.state(kind) not in USABLE)
+        notes.append(f"what {names} would show is not drawn: {', '.join(dict.fromkeys(hidden))}.")
     prometheus = mesh.prometheus
     missing = prometheus and next((prometheus.missing[q] for q in TRAFFIC if q in prometheus.missing), None)
     if prometheus and missing:

@@ -8,7 +8,7 @@ import msgspec
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio import telemetry
-from meshdoctor.istio.hosts import long_name, registered
+from meshdoctor.istio.hosts import long_name
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
@@ -173,7 +173,7 @@ def _service(mesh: Mesh, called: telemetry.Called) -> Node | None:
         host = called.host or called.name
         return Node(Kind.OUTSIDE, "", host) if telemetry.is_known(host) else None
     domain = mesh.cluster.domain
-    found = registered(mesh, f"{called.name}.{called.namespace}.svc.{domain}") or registered(
+    found = nodes.known_as(mesh, f"{called.name}.{called.namespace}.svc.{domain}") or nodes.known_as(
         mesh, long_name(mesh, called.host.partition(":")[0] or called.name, called.namespace)
     )
     if found:

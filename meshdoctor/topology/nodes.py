@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.hosts import Registered, long_name, registered
+from meshdoctor.istio.hosts import Registered, long_name, registered, service_of
 from meshdoctor.istio.protocols import protocol_at
 from meshdoctor.istio.workloads import is_gateway, services_of
 from meshdoctor.model.cluster import Service
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.sources import Unseen
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from meshdoctor.topology.parts import Kind, Node
 
@@ -37,9 +39,26 @@ def of_registered(found: Registered) -> Node:
 
 
 def of_host(mesh: Mesh, host: str) -> Node:
-    """What a full name stands for; nobody registered it: outside."""
-    found = registered(mesh, host.lower())
-    return of_registered(found[0]) if found else Node(Kind.OUTSIDE, "", host)
+    """What a full name stands for; nobody registered it: outside. Where Services may not be seen their names tell."""
+    found = known_as(mesh, host)
+    if found:
+        return of_registered(found[0])
+    suffix = f".svc.{mesh.cluster.domain}"
+    name, dot, namespace = host.removesuffix(suffix).partition(".")
+    if host.endswith(suffix) and dot and mesh.state(Service) not in USABLE:
+        return Node(Kind.SERVICE, namespace, name, Subject("", "Service", namespace, name))
+    return Node(Kind.OUTSIDE, "", host)
+
+
+def known_as(mesh: Mesh, host: str) -> tuple[Registered, ...]:
+    """What a full name stands for, as far as may be seen: without the right to ServiceEntries, Services alone."""
+    try:
+        return registered(mesh, host.lower())
+    except Unseen:
+        if mesh.state(Service) not in USABLE:
+            return ()
+        service = service_of(mesh, host.lower(), "")
+        return (Registered(host.lower(), service.namespace, service),) if service else ()
 
 
 def of_address(mesh: Mesh, address: str) -> Node | None:
@@ -61,7 +80,7 @@ def port_of(address: str) -> int:
 def protocol_of(mesh: Mesh, cluster: str) -> str | None:
     """http, grpc or tcp as the port of a cluster is declared; None where it is left to be guessed."""
     parts = log.upstream(cluster)
-    said = protocol_at(registered(mesh, parts.host), parts.port).name if parts.host else "auto"
+    said = protocol_at(known_as(mesh, parts.host), parts.port).name if parts.host else "auto"
     if said.startswith("grpc"):
         return "grpc"
     return None if said == "auto" else "http" if said.startswith("http") and said != "https" else "tcp"
@@ -77,7 +96,7 @@ def asked_for(mesh: Mesh, line: log.Line, client: Pod | None) -> Node | None:
     if is_mtls(line):
         return of_host(mesh, line.entry.sni.split("_.", SNI_PARTS - 1)[-1])
     if line.named:
-        found = registered(mesh, long_name(mesh, line.named, (client or line.pod).namespace))
+        found = known_as(mesh, long_name(mesh, line.named, (client or line.pod).namespace))
         if found:
             return of_registered(found[0])
     return _by_port(mesh, line.pod, port_of(line.entry.downstream_local))
@@ -85,6 +104,8 @@ def asked_for(mesh: Mesh, line: log.Line, client: Pod | None) -> Node | None:
 
 def _by_port(mesh: Mesh, pod: Pod, port: int) -> Node | None:
     """The Service that selects a pod and leads to this port of it."""
+    if mesh.state(Service) not in USABLE:
+        return None
     named = {p.name: p.container_port for c in pod.all_containers for p in c.ports if p.name}
     for service in services_of(mesh, pod):
         if any(named.get(str(p.target), p.target) == port for p in service.spec.ports):

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy, Logs
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import ServiceEntry
 from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.traffic import HostCounts, Scrape
 from meshdoctor.reports.graph import as_json, tree
@@ -199,3 +202,10 @@ def test_a_recording_has_one_moment() -> None:
     same = (Scrape(at=0, uptime_s=7, hosts={}), Scrape(at=10, uptime_s=7, hosts={}))
     found = edges(mesh(Envoy(namespace="shop", name="front", parts={"scrapes": same}), *IDLE))
     assert "recording" in found["shop/cart", "shop/cart-v1"].unknown
+
+
+@pytest.mark.parametrize("unseen", [(ServiceEntry,), (ServiceEntry, Service)])
+def test_few_rights_leave_what_the_proxies_tell(unseen: tuple[type[KubernetesObject], ...]) -> None:
+    found = edges(build("\n---\n".join((SERVICE, *PODS)), envoys=(FRONT, *IDLE), unseen=unseen))
+    assert found["shop/front", "shop/cart"].per_second == 10.0
+    assert found["shop/cart", "shop/cart-v1"].per_second == 8.0
