@@ -85,8 +85,10 @@ class _Asked:
         if "hosts" in answers.missing and not clusters:
             self._looks.append(answers.missing["hosts"])
             return
-        hosts, series = answers.parts.get("hosts", {}), answers.parts.get("series", ())
-        self._looks.append(Scrape(at=at, uptime_s=uptime, hosts=hosts, clusters=clusters, series=series))
+        known = answers.parts.get("hosts")
+        series = answers.parts.get("series", ())
+        look = Scrape(at=at, uptime_s=uptime, hosts=known or {}, has_hosts=known is not None, clusters=clusters, series=series)
+        self._looks.append(look)
 
     async def read_log(self, lines: int) -> None:
         """The end of the access log; `lines` keeps the newest ones, a limit of bytes would keep the oldest."""

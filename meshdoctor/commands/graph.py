@@ -19,10 +19,11 @@ from meshdoctor.model.text import plain
 from meshdoctor.reports import graph as reports
 from meshdoctor.reports.tables import table
 from meshdoctor.topology import kiali, views
-from meshdoctor.topology.build import blind_spots, graph_of
+from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.logged import clocks_ahead
 from meshdoctor.topology.measured import calls_of
 from meshdoctor.topology.parts import Edge, Kind, Node
+from meshdoctor.topology.silent import blind_spots
 
 if TYPE_CHECKING:
     from networkx import DiGraph

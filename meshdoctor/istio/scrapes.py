@@ -47,6 +47,8 @@ def gained(envoy: Envoy) -> Iterator[Gained]:
     """Each endpoint that was ever asked through this proxy. Raises Unseen as `window` does."""
     first, second = envoy.scrapes
     seconds = window(envoy)
+    if not (first.has_hosts and second.has_hosts):
+        return
     for key, after in second.hosts.items():
         yield _gained(key, first.hosts.get(key, HostCounts()), after, seconds)
     for cluster, address in first.hosts.keys() - second.hosts.keys():

@@ -30,5 +30,6 @@ class Scrape(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     uptime_s: int | None = None
     hosts: dict[tuple[str, str], HostCounts] = {}
+    has_hosts: bool = True  # false where the answer was too large: then only `clusters` are known
     clusters: dict[tuple[str, str], int] = {}
     series: tuple[Sample, ...] = ()

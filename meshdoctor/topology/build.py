@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from meshdoctor.istio.scrapes import window
-from meshdoctor.istio.workloads import injected_pods
-from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import Pod
 from meshdoctor.topology import logged, measured, nodes, written
 from meshdoctor.topology.counted import COUNTERS, Counted
 from meshdoctor.topology.judge import judged
-from meshdoctor.topology.logged import LOG
+from meshdoctor.topology.logged import LOGS
 from meshdoctor.topology.parts import CONFIGURED, DECLARED, ENVOY, Edge, Kind, Node, Traffic
+from meshdoctor.topology.silent import Silent
 from meshdoctor.topology.sums import is_same_rate
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def edges_of(mesh: Mesh) -> Iterator[Edge]:
             wrote.setdefault(pair, []).append(source)
     for pair in {**observed, **wrote, **counted.unknown}:
         figures = observed.get(pair) or ([idle] if (idle := counted.idle(pair)) else [])
-        ordered = _ordered(figures, is_partial=bool(silent.taking_part(pair)))
+        ordered = _ordered(pair[0], figures, is_partial=bool(silent.taking_part(pair)))
         if pair in wrote or pair in counted.unknown or any(_tells(t) for t in ordered):
             sources = dict.fromkeys([t.source for t in ordered] + wrote.get(pair, []))
             unknown = counted.unknown.get(pair) or ("" if ordered else silent.why(pair))
@@ -100,69 +98,25 @@ def _known(mesh: Mesh, pair: Pair) -> Pair:
     return whole(pair[0]), whole(pair[1])
 
 
-def _ordered(traffic: list[Traffic], *, is_partial: bool) -> list[Traffic]:
+def _ordered(client: Node, traffic: list[Traffic], *, is_partial: bool) -> list[Traffic]:
     """The one to believe first: whole before partial; the log, which covers more, where the counters agree with it."""
     marked = [msgspec.structs.replace(t, is_partial=is_partial and t.source == ENVOY) for t in traffic]
     counters = next((t for t in marked if t.how == COUNTERS), None)
 
     def rank(each: Traffic) -> tuple[bool, int, float]:
-        agrees = each.how == LOG and counters is not None and _agree(counters, each)
+        agrees = each.how in LOGS and counters is not None and _agree(client, counters, each)
         return each.is_partial, 0 if agrees else 1 if each.how == COUNTERS else 2, -each.window_s
 
     return sorted(marked, key=rank)
 
 
-def _agree(counters: Traffic, log: Traffic) -> bool:
-    """Whether counters and log tell the same rate, as far as chance allows; a silence may be a gap between two requests."""
+def _agree(client: Node, counters: Traffic, log: Traffic) -> bool:
+    """Whether counters and log tell the same rate, as far as chance allows; a silence may be a gap between two requests.
+
+    A server's log also has what callers without a proxy send to its Service, which no counters tell.
+    """
     if not counters.requests:
         return log.is_flowing
+    if client.kind in (Kind.SERVICE, Kind.ENTRY) and (log.per_second or 0.0) > (counters.per_second or 0.0):
+        return True
     return log.window_s > counters.window_s and is_same_rate(counters.requests, counters.window_s, log.per_second or 0.0)
-
-
-def blind_spots(mesh: Mesh) -> dict[tuple[str, str], str]:
-    """Pods with a proxy that told nothing of their traffic, each with the reason."""
-    told = {(e.namespace, e.name): _silence(e) for e in mesh.envoys}
-    keys = [(p.namespace, p.name) for p in injected_pods(mesh)]
-    return {key: told.get(key, "was not asked") for key in keys if told.get(key, "was not asked")}
-
-
-def _silence(envoy: Envoy) -> str:
-    """Why nothing is known of what a proxy sends; empty where something is."""
-    try:
-        window(envoy)
-        return ""
-    except Unseen as why:
-        was_asked = envoy.has("scrapes") or "scrapes" in envoy.missing
-        if envoy.has("logs") and (envoy.logs.access or not was_asked):
-            return ""
-        return (why.source.reason or "told nothing") if was_asked else "was not asked"
-
-
-class Silent:
-    """The proxies that told nothing, by the node that they belong to."""
-
-    def __init__(self, mesh: Mesh) -> None:
-        self._all = list(blind_spots(mesh).items())
-        self._by_node: dict[Node, list[tuple[tuple[str, str], str]]] = {}
-        for key, why in self._all:
-            pod = mesh[Pod].get(*key)
-            if pod is not None:
-                self._by_node.setdefault(nodes.of_pod(mesh, pod), []).append((key, why))
-
-    def taking_part(self, pair: Pair) -> list[tuple[tuple[str, str], str]]:
-        """Those that may know of an edge: its client's. To a Service's workload, and from outside, anybody may send."""
-        is_sender = pair[0].kind in (Kind.WORKLOAD, Kind.GATEWAY)
-        return self._by_node.get(pair[0], []) if is_sender else self._all
-
-    def why(self, pair: Pair) -> str:
-        """Why an edge has no figures; empty where all proxies that would know them told, or there are none."""
-        parts = self.taking_part(pair)
-        if not parts:
-            return ""
-        (namespace, name), reason = parts[0]
-        return f"{namespace}/{name}: {reason}" + (f" (and {len(parts) - 1} others)" if len(parts) > 1 else "")
-
-
-def not_asked(mesh: Mesh) -> int:
-    """How many proxies told nothing of their traffic: what they call is not observed."""
-    return len(blind_spots(mesh))

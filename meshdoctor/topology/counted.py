@@ -59,7 +59,8 @@ class Counted:
 
     def _read(self, pod: Pod, envoy: Envoy) -> None:
         own = nodes.of_pod(self._mesh, pod)
-        self._told[own] = window(envoy)
+        if envoy.scrapes[1].has_hosts:
+            self._told[own] = window(envoy)
         by_host: set[str] = set()
         for each in gained(envoy):
             if each.cluster.lower().startswith("inbound"):

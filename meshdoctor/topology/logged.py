@@ -13,7 +13,7 @@ from meshdoctor.topology.parts import ENVOY, LONGEST_GAP, SILENCE, Kind, Node, T
 from meshdoctor.topology.sums import Sum, is_same_rate
 
 LEFT = {"DC"}  # the client ended it: nobody's failure
-LOG = "access log"
+LOG, OF_SERVER = LOGS = ("access log", "access log of the server")
 RECENT = 15.0  # seconds
 APART = 5.0  # seconds that clocks may be apart
 BUSY = 10  # lines from which the first one tells when it begins
@@ -39,13 +39,16 @@ def figures(mesh: Mesh) -> Iterator[tuple[Pair, Traffic]]:
     for line in came:
         _take(mesh, line, taken, senders)
     for pair in {**sent, **taken}:
-        both = sent.get(pair, []), taken.get(pair, [])
+        own, theirs = sent.get(pair, []), taken.get(pair, [])
+        # a Service's workload logs what callers without a proxy send too, and misses what never reached it
+        is_own = bool(own) and (pair[0].kind not in (Kind.SERVICE, Kind.ENTRY) or len(own) >= len(theirs))
+        found = own if is_own else theirs
         total = Sum()
-        _count(mesh, total, both[0] or both[1], spans)
-        _secured(total, both[1])
-        newest = max(x.entry.time for x in both[0] or both[1] if x.entry.time)
+        _count(mesh, total, found, spans)
+        _secured(total, theirs)
+        newest = max(x.entry.time for x in found if x.entry.time)
         age_s = round(max(0.0, (mesh.now - newest).total_seconds()), 1)
-        yield pair, total.traffic(ENVOY, LOG if both[0] else f"{LOG} of the server", age_s=age_s)
+        yield pair, total.traffic(ENVOY, LOG if is_own else OF_SERVER, age_s=age_s)
 
 
 def clocks_ahead(mesh: Mesh) -> dict[tuple[str, str], float]:

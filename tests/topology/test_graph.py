@@ -16,8 +16,9 @@ from meshdoctor.commands.graph import roots_of
 from meshdoctor.model.envoy import AccessLogEntry, Envoy, Logs
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports import graph_drawn
-from meshdoctor.topology.build import graph_of, not_asked
+from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.parts import CONFIGURED, ENVOY, Edge, Kind, Node, Traffic
+from meshdoctor.topology.silent import blind_spots
 from meshdoctor.topology.views import around
 from tests.conftest import NOW, build
 
@@ -77,7 +78,7 @@ def test_observed_calls_have_figures_and_the_others_none() -> None:
     silent = edges(mesh())
     assert silent["shop/cart", "shop/cart"].requests is None
     assert ("shop/front", "shop/cart") not in silent
-    assert not_asked(mesh()) == 1
+    assert blind_spots(mesh()) == {("shop", "cart"): "was not asked"}
 
 
 def test_what_nobody_registered_is_outside() -> None:
