@@ -17,6 +17,10 @@ BYPASSED = "HTTP settings for traffic that goes through no waypoint"
 REACHED_BY_NOBODY = "HTTP routing in ambient mode without a waypoint"
 
 
+ROUTES = ("KIA1114", "KIA1113", "KIA1109")  # elsewhere, not enrolled, nowhere
+RULES = ("KIA0212", "KIA0211", "KIA0210")
+
+
 @probe("AM-004", over=AuthorizationPolicy, needs=(AuthorizationPolicy, Namespace, *SELECTABLE))
 def http_policy_at_ztunnel(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
     """A policy speaks of HTTP and has no targetRefs, so ztunnel has to enforce it, which cannot read HTTP."""
@@ -61,19 +65,19 @@ def waypoint_bypassed(mesh: Mesh, policy: Policy) -> Iterator[Draft]:
         yield fail(policy, f"needs a waypoint, and {who} is not enrolled to use one")
 
 
-@probe("MD5027", over=VirtualService, needs=(VirtualService, Namespace, Service), title=REACHED_BY_NOBODY)
+@probe("MD5027", over=VirtualService, needs=(VirtualService, Namespace, Service), title=REACHED_BY_NOBODY, codes=ROUTES)
 def virtual_service_in_ambient(mesh: Mesh, route: VirtualService) -> Iterator[Draft]:
     """A VirtualService for an ambient Service lies in another namespace, or the Service is not enrolled."""
     if needs_http(route):
         places = [(f"spec.hosts[{i}]", host) for i, host in enumerate(route.spec.hosts)]
-        yield from _unreached(mesh, route, places, ("KIA1114", "KIA1113", "KIA1109"))
+        yield from _unreached(mesh, route, places, ROUTES)
 
 
-@probe("MD5028", over=DestinationRule, needs=(DestinationRule, Namespace, Service), title=REACHED_BY_NOBODY)
+@probe("MD5028", over=DestinationRule, needs=(DestinationRule, Namespace, Service), title=REACHED_BY_NOBODY, codes=RULES)
 def destination_rule_in_ambient(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """A DestinationRule with HTTP settings for an ambient Service lies in another namespace, or it is not enrolled."""
     if needs_http(rule):
-        yield from _unreached(mesh, rule, [("spec.host", rule.spec.host)], ("KIA0212", "KIA0211", "KIA0210"))
+        yield from _unreached(mesh, rule, [("spec.host", rule.spec.host)], RULES)
 
 
 def _unreached(

@@ -185,6 +185,7 @@ def _is_lost(mesh: Mesh, name: str) -> bool:
     needs=(VirtualService,),
     title="A gateway is named in a form of old or of istiod's own",
     severity="info",
+    codes=("IST0165", "KIA1108"),
 )
 def gateway_named_oddly(_mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A gateway is named NAME.NAMESPACE, the old form, or by the name that istiod makes of a Gateway API Gateway."""

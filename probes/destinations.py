@@ -21,6 +21,7 @@ from probes.registry import Draft, fail, probe, quote
     needs=(VirtualService, Service, ServiceEntry, Namespace),
     title="A route leads to a host that is not exported to it",
     severity="low",
+    codes=("IST0101", "KIA1101"),
 )
 def destination_not_exported(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A destination's Service or ServiceEntry is there, but not for the namespaces that the VirtualService is for."""

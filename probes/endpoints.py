@@ -21,6 +21,7 @@ from meshdoctor.model.workloads import Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 STARTING = timedelta(seconds=30)
+SOME, SHARE = 5, 0.05  # refused requests that are too few to be the fault: fewer, and a smaller part of all
 REFUSED = re.compile(r"connect[ _]error:[ _]*111|connection[ _]refused", re.IGNORECASE)
 
 
@@ -129,10 +130,8 @@ def nobody_listens(mesh: Mesh, service: Service) -> Iterator[Draft]:
 
 def _refused(mesh: Mesh, service: Service, port: ServicePort, pods: tuple[Pod, ...]) -> tuple[log.Line, ...]:
     """Lines of refused connections, at the server's proxy or at a client's, where the newest one still is."""
-    own = {p.subject for p in pods}
     inbound = f"inbound|{port.target}||"
-    since = log.newer(log.lines(mesh), service.changed)
-    server = log.chosen(since, lambda x: x.entry.upstream_cluster == inbound and x.pod.subject in own)
+    server = log.chosen(log.newer(log.lines_at(mesh, pods), service.changed), lambda x: x.entry.upstream_cluster == inbound)
     client = log.chosen(
         log.lines_to(mesh, service_host(service, mesh.cluster.domain), service.changed),
         lambda x: x.upstream.direction == "outbound" and x.upstream.port == port.port,
@@ -226,12 +225,14 @@ def circuit_open(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     failed = log.chosen(lines, lambda x: "UO" in x.flags)
     if failed:
         at, limits = next(iter(pools.items()))
+        once = len(failed) < SOME and len(failed) < len(lines) * SHARE  # a burst that a full pool is there for
         service = service_of(mesh, host, rule.namespace) if "*" not in host else None
         yield fail(
             rule,
             f"requests to {host} are refused: its connection pool is full",
             at=at,
             evidence=(quote(rule, at, limits), *log.shown(mesh, failed)),
+            confidence=HINT if once else None,
             harm=log.harm(mesh, failed),
             also=(*([service] if service else []), *log.clients(mesh, failed)),
         )

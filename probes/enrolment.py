@@ -27,9 +27,9 @@ WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
     severity="info",
 )
 def enrolment_unsaid(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
-    """A namespace has no label of injection; told of manifests, for of a mesh that runs INJ-001 tells those that matter."""
+    """A namespace has no label of injection; where a mesh runs INJ-001 tells those that matter."""
     labels = namespace.labels
-    if mesh.istiods or labels.get(NAMESPACE_LABEL) or REVISION in labels or labels.get(AMBIENT) == "ambient":
+    if labels.get(NAMESPACE_LABEL) or REVISION in labels or labels.get(AMBIENT) == "ambient":
         return
     own = {*control_plane_namespaces(mesh), mesh.mesh_config.root_namespace, *IGNORED_NAMESPACES}
     if namespace.name in own:

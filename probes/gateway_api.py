@@ -50,7 +50,10 @@ def _refused(mesh: Mesh, thing: KubernetesObject, conditions: tuple[Condition, .
     return condition if condition.status == "False" or _is_settled(mesh, thing) else None
 
 
-@probe("GA-001", needs=(Gateway, GatewayClass))
+BUILT_IN = {"istio", "istio-remote", "istio-waypoint", "istio-east-west"}  # classes that istiod creates
+
+
+@probe("GA-001", needs=(Gateway, GatewayClass), codes=("KIA1504",))
 def class_not_accepted(mesh: Mesh) -> Iterator[Draft]:
     """A Gateway names a GatewayClass that does not exist, or Istio's controller does not accept its class."""
     for gateway in mesh[Gateway]:
@@ -62,6 +65,8 @@ def class_not_accepted(mesh: Mesh) -> Iterator[Draft]:
                 at="spec.gatewayClassName",
                 evidence=(quote(gateway, "spec.gatewayClassName", name),),
                 also=(Subject(group=GatewayClass.GROUP, kind="GatewayClass", name=name),),
+                codes=() if name in BUILT_IN else None,
+                lacking=(GatewayClass,),
             )
     for each in mesh[GatewayClass]:
         if not each.spec.controller_name.startswith(CONTROLLERS):
@@ -74,6 +79,7 @@ def class_not_accepted(mesh: Mesh) -> Iterator[Draft]:
                 at="status.conditions.Accepted",
                 why=condition.message,
                 evidence=(quote(each, "status.conditions.Accepted", _words(condition)),),
+                codes=(),
             )
 
 
@@ -136,7 +142,7 @@ def _not(
     )
 
 
-@probe("GA-003", needs=(*ROUTES, Gateway, Service, Namespace, ReferenceGrant))
+@probe("GA-003", needs=(*ROUTES, Gateway, Service, Namespace, ReferenceGrant), codes=("IST0171", "KIA1401", "KIA1402"))
 def route_not_accepted(mesh: Mesh) -> Iterator[Draft]:
     """A route was not accepted by a parent, or its parent does not exist: its requests get 404."""
     for kind in ROUTES:
@@ -199,7 +205,7 @@ def _without_parent(route: Route, parent: Subject, says: str, at: str, code: str
     )
 
 
-@probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant))
+@probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant), codes=("IST0171",))
 def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
     """A route's backend does not exist or may not be referred to from its namespace: the rule answers 500."""
     for kind in ROUTES:
@@ -288,6 +294,6 @@ def _broken(
         also=(backend,),
         since=(refused.last_transition_time if refused else None) or route.changed,
         severity=severity,
-        codes=() if "has no port" in problem else ("KIA1402",),
+        codes=("IST0171",) * bool(refused) + (() if "has no port" in problem else ("KIA1402",)),
         lacking=(Service,),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -32,15 +32,65 @@ def host_taken_twice(mesh: Mesh) -> Iterator[Draft]:
             for j, host in enumerate(server_hosts(gateway, server)):
                 claims.setdefault(key, []).append(Claim(gateway, f"spec.servers[{i}].hosts[{j}]", host))
     for (_, port), found in claims.items():
-        told: dict[tuple[int, str], tuple[Claim, Claim]] = {}
-        for one, other in combinations(found, 2):
-            if _meet(one.host, other.host):
-                told.setdefault((id(one.gateway), one.path), (one, other))
-                if one.gateway is not other.gateway:  # within one Gateway the pair is told once
-                    told.setdefault((id(other.gateway), other.path), (other, one))
-        for claim, twin in told.values():
-            says = f"{twin.gateway.subject} takes {twin.host.name} on port {port} too"
-            yield fail(claim.gateway, says, at=claim.path, also=(twin.gateway,))
+        crowd = Crowd(found)
+        for position, claim in enumerate(found):
+            twin = crowd.twin(position)
+            if twin is not None:
+                says = f"{twin.gateway.subject} takes {twin.host.name} on port {port} too"
+                yield fail(claim.gateway, says, at=claim.path, also=(twin.gateway,))
+
+
+class Crowd:
+    """The claims of one port by name, so that those which may meet are found without comparing all with all."""
+
+    def __init__(self, claims: list[Claim]) -> None:
+        self.claims = claims
+        self._named: dict[str, list[int]] = {}
+        self._beneath: dict[str, list[int]] = {}  # by wildcard: the exact names it covers
+        self._odd: list[int] = []  # wildcards within a label, such as `*shop.example.com`
+        for position, name in enumerate(c.host.name for c in claims):
+            self._named.setdefault(name, []).append(position)
+            if not name.startswith("*"):
+                for wildcard in _above(name):
+                    self._beneath.setdefault(wildcard, []).append(position)
+            elif name != "*" and not name.startswith("*."):
+                self._odd.append(position)
+
+    def twin(self, position: int) -> Claim | None:
+        """The first other claim that meets this one; of two in one Gateway only the first is told of the second."""
+        firsts = (self._first(position, near) for near in self._near(self.claims[position].host.name))
+        return min(((n, self.claims[n]) for n in firsts if n is not None), default=(0, None), key=lambda f: f[0])[1]
+
+    def _near(self, name: str) -> Iterator[Sequence[int]]:
+        if name in self._odd_names or name == "*":
+            yield range(len(self.claims))
+            return
+        yield self._named[name]
+        yield self._named.get("*", ())
+        if name.startswith("*"):
+            yield self._beneath.get(name, ())
+        else:
+            yield from (self._named.get(wildcard, ()) for wildcard in _above(name))
+            yield self._odd
+
+    @cached_property
+    def _odd_names(self) -> frozenset[str]:
+        return frozenset(self.claims[n].host.name for n in self._odd)
+
+    def _first(self, position: int, near: Sequence[int]) -> int | None:
+        own = self.claims[position]
+        for n in near:
+            other = self.claims[n]
+            if n != position and (n > position or other.gateway is not own.gateway) and _meet(own.host, other.host):
+                return n
+        return None
+
+
+def _above(name: str) -> Iterator[str]:
+    """The wildcards that cover a name, but for `*`."""
+    while "." in name:
+        name = name.partition(".")[2]
+        yield f"*.{name}"
 
 
 def _meet(one: ServerHost, other: ServerHost) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
 
 from meshdoctor.istio.gateways import gateways_together
 from meshdoctor.model.mesh import Mesh
@@ -35,15 +34,22 @@ def hosts_shared(mesh: Mesh) -> Iterator[Draft]:
 def certificates_shared(mesh: Mesh) -> Iterator[Draft]:
     """Two Gateways on the same pods have servers with one certificate: browsers reuse a connection, which then answers 404."""
     for group in gateways_together(mesh):
-        told: set[tuple[str, str]] = set()
-        for one, other in permutations(group, 2):
-            if not one.spec.selector.items() <= other.spec.selector.items():
-                continue  # told of the wider one: it is on the other's pods
-            shared = next(((i, c) for i, s in enumerate(one.spec.servers) for c in _named(s) if c in _all(other)), None)
-            if shared and one.subject.key not in told:
-                told.add(one.subject.key)
-                at = f"spec.servers[{shared[0]}].tls"
-                yield fail(one, f"{other.subject} has the certificate {shared[1]} too", at=at, also=(other,))
+        holders: dict[str, list[Gateway]] = {}
+        for gateway in group:
+            for certificate in _all(gateway):
+                holders.setdefault(certificate, []).append(gateway)
+        for one in group:
+            named = ((i, c) for i, s in enumerate(one.spec.servers) for c in _named(s))
+            found = next(((i, c, other) for i, c in named for other in _others(one, holders[c])), None)
+            if found:
+                i, certificate, other = found
+                says = f"{other.subject} has the certificate {certificate} too"
+                yield fail(one, says, at=f"spec.servers[{i}].tls", also=(other,))
+
+
+def _others(one: Gateway, holders: list[Gateway]) -> Iterator[Gateway]:
+    """The other Gateways on the same pods; of a wider and a narrower selector it is told of the wider one."""
+    return (g for g in holders if g is not one and one.spec.selector.items() <= g.spec.selector.items())
 
 
 def _all(gateway: Gateway) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import combinations
 
 from meshdoctor.istio.gateways import (
     bound,
@@ -12,8 +11,6 @@ from meshdoctor.istio.gateways import (
     gateway_pods_of,
     is_passthrough,
     is_plain_http,
-    is_tls,
-    server_hosts,
     services_of_pods,
     takes,
     terminates,
@@ -21,11 +18,10 @@ from meshdoctor.istio.gateways import (
 from meshdoctor.istio.workloads import by_owner, gateway_pods, is_gateway, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Event, Service, ServicePort
-from meshdoctor.model.findings import STRONG, Evidence
+from meshdoctor.model.findings import Evidence
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import Gateway, Server, VirtualService
-from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -106,62 +102,6 @@ def _users(mesh: Mesh, gateway: Gateway) -> tuple[VirtualService, ...]:
         return ()
     name = f"{gateway.namespace}/{gateway.name}"
     return tuple(v for v in mesh[VirtualService] if name in gateway_names(v))
-
-
-@probe("GW-003", needs=(Gateway, Pod))
-def conflicting_servers(mesh: Mesh) -> Iterator[Draft]:
-    """Two servers on one port of the same pods differ in protocol or share a TLS host: the later one is skipped."""
-    every = [(g, i, s) for g in mesh[Gateway] for i, s in enumerate(g.spec.servers)]
-    every.sort(key=lambda e: (e[0].created.timestamp() if e[0].created else 0.0, e[0].namespace, e[0].name, e[1]))
-    ports: dict[tuple[int, str], list[tuple[Gateway, int, Server]]] = {}
-    for each in every:
-        ports.setdefault((each[2].port.number, each[2].bind), []).append(each)
-    for (number, _), servers in ports.items():
-        told: set[Subject] = set()
-        for (older, i, one), (younger, j, other) in combinations(servers, 2):
-            problem = _conflict(older, one, younger, other)
-            if not problem or younger.subject in told or not _shared(mesh, older, younger):
-                continue
-            plain = is_plain_http(one) and is_plain_http(other)
-            if not plain:
-                told.add(younger.subject)
-            yield fail(
-                younger,
-                f"port {number}: {problem} as {older.subject}",
-                at=f"spec.servers[{j}]",
-                why="Istio merges them: routes of both answer" if plain else "the younger one is skipped",
-                evidence=(
-                    quote(younger, f"spec.servers[{j}]", _server(other)),
-                    quote(older, f"spec.servers[{i}]", _server(one)),
-                ),
-                severity="medium" if plain else None,
-                confidence=STRONG if plain else None,
-                also=(older,),
-                codes=(),  # what istioctl says of it is told of every Gateway: MD5206
-            )
-
-
-def _conflict(older: Gateway, one: Server, younger: Gateway, other: Server) -> str:
-    """Why istiod skips the second of two servers on a port (istio: model/gateway.go mergeGateways), or how they double."""
-    first, second = one.port.protocol.upper(), other.port.protocol.upper()
-    same = {h.name for h in server_hosts(older, one)} & {h.name for h in server_hosts(younger, other)}
-    if is_tls(one) != is_tls(other) or (not is_tls(one) and not (is_plain_http(one) and is_plain_http(other))):
-        return f"protocol {second} cannot share the port with {first}, the same port"
-    if older.subject == younger.subject or not same:
-        return f"the same host {min(same)}" if same and is_tls(one) else ""
-    return f"the same host {min(same)}"
-
-
-def _shared(mesh: Mesh, one: Gateway, other: Gateway) -> bool:
-    if one.subject == other.subject:
-        return bool(gateway_pods_of(mesh, one))
-    names = {p.subject for p in gateway_pods_of(mesh, one)}
-    return any(p.subject in names for p in gateway_pods_of(mesh, other))
-
-
-def _server(server: Server) -> str:
-    mode = f" {server.tls.mode}" if server.tls else ""
-    return f"{server.port.protocol} {server.port.number}{mode} {', '.join(server.hosts)}"
 
 
 @probe("GW-004", over=Service, needs=(Service, Pod, Event, Gateway))

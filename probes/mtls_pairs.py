@@ -66,6 +66,7 @@ def strict_without_clients(mesh: Mesh, policy: PeerAuthentication) -> Iterator[D
     needs=(PeerAuthentication, DestinationRule),
     title="Servers refuse the mutual TLS that clients are told to use",
     severity="high",
+    codes=("KIA0505", "KIA0506"),
 )
 def disabled_towards_mutual(mesh: Mesh, policy: PeerAuthentication) -> Iterator[Draft]:
     """A PeerAuthentication switches mutual TLS off, and a DestinationRule as wide makes clients use it."""
@@ -89,6 +90,7 @@ def disabled_towards_mutual(mesh: Mesh, policy: PeerAuthentication) -> Iterator[
     needs=(DestinationRule, PeerAuthentication),
     title="Clients are told to use mutual TLS that no policy asks for",
     severity="low",
+    codes=("KIA0205", "KIA0206"),
 )
 def mutual_without_policy(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """A DestinationRule for the mesh or its namespace sets ISTIO_MUTUAL, automatic mutual TLS is off, and no

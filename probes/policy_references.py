@@ -19,6 +19,7 @@ from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
 METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+BOTH = ("IST0101", "KIA0101")
 SAYS = {Known.REMOTE: "KIA0107", Known.FOREIGN: "KIA0108", Known.NOT_FOUND: "KIA0106"}
 
 
@@ -38,7 +39,7 @@ def operations(policy: AuthorizationPolicy, field: Callable[[Operation], tuple[s
                 yield f"spec.rules[{i}].to[{j}].operation.{name}[{k}]", value
 
 
-@probe("AZ-004", over=AuthorizationPolicy, needs=(AuthorizationPolicy, ServiceAccount, Pod))
+@probe("AZ-004", over=AuthorizationPolicy, needs=(AuthorizationPolicy, ServiceAccount, Pod), codes=SAYS.values())
 def principal_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
     """A principal is malformed, of another trust domain, or names a ServiceAccount that does not exist."""
     for at, principal in sources(policy, lambda s: s.principals, "principals"):
@@ -91,14 +92,14 @@ def _wrong(mesh: Mesh, principal: str, where: Known) -> str:
     needs=(AuthorizationPolicy, Namespace),
     title="Policy names a namespace that does not exist",
     severity="medium",
+    codes=BOTH,
 )
 def namespace_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
     """A pattern of `namespaces` or `notNamespaces` matches no namespace."""
-    both = ("IST0101", "KIA0101")
     for at, pattern in sources(policy, lambda s: s.namespaces, "namespaces"):
-        yield from _namespace(mesh, policy, at, pattern, both)
+        yield from _namespace(mesh, policy, at, pattern, BOTH)
     for at, pattern in sources(policy, lambda s: s.not_namespaces, "notNamespaces"):
-        yield from _namespace(mesh, policy, at, pattern, both[:1])
+        yield from _namespace(mesh, policy, at, pattern, BOTH[:1])
 
 
 def _namespace(mesh: Mesh, policy: AuthorizationPolicy, at: str, pattern: str, codes: tuple[str, ...]) -> Iterator[Draft]:

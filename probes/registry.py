@@ -63,6 +63,11 @@ class Probe:
     over: type[KubernetesObject] | None
     rule: Rule
 
+    @property
+    def sentence(self) -> str:
+        """What it looks for: the rule's own words."""
+        return " ".join((self.rule.__doc__ or "").split())
+
 
 _registered: dict[str, Probe] = {}
 

@@ -44,7 +44,7 @@ def two_rules_for_a_host(mesh: Mesh) -> Iterator[Draft]:
             each,
             says,
             at="spec.hosts",
-            evidence=[quote(v, "spec.hosts", list(v.spec.hosts)) for v in dict.fromkeys((each, other))],
+            evidence=[quote(v, "spec.hosts", list(v.spec.hosts)) for v in ((each,) if other is each else (each, other))],
             severity=None if older is not None else "info",
             also=() if other is each else (other,),
             since=each.created,

@@ -20,6 +20,7 @@ AT = "spec.workloadSelector"
     needs=(Sidecar, Namespace, *SELECTABLE),
     title="Several Sidecar objects compete for one workload",
     severity="medium",
+    codes=("IST0111", "KIA0002", "IST0110", "KIA0003"),
 )
 def sidecars_compete(mesh: Mesh) -> Iterator[Draft]:
     """Two Sidecars of a namespace have no selector, or select the same workload: only the oldest counts."""

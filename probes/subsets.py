@@ -141,6 +141,7 @@ def subset_without_labels(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     needs=(DestinationRule, Service, ServiceEntry, Namespace, Pod, *WORKLOADS),
     title="A DestinationRule is for a host that nobody has",
     severity="low",
+    codes=("IST0174", "KIA0202"),
 )
 def rule_for_unknown_host(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """The host of a DestinationRule is no Service and no ServiceEntry that its namespace sees: the rule does nothing."""

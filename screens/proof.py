@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meshdoctor.model.findings import Cause, Evidence, Finding, Fix
-from meshdoctor.model.pages import Page, page
+from meshdoctor.model.pages import Page, advice, page
 from screens.seen import Seen, findings_by_id, thing
 from screens.text import Run, age, badge, duration, moment
 from screens.verdict import changed_by, harm, sure
@@ -41,9 +41,10 @@ def proof(about: About, seen: Seen, *, brief: bool = False) -> list[Item]:
     items: list[Item] = []
     items += _observed(about, seen)
     items += _because(about, seen)
-    if text is not None:
-        items.append(Item(text.means, label="MEANS"))
-        items.append(Item(text.do, label="DO"))
+    words = advice(about.code, about.problem)
+    if words is not None:
+        items.append(Item(words.means, label="MEANS"))
+        items.append(Item(words.do, label="DO"))
     items += _fixes(about, text, seen.mesh.cluster.context if seen.mesh else "", brief)
     items += _explains(about, seen)
     if not brief and text is not None:

@@ -117,7 +117,8 @@ def test_suppressions_of_the_folder_and_of_a_file(check: Any) -> None:
 
 def test_files_over_a_mesh(check: Any) -> None:
     code, out, _ = check("--demo", "healthy", "-o", "json")
-    assert (code, findings(out)) == (0, [])
+    assert code == 0
+    assert {f["severity"] for f in json.loads(out)["findings"]} == {"info"}
     plain = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -127,6 +128,15 @@ spec: {hosts: [lost.example], http: [{route: [{destination: {host: nobody.defaul
     code, out, _ = check("a.yaml", "--demo", "healthy", "-o", "json", a__yaml=plain)
     told = [f for f in json.loads(out)["findings"] if f["problem"] == "RT-001"]
     assert (code, [(f["status"], f["file"], f["line"]) for f in told]) == (2, [("FAIL", "a.yaml", 5)])
+
+
+def test_fields_of_the_mesh_s_own_objects_are_judged(check: Any) -> None:
+    _, out, _ = check("--demo", "filter-refused", "-o", "json")
+    told = {(f["subject"]["name"], f["path"]) for f in json.loads(out)["findings"] if "IST0133" in f["codes"]}
+    assert told == {("broken", "spec")}
+    override = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: broken, namespace: shop}\nspec: {}\n"
+    _, out, _ = check("a.yaml", "--demo", "filter-refused", "-o", "json", a__yaml=override)
+    assert [f["file"] for f in json.loads(out)["findings"] if "IST0133" in f["codes"]] == ["a.yaml"]
 
 
 def test_an_object_without_a_namespace_over_a_mesh_is_told(check: Any) -> None:

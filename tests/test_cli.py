@@ -268,13 +268,25 @@ def test_a_crash_is_a_report_not_a_traceback(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize(
-    ("code", "problems"), [("MTL-002", ["MTL-002"]), ("md0702", ["MTL-002"]), ("IST0101", ["RT-001"]), ("KIA0207", ["MTL-002"])]
+    ("code", "problems"),
+    [
+        ("MTL-002", ["MTL-002"]),
+        ("md0702", ["MTL-002"]),
+        ("IST0101", ["RT-001"]),
+        ("KIA0207", ["MTL-002"]),
+        ("KIA1402", ["GA-003", "GA-004"]),
+    ],
 )
 def test_explain(capsys: pytest.CaptureFixture[str], code: str, problems: list[str]) -> None:
     ended, out, _ = run(capsys, "explain", code)
     assert ended == 0
     assert all(p in out for p in problems)
     assert all(part in out for part in ("Means", "Detected", "Do", "Verify"))
+
+
+def test_explain_of_a_rule_without_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "explain", "IST0138")
+    assert all(part in out for part in ("MD5207", "Means", "Detected", "Do"))
 
 
 def test_explain_knows_what_is_near(capsys: pytest.CaptureFixture[str]) -> None:

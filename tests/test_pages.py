@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshdoctor.model.pages import FAMILIES, Page, code_of, page, pages, problem_of
+from meshdoctor.model.pages import FAMILIES, Page, code_of, own_advice, page, pages, problem_of
+from probes.registry import all_probes
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "problems.json"
 PARAM = re.compile(r"\$\{([^}]*)\}")
@@ -27,6 +28,12 @@ def test_there_are_182_pages_in_the_order_of_the_families() -> None:
     assert len(pages()) == 182
     assert families == sorted(families, key=FAMILIES.index)
     assert list(dict.fromkeys(families)) == list(FAMILIES)
+
+
+def test_rules_that_belong_to_no_problem_have_their_words() -> None:
+    ours = {p.code for p in all_probes() if p.problem is None and p.rule.__module__.startswith("probes.")}
+    assert ours == set(own_advice())
+    assert all(words.means.endswith(".") and words.do.endswith(".") for words in own_advice().values())
 
 
 def test_every_field_is_filled() -> None:

@@ -29,6 +29,7 @@ class Answers:
         self.api, self.namespace, self.pod, self.longest, self.limit = api, namespace, pod, longest, limit
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}
+        self.is_silent = False  # its admin port said nothing
 
     async def get(self, part: str, port: int, path: str, decode: Callable[[bytes], Any], container: str = "istio-proxy") -> None:
         """Ask one path of one port and keep the decoded answer as `part`."""

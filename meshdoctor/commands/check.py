@@ -50,7 +50,7 @@ def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
 
     waiting = Waiting(colour=not arguments.no_color)
     try:
-        mesh, _ = run_async(look(arguments, waiting))
+        mesh, _ = run_async(look(arguments, waiting, fields=True))
     finally:
         waiting.stop()
     if not arguments.paths:

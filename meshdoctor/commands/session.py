@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 from meshdoctor.collect.live import Options, Progress, collect
+from meshdoctor.collect.written import written
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.session import RequestLine
 from meshdoctor.model.cluster import Namespace
@@ -67,12 +68,14 @@ def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
     )
 
 
-async def look(arguments: argparse.Namespace, progress: Progress) -> tuple[Mesh, float]:
-    """One snapshot, and the seconds it took."""
+async def look(arguments: argparse.Namespace, progress: Progress, *, fields: bool = False) -> tuple[Mesh, float]:
+    """One snapshot, and the seconds it took; with `fields` of Istio's objects all that is written in them."""
     began = time.perf_counter()
     async with open_api(arguments) as api:
         asyncio.get_running_loop().call_later(0.1, load)  # importing the rules fits into the wait for the first answers
         mesh = await collect(api, options(arguments, api), progress)
+        if fields:
+            mesh.manifests = await written(api, await api.discover(), mesh)
     _say_where_missing(mesh, arguments.namespace)
     return mesh, time.perf_counter() - began
 

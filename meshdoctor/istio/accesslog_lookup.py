@@ -94,6 +94,16 @@ def lines_to(mesh: Mesh, host: str, since: datetime | None = None) -> tuple[Line
     return newer(index.get(host.lower(), ()), since)
 
 
+def lines_at(mesh: Mesh, pods: Iterable[Pod]) -> tuple[Line, ...]:
+    """The lines that the proxies of these pods wrote."""
+    index: dict[tuple[str, str], list[Line]] | None = mesh.memo.get("access log by pod")
+    if index is None:
+        index = mesh.memo["access log by pod"] = {}
+        for line in lines(mesh):
+            index.setdefault((line.pod.namespace, line.pod.name), []).append(line)
+    return tuple(x for p in pods for x in index.get((p.namespace, p.name), ()))
+
+
 def _full(line: Line, domain: str) -> str:
     """The full name that an authority means to a client: `cart`, `cart.shop` and `cart.shop.svc` are Services."""
     parts = line.named.split(".")

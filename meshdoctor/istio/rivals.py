@@ -89,5 +89,6 @@ def same_host_in_the_mesh(mesh: Mesh) -> dict[Subject, VirtualService]:
     ]
     index = Patterns(those)
     equal = ((v, o) for h, v in those for o in index.equal(h))
-    wild = ((v, o) for h, v in those for o in index.covering(h) if is_limited(mesh, v) != is_limited(mesh, o))
+    limited = {id(v) for _, v in those if is_limited(mesh, v)}
+    wild = ((v, o) for h, v in those for o in index.covering(h) if (id(v) in limited) != (id(o) in limited))
     return _partners(chain(equal, wild), lambda a, b: a is not b and meet(mesh, a, b))

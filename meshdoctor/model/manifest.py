@@ -16,7 +16,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """One object of a file. `body` is what YAML or JSON said, in plain dicts, lists, strings, numbers, booleans and None.
 
     `places` maps paths as findings write them (`spec.http[0].route[1].weight`, `` for the object) to line and column,
-    both from 1. The body of a Secret has no data.
+    both from 1. The body of a Secret has no data. One that `is_applied` comes from the API server, whose schema it fits.
     """
 
     subject: Subject
@@ -24,6 +24,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     file: str = ""
     places: dict[str, Place] = {}
+    is_applied: bool = False
 
     def place(self, path: str) -> Place | None:
         """Line and column of a path, else of the nearest part above it that has one."""

@@ -171,7 +171,8 @@ class Mesh:
             kept = [o for o in old if (o.namespace, o.name) not in by_key] if old else []
             source = old.source if old else Source(name=kind.resource())
             made._tables[kind] = Table([*kept, *by_key.values()], source)
-        made.manifests = tuple(given.get("manifests", ()))
+        replaced = {t.subject for by_key in new.values() for t in by_key.values()}
+        made.manifests = (*(m for m in self.manifests if m.subject not in replaced), *given.get("manifests", ()))
         made.complaints = tuple(given.get("complaints", ()))
         made.notes = (*self.notes, *given.get("notes", ()))
         return made

@@ -52,6 +52,26 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     docs: tuple[str, ...]
 
 
+class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a finding means and what to do: the words of a problem's page, or of a rule that belongs to no problem."""
+
+    means: str
+    do: str
+
+
+def advice(code: str, problem: str | None = None) -> Advice | None:
+    """The words for a finding; nothing for rules of others, which bring none."""
+    known = pages().get(problem or "")
+    return Advice(known.means, known.do) if known else own_advice().get(code)
+
+
+@functools.cache
+def own_advice() -> dict[str, Advice]:
+    """By code: the words for rules that belong to no problem."""
+    text = tomllib.loads(files("meshdoctor").joinpath("pages", "own.toml").read_text("utf-8"))
+    return {rule: Advice(entry["means"], entry["do"]) for entry in text["page"] for rule in entry["rules"]}
+
+
 @functools.cache
 def pages() -> dict[str, Page]:
     """All pages by problem, in the order of the families. Reading them takes some 25 ms, once."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from meshdoctor.model.findings import Diagnosis, Finding, Status, Suppressed
-from meshdoctor.model.pages import pages
+from meshdoctor.model.pages import advice, pages
 from meshdoctor.model.text import plain
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -57,13 +57,13 @@ def _rule(finding: Finding) -> dict[str, Any]:
         "defaultConfiguration": {"level": _LEVELS[finding.severity]},
         "properties": {"tags": ["istio", *names], "problem.severity": _severity(finding)},
     }
-    page = pages().get(finding.problem or "")
-    if page is not None:
-        text = f"{page.means}\n\nDo: {page.do}\n\nVerify: {page.verify}"
-        rule["fullDescription"] = {"text": page.means}
+    words, page = advice(finding.code, finding.problem), pages().get(finding.problem or "")
+    if words is not None:
+        text = f"{words.means}\n\nDo: {words.do}" + (f"\n\nVerify: {page.verify}" if page else "")
+        rule["fullDescription"] = {"text": words.means}
         rule["help"] = {"text": text, "markdown": text}
-        if page.docs and page.docs[0].startswith("https://"):
-            rule["helpUri"] = page.docs[0]
+    if page is not None and page.docs and page.docs[0].startswith("https://"):
+        rule["helpUri"] = page.docs[0]
     return rule
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from io import StringIO
@@ -17,6 +18,7 @@ from meshdoctor.reports.places import location
 Line = Callable[[str, int], str]
 SNIPPET = 160  # of a line; a whole file may be one
 SUPPRESSED = 10
+FULL, MOST = 20, 500  # causes and findings that are told; nobody reads on, and JSON has them all
 GLYPHS = {
     "critical": ("✖", "bold red"),
     "high": ("✖", "red"),
@@ -39,8 +41,9 @@ def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> st
     """The whole diagnosis."""
     out, console = _console(colour, width)
     console.print(headline(found))
-    for number, each in enumerate(found.causes, 1):
+    for number, each in enumerate(found.causes[:FULL], 1):
         _cause(console, number, each, found.observed_at)
+    _more(console, "causes", [(c.problem, c.title) for c in found.causes[FULL:]])
     _unseen(console, found)
     _footer(console, found)
     return out.getvalue()
@@ -50,8 +53,9 @@ def findings(found: Diagnosis, *, colour: bool = False, width: int = 100, line: 
     """The findings alone, worst first; `line` gives the words of a file at a line."""
     out, console = _console(colour, width)
     shown = [f for f in found.findings if f.subject.kind != "Source"]
-    for finding in shown:
+    for finding in shown[:MOST]:
         _finding(console, finding, line)
+    _more(console, "findings", [(f.code, f.title) for f in shown[MOST:]])
     if not shown:
         console.print(Text("● No finding.", "green"))
     _left_out(console, found)
@@ -151,6 +155,14 @@ def _snippet(console: Console, text: str, number: int, column: int) -> None:
     console.print(Text.assemble((f"   {head}", "dim"), words), soft_wrap=True)
     before = cell_len(plain(text[begin : column - 1]))
     console.print(Text(f"   {' ' * (len(head) - 2)}| {' ' * before}^", "dim"), soft_wrap=True)
+
+
+def _more(console: Console, what: str, rest: list[tuple[str, str]]) -> None:
+    """What is not told one by one: how many of each sort."""
+    if rest:
+        console.print(Text(f"\nand {len(rest)} more {what} (-o json has them all):", "bold"))
+        for (name, title), number in Counter(rest).most_common(FULL):
+            _field(console, f"{number}", f"{name} {title}")
 
 
 def _left_out(console: Console, found: Diagnosis) -> None:

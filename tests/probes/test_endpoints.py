@@ -141,6 +141,14 @@ def test_full_pools(host: str, policy: dict[str, Any], flags: str, ago_s: float,
     assert all(f.harm for f in findings)
 
 
+def test_a_few_refused_of_many_are_a_hint() -> None:
+    text = all_of(FINE, destination_rule("shop/rule", "cart", trafficPolicy=POOL))
+    mixed = [line(CLUSTER, "UO"), *(line(CLUSTER, "-") for _ in range(60))]
+    assert [f.confidence for f in judge(build(text, envoys=[logged("shop/web-1", *mixed)]), "RT-014")] == [0.4]
+    many = [line(CLUSTER, "UO")] * 6 + mixed
+    assert [f.confidence for f in judge(build(text, envoys=[logged("shop/web-1", *many)]), "RT-014")] == [0.95]
+
+
 def test_all_endpoints_ejected() -> None:
     hosts = (HostStatus(address="10.1.0.9", port=8080, ejected=True),)
     envoy = logged("shop/web-1", line(CLUSTER, "UH"), clusters=(ClusterStatus(name=CLUSTER, hosts=hosts),))

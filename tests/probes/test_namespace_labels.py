@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from meshdoctor.model.cluster import Namespace
-from meshdoctor.model.istiod import Istiod
 from tests.conftest import build, judge, subjects
 from tests.probes.things import all_of, pod, thing
 
@@ -42,10 +41,6 @@ def injector(name: str = "istio-sidecar-injector", **values: Any) -> str:
 def test_namespaces_that_do_not_say(text: str, codes: tuple[str, ...] | None) -> None:
     found = judge(build(text), "MD5273")
     assert [(f.codes, f.severity) for f in found] == ([(codes, "info")] if codes else [])
-
-
-def test_a_mesh_that_runs_is_left_alone() -> None:
-    assert judge(build(namespace("shop"), istiods=[Istiod(namespace="istio-system", name="istiod")]), "MD5273") == []
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ def test_a_proxy_that_no_replica_knows() -> None:
     assert subjects(findings) == ["Pod bank/payment-1"]
 
 
+def test_a_proxy_that_no_replica_knows_and_that_does_not_answer() -> None:
+    hangs = Source(name="/server_info of bank/payment-1", state=SourceState.ERROR, reason="timed out")
+    silent = Envoy(namespace="bank", name="payment-1", missing={"server_info": hangs})
+    (finding,) = judged("XDS-003", istiod=synced("shop/cart-1"), envoys=(silent,))
+    assert "it hangs" in finding.summary
+
+
 def test_a_young_proxy_is_still_on_its_way() -> None:
     young = pod("new-1", "shop", "new", "10.1.0.9", started=20)
     assert judged("XDS-003", young) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
 from collections import Counter
@@ -11,6 +13,7 @@ import pytest
 
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
+from probes.registry import all_probes
 from tests.vectors.cases import VECTORS, found, mesh_from, must_be_there, named, objects_in, read
 
 DATA = VECTORS / "kiali" / "testdata"
@@ -23,7 +26,18 @@ FILES = sorted(
     }
     | {FOLDER / f for c in read("istio-analyze/vectors.json") for f in c["inputFiles"]}
 )
-SHUFFLES = 2
+SHUFFLES = int(os.environ.get("MESHDOCTOR_SHUFFLES", "20"))
+OWN = {
+    "default",
+    "istio-system",
+    "kube-system",
+    "kube-public",
+    "istio",
+    "mesh",
+    "cluster",
+    "local",
+    "svc",
+}  # names that mean something
 # paths that are Kiali's own: a workload, a gateway in a match, addresses, and conditions with their words
 KIALIS = re.compile(r"^workload$|\.match\.gateways\[|^spec\.addresses\.value$|^status\.conditions\[\d+\]\.(type|reason)\.")
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -69,6 +83,32 @@ def test_every_path_exists(path: Any) -> None:
         thing = by_tag.get((finding.subject.kind, finding.subject.namespace, finding.subject.name))
         if thing is not None and finding.path and not KIALIS.search(finding.path):
             assert exists(thing, finding.path), (finding.code, str(finding.subject), finding.path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_codes_are_declared(path: Any) -> None:
+    """So that `explain` finds the rule by each of them."""
+    must_be_there()
+    declared = {p.code: set(p.codes) for p in all_probes()}
+    for finding in found(mesh_of(list(objects_in([path])))):
+        assert set(finding.codes) <= declared[finding.code], finding.code
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_names_of_namespaces_mean_nothing(path: Any) -> None:
+    must_be_there()
+    objects = list(objects_in([path]))
+    spaces = {o["metadata"].get("namespace") or "" for o in objects} - OWN - {""}
+    if not spaces or spaces & {o["metadata"]["name"] for o in objects if o.get("kind") != "Namespace"}:
+        pytest.skip("its namespaces mean something, or are names of objects, whose order may decide")
+    word = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(spaces)))})(?![\w-])")
+    renamed = json.loads(word.sub(r"q-\1", json.dumps(objects)))
+    after = Counter(re.sub(r"\bq-", "", told(f)) for f in found(mesh_of(renamed)))
+    assert after == Counter(told(f) for f in found(mesh_of(objects)))
+
+
+def told(finding: Finding) -> str:
+    return f"{finding.code} {finding.codes} {finding.status} {finding.subject} {finding.path} {finding.summary}"
 
 
 def exists(thing: Any, path: str) -> bool:

@@ -56,9 +56,9 @@ def field_faults(mesh: Mesh) -> Judged:
 
 
 def faults_of(manifest: Manifest, definitions: dict[tuple[str, str], Definition] | None = None) -> Iterator[Fault]:
-    """What its schema refuses, one a field, then what istiod says of the rest."""
+    """What its schema refuses, one a field, then what istiod says of the rest; of applied ones the latter only."""
     told: dict[str, Fault] = {}
-    for fault in schema_faults(manifest.body, definitions):
+    for fault in () if manifest.is_applied else schema_faults(manifest.body, definitions):
         told.setdefault(fault.path, fault)
     yield from told.values()
     group, _, kind = named(manifest.body)

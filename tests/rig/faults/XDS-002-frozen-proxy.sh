@@ -1,6 +1,6 @@
 # problem: XDS-002
 # subject: Deployment/shop/catalog-v2 | Pod/shop/catalog-v2
-# also: PRX-002
+# also: PRX-002 XDS-003
 # settle: 36
 inject() {
 PIDS=$(for p in $(pgrep -x envoy); do tr '\0' '\n' </proc/$p/environ | grep -q '^POD_NAME=catalog-v2' && echo $p; done; true)
