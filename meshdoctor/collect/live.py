@@ -93,7 +93,8 @@ class Early(msgspec.Struct, frozen=True):
 
 async def ask_early(api: ApiClient, options: Options) -> Early:
     """The replicas of istiod and the gateways, found by their labels. What is not found so, is found among all pods."""
-    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in GATEWAYS))
+    labels = () if options.traffic_s else GATEWAYS  # counters are asked for later, of all proxies at once
+    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in labels))
     wanted = [p for p in replicas if options.istio_namespace in (None, p.namespace)]
     pods = {(p.namespace, p.name): p for p in chain(*gateways) if is_gateway(p) and _answers(p)}
     begun, istiods = await asyncio.gather(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def cells(edge: Any) -> tuple[str, str, str, str, str]:
         rate(edge),
         f"{STATES[edge.health]} {edge.errors or failed}" if is_bad else failed,
         "" if slow is None else f"{slow.p95:.0f} ms",
-        "" if secured is None else f"{100 * secured:.0f} %",
+        "" if secured is None else f"{math.floor(100 * secured)} %",  # 100 only where all are
         known_from(edge),
     )
 
