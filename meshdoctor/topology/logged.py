@@ -9,7 +9,7 @@ from meshdoctor.istio.hosts import long_name
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology import nodes
-from meshdoctor.topology.parts import ENVOY, LONGEST_GAP, SILENCE, Kind, Node, Traffic
+from meshdoctor.topology.parts import ENVOY, Kind, Node, Traffic, is_over
 from meshdoctor.topology.sums import Sum, is_same_rate
 
 LEFT = {"DC"}  # the client ended it: nobody's failure
@@ -144,7 +144,7 @@ def _as_now(mesh: Mesh, lines: list[log.Line], span: float) -> tuple[list[log.Li
     """
     ages = [(mesh.now - x.entry.time).total_seconds() for x in lines if x.entry.time]
     silence = min(ages, default=0.0)
-    if silence * len(lines) / span >= SILENCE or silence >= LONGEST_GAP:
+    if is_over(silence, len(lines) / span):
         return [], silence
     if span <= RECENT:
         return lines, span

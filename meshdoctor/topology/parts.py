@@ -12,6 +12,7 @@ ENVOY, PROMETHEUS, CONFIGURED, DECLARED = "observed by Envoy", "observed by Prom
 
 
 SILENCE, LONGEST_GAP = 5.0, 60.0  # usual gaps between two requests, and seconds
+READING = 5.0  # seconds that logs may be older than the rest of a look
 
 
 class Kind(StrEnum):
@@ -36,6 +37,11 @@ class Node(msgspec.Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+def is_over(silence_s: float, per_second: float) -> bool:
+    """Whether a silence, as old as the last request, is longer than chance makes it at that rate."""
+    return max(0.0, silence_s - READING) * per_second >= SILENCE or silence_s >= LONGEST_GAP
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is traffic now: a silence longer than a few usual gaps is an end. `age_s` is that of the last request."""
         if not self.per_second:
             return False
-        return self.age_s * self.per_second < SILENCE and self.age_s < LONGEST_GAP
+        return not is_over(self.age_s, self.per_second)
 
     @property
     def error_share(self) -> float | None:
@@ -97,7 +103,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str = ""
     health: str = "NA"  # as `meshdoctor.topology.health` says it
     threshold: str = ""  # what decided on the health
-    errors: str = ""  # the share that decided, where something failed: `33 % 4XX`
+    errors: str = ""  # the share that decided, where something failed: `33% 4XX`; `lost` had no answer
 
     @property
     def best(self) -> Traffic | None:

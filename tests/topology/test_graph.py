@@ -130,7 +130,7 @@ def test_a_busy_log_tells_its_own_span() -> None:
 
 
 def test_a_silence_longer_than_usual_is_an_end() -> None:
-    assert ("shop/front", "shop/cart") not in edges(mesh(*(line(CART, ago=9 - i / 5) for i in range(20))))
+    assert ("shop/front", "shop/cart") not in edges(mesh(*(line(CART, ago=15 - i / 5) for i in range(20))))
 
 
 def test_what_comes_in_is_no_call_of_ours() -> None:
@@ -142,3 +142,14 @@ def test_a_gateway_behind_its_own_service_is_a_root() -> None:
     gateway, shop = Node(Kind.GATEWAY, "edge", "ingress"), Node(Kind.SERVICE, "shop", "web")
     written = [Edge(client=a, server=b, sources=(CONFIGURED,)) for a, b in ((front, gateway), (gateway, shop))]
     assert roots_of(written) == [gateway]
+
+
+def test_a_recorded_mesh_carries_what_it_carried(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--demo", "healthy", "--traffic", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    names = {n["id"]: n["name"] for n in found["nodes"]}
+    rates = {(names[e["client"]], names[e["server"]]): e["requests_per_s"] for e in found["edges"]}
+    assert len(rates) == 11
+    assert rates["catalog", "catalog-v1"] / rates["storefront-v1", "catalog"] == pytest.approx(0.8, abs=0.05)
+    assert rates["teller-v1", "ledger"] == pytest.approx(2.0, abs=0.2)
+    assert all(e["mtls_share"] == 1.0 for e in found["edges"])
