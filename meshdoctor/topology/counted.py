@@ -91,10 +91,11 @@ class Counted:
                 continue
             total = self._sum(client, callee)
             total.add(each.requests, each.failed, each.window_s)
-            total.open = (total.open or 0) + each.open
             protocol = ("http" if each.is_http else None) if not host else nodes.protocol_of(self._mesh, each.cluster)
             if protocol or each.is_http:
                 total.protocols.add(protocol or "http")
+            if protocol == "tcp":  # an idle connection of HTTP is no traffic
+                total.open = (total.open or 0) + each.open
         if not each.unknown:
             address = nodes.ip_of(each.address)
             self._arrived[address] = self._arrived.get(address, 0.0) + each.requests / each.window_s

@@ -11,7 +11,7 @@ from meshdoctor.model.subject import Subject
 ENVOY, PROMETHEUS, CONFIGURED, DECLARED = "observed by Envoy", "observed by Prometheus", "configured", "declared"
 
 
-SILENCE, LONGEST_GAP = 5.0, 60.0  # usual gaps between two requests, and seconds
+SILENCE, LONGEST_GAP = 10.0, 60.0  # usual gaps between two requests (which come in pairs and bursts), and seconds
 READING = 5.0  # seconds that logs may be older than the rest of a look
 
 

@@ -7,12 +7,12 @@ from collections import Counter
 
 from meshdoctor.topology.parts import Latency, Traffic
 
-CHANCE = 3.0
+CHANCE = 4.0  # three standard deviations, and more since requests come in pairs and bursts
 ENOUGH = 5  # requests, from which shares of their times mean something
 
 
 def is_same_rate(count: float, seconds: float, per_second: float) -> bool:
-    """Whether so many requests in so many seconds may be chance at that rate (three standard deviations)."""
+    """Whether so many requests in so many seconds may be chance at that rate."""
     expected = per_second * seconds
     return abs(count - expected) <= CHANCE * math.sqrt(expected) + 1
 

@@ -130,7 +130,7 @@ def test_a_busy_log_tells_its_own_span() -> None:
 
 
 def test_a_silence_longer_than_usual_is_an_end() -> None:
-    assert ("shop/front", "shop/cart") not in edges(mesh(*(line(CART, ago=15 - i / 5) for i in range(20))))
+    assert ("shop/front", "shop/cart") not in edges(mesh(*(line(CART, ago=30 - i / 5) for i in range(20))))
 
 
 def test_what_comes_in_is_no_call_of_ours() -> None:
