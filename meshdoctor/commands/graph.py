@@ -146,6 +146,9 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
         named = [f"{ns}/{name}" for (ns, name), reason in silent.items() if reason == why]
         more = "" if count <= FEW else f" and {count - FEW} more"
         notes.append(f"unknown what {count} of the proxies send ({', '.join(named[:FEW])}{more}): {why}.")
+    if len(notes) > FEW:
+        left = sum(count for _, count in sorted(reasons.items())[FEW:])
+        notes[FEW:] = [f"unknown what {left} more of the proxies send, for other reasons."]
     for (namespace, name), seconds in sorted(clocks_ahead(mesh).items()):
         notes.append(f"the clock of {namespace}/{name} is {seconds:.0f} s ahead, so its access log gives no rates.")
     hidden = [mesh.state(kind) for kind in KINDS if mesh.state(kind) not in USABLE]

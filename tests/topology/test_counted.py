@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.commands.graph import remarks
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy, Logs
@@ -17,6 +18,7 @@ from meshdoctor.reports.graph import as_json, tree
 from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.logged import clocks_ahead
 from meshdoctor.topology.parts import ENVOY, Edge
+from meshdoctor.topology.silent import blind_spots
 from meshdoctor.topology.views import by_app, by_namespace, by_service, carrying, edges_in
 from tests.conftest import build
 from tests.topology.test_graph import line
@@ -209,3 +211,11 @@ def test_few_rights_leave_what_the_proxies_tell(unseen: tuple[type[KubernetesObj
     found = edges(build("\n---\n".join((SERVICE, *PODS)), envoys=(FRONT, *IDLE), unseen=unseen))
     assert found["shop/front", "shop/cart"].per_second == 10.0
     assert found["shop/cart", "shop/cart-v1"].per_second == 8.0
+
+
+def test_many_reasons_are_told_in_a_few_lines() -> None:
+    others = tuple(pod(f"p{i}", f"10.0.1.{i}") for i in range(9))
+    made = mesh(FRONT, *IDLE, *(silent(f"p{i}", f"p{i} hung up") for i in range(9)), more=others)
+    notes = remarks(made, blind_spots(made))
+    assert len(notes) == 4
+    assert "6 more" in notes[-1]
