@@ -77,7 +77,7 @@ def _diagnosing(sub: Sub) -> None:
 def _checking(sub: Sub) -> None:
     check = sub("check", "the findings alone, of a live mesh or of manifests")
     check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH say what these manifests change on it")
     _source(check)
     _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
     check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
@@ -91,8 +91,14 @@ def _looking(sub: Sub) -> None:
     _source(proxies)
     proxy = sub("proxy", "what one proxy says of itself")
     proxy.add_argument("pod", metavar="POD", help="NAME or NAMESPACE/NAME of a pod, or KIND/NAME of its workload")
-    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync")
-    proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
+    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync", "diff")
+    proxy.add_argument(
+        "part",
+        nargs="?",
+        choices=parts,
+        default="sync",
+        help="which part (default: sync; diff: what istiod wants against what Envoy has)",
+    )
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
