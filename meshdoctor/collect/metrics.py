@@ -37,6 +37,7 @@ class _Data(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     status: str = ""
+    warnings: tuple[str, ...] = ()
     data: _Data = _Data()
 
 
@@ -49,7 +50,7 @@ def find(mesh: Mesh) -> Service | None:
     return None
 
 
-async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+async def ask_prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str] = QUERIES) -> Prometheus | None:
     """The answers of the Prometheus that was found; None where there is none."""
     service = find(mesh)
     if service is None:
@@ -58,10 +59,12 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
     ready = [p for p in pods_of(mesh, service) if p.is_ready]
     if not ready:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
-        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(QUERIES, missing))
+        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(queries, missing))
     answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
-    for name, query in QUERIES.items():
-        if not answers.dead:
+    for name, query in queries.items():
+        if answers.dead:  # nobody answers: the others would only wait as long
+            answers.missing[name] = next(iter(answers.missing.values()))
+        else:
             await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)
 
@@ -79,4 +82,6 @@ def _samples(body: bytes) -> tuple[Sample, ...]:
     answer = msgspec.json.decode(body, type=_Answer, strict=False)
     if answer.status != "success":
         raise ValueError(f"the query did not succeed: {answer.status or 'no status'}")
+    if answer.warnings:  # some of the stores behind it did not answer: a sum over the others would be too small
+        raise ValueError(f"the answer is partial: {answer.warnings[0][:200]}")
     return tuple(Sample(r.metric.get("__name__", ""), r.metric, float(r.value[1])) for r in answer.data.result)

@@ -102,9 +102,14 @@ def _looking(sub: Sub) -> None:
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
-    graph.add_argument("node", metavar="NAME", nargs="?", help="only around this: NAMESPACE/NAME of a workload, Service or host")
+    graph.add_argument(
+        "node", metavar="NAME", nargs="?", help="only around this: [KIND/]NAMESPACE/NAME of a workload, Service or host"
+    )
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
-    _output(graph, "tree", "table", "json", "dot", "mermaid")
+    graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
+    graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
+    graph.add_argument("--window", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)")
+    _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
