@@ -22,7 +22,7 @@ from meshdoctor.topology import kiali, views
 from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.logged import clocks_ahead
 from meshdoctor.topology.measured import calls_of
-from meshdoctor.topology.parts import Edge, Kind, Node
+from meshdoctor.topology.parts import Edge, Node
 from meshdoctor.topology.silent import blind_spots
 
 if TYPE_CHECKING:
@@ -71,33 +71,6 @@ def chosen(mesh: Mesh, arguments: argparse.Namespace) -> DiGraph[Node]:
     return views.around(graph, named(graph.nodes, arguments.node), arguments.hops) if arguments.node else graph
 
 
-def roots_of(edges: list[Edge]) -> list[Node]:
-    """Who calls and is called by nobody; a Service that nobody is seen to call, such as a gateway's own, calls nobody.
-
-    Where all call each other in a circle, the first of each circle.
-    """
-    called = {e.server for e in edges}
-    idle = {e.client for e in edges if e.client.kind is Kind.SERVICE and e.client not in called}
-    busy = {e.server for e in edges if e.client not in idle and e.client != e.server}
-    roots = sorted({e.client for e in edges} - busy - idle)
-    below: dict[Node, list[Node]] = {}
-    for edge in edges:
-        below.setdefault(edge.client, []).append(edge.server)
-    reached: set[Node] = set()
-    for start in (*roots, *sorted(below)):
-        if start in reached or (start in idle and start not in roots and below[start][0] in reached):
-            continue
-        if start not in roots:
-            roots.append(start)
-        stack = [start]
-        while stack:
-            node = stack.pop()
-            if node not in reached:
-                reached.add(node)
-                stack += below.get(node, ())
-    return roots
-
-
 def printed(
     mesh: Mesh, graph: DiGraph[Node], edges: list[Edge], unseen: int, notes: list[str], arguments: argparse.Namespace
 ) -> str:
@@ -120,7 +93,7 @@ def printed(
             from meshdoctor.topology.layout import layered
 
             return graph_drawn.svg(edges, layered(graph))
-    return reports.tree(edges, roots_of(edges) or sorted(graph.nodes)[:1])
+    return reports.tree(edges, views.roots_of(edges) or sorted(graph.nodes)[:1])
 
 
 def as_kiali(mesh: Mesh, arguments: argparse.Namespace) -> dict[str, object]:

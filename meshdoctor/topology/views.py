@@ -118,3 +118,30 @@ def _sum(client: Node, server: Node, found: list[Edge]) -> Edge:
         is_partial=any(b.is_partial for b in best),
     )
     return Edge(client=client, server=server, sources=sources, traffic=(total,), unknown=unknown)
+
+
+def roots_of(edges: list[Edge]) -> list[Node]:
+    """Who calls and is called by nobody; a Service that nobody is seen to call, such as a gateway's own, calls nobody.
+
+    Where all call each other in a circle, the first of each circle.
+    """
+    called = {e.server for e in edges}
+    idle = {e.client for e in edges if e.client.kind is Kind.SERVICE and e.client not in called}
+    busy = {e.server for e in edges if e.client not in idle and e.client != e.server}
+    roots = sorted({e.client for e in edges} - busy - idle)
+    below: dict[Node, list[Node]] = {}
+    for edge in edges:
+        below.setdefault(edge.client, []).append(edge.server)
+    reached: set[Node] = set()
+    for start in (*roots, *sorted(below)):
+        if start in reached or (start in idle and start not in roots and below[start][0] in reached):
+            continue
+        if start not in roots:
+            roots.append(start)
+        stack = [start]
+        while stack:
+            node = stack.pop()
+            if node not in reached:
+                reached.add(node)
+                stack += below.get(node, ())
+    return roots

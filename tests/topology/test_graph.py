@@ -12,14 +12,13 @@ import pytest
 
 from meshdoctor.bundle.scenarios import scenarios
 from meshdoctor.cli import main
-from meshdoctor.commands.graph import roots_of
 from meshdoctor.model.envoy import AccessLogEntry, Envoy, Logs
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports import graph_drawn
 from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.parts import CONFIGURED, ENVOY, Edge, Kind, Node, Traffic
 from meshdoctor.topology.silent import blind_spots
-from meshdoctor.topology.views import around
+from meshdoctor.topology.views import around, roots_of
 from tests.conftest import NOW, build
 
 MESH = """
