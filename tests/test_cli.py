@@ -285,8 +285,8 @@ def test_explain(capsys: pytest.CaptureFixture[str], code: str, problems: list[s
 
 
 def test_explain_of_a_rule_without_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "explain", "IST0138")
-    assert all(part in out for part in ("MD5207", "Means", "Detected", "Do"))
+    _, out, _ = run(capsys, "explain", "IST0145")
+    assert all(part in out for part in ("MD5206", "Means", "Detected", "Do"))
 
 
 def test_explain_knows_what_is_near(capsys: pytest.CaptureFixture[str]) -> None:

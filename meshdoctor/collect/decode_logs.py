@@ -16,7 +16,8 @@ Line = tuple[datetime | None, str]
 _TEXT = re.compile(
     r'^\[(?P<start_time>[^\]]*)\] "(?P<method>\S*) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+) (?P<response_flags>\S+) '
     r'(?P<response_code_details>\S+) (?P<connection_termination_details>\S+) "(?P<upstream_transport_failure_reason>[^"]*)" '
-    r'\d+ \d+ \d+ \S+ "[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
+    r'\d+ \d+ (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "[^"]*" '
+    r'"(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
     r"(?P<downstream_local_address>\S+) (?P<downstream_remote_address>\S+) (?P<requested_server_name>\S+) (?P<route_name>\S+)"
 )
 
@@ -68,7 +69,7 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         value = fields.get(name)
         return "" if value in (None, "-", "") else str(value)
 
-    code = word("response_code")
+    code, duration = word("response_code"), word("duration")
     return AccessLogEntry(
         time=moment(word("start_time")) or when,
         code=int(code) if code.isdigit() else 0,
@@ -86,4 +87,5 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         sni=word("requested_server_name"),
         route=word("route_name"),
         protocol=word("protocol"),
+        duration_ms=int(duration) if duration.isdigit() else None,
     )

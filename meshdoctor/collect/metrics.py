@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import msgspec
 
 from meshdoctor.collect.asked import Answers
+from meshdoctor.istio.asking import query_path
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, StatefulSet, Workload
 
-QUERIES = {
-    "up": "up",
-    "pilot_xds": "pilot_xds",
-    "rejects": "sum by (type) (increase(pilot_total_xds_rejects[5m])) > 0",
-}
 LONGEST = 2.0  # seconds: a Prometheus that is overloaded must not hold up the diagnosis
 NAMES = ("prometheus", "kube-prometheus", "prometheus-server", "prometheus-operated", "thanos-query", "vmsingle")
 
@@ -60,9 +54,12 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
         return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(QUERIES, missing))
     answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
-    for name, query in QUERIES.items():
-        if not answers.dead:
-            await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")
+    for name in QUERIES:
+        late = next((s for s in answers.missing.values() if s.reason == "timed out"), None)
+        if late is not None:  # one that is overloaded is not asked for more
+            answers.missing[name] = late
+        elif not answers.dead:
+            await answers.get(name, 9090, query_path(name), DECODERS.get(name, _samples), container="prometheus")
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)
 
 
@@ -80,3 +77,52 @@ def _samples(body: bytes) -> tuple[Sample, ...]:
     if answer.status != "success":
         raise ValueError(f"the query did not succeed: {answer.status or 'no status'}")
     return tuple(Sample(r.metric.get("__name__", ""), r.metric, float(r.value[1])) for r in answer.data.result)
+
+
+class _Count(msgspec.Struct, frozen=True):
+    name: str = ""
+    value: int = 0
+
+
+class _Series(msgspec.Struct, frozen=True, rename="camel"):
+    series_count_by_metric_name: tuple[_Count, ...] = ()
+
+
+class _SeriesAnswer(msgspec.Struct, frozen=True):
+    data: _Series = _Series()
+
+
+def _series(body: bytes) -> tuple[Sample, ...]:
+    """`/api/v1/status/tsdb`: the metrics with most series, and how many each has."""
+    answer = msgspec.json.decode(body, type=_SeriesAnswer, strict=False)
+    return tuple(Sample(c.name, {}, float(c.value)) for c in answer.data.series_count_by_metric_name)
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    name: str = ""
+    query: str = ""
+    type: str = ""
+
+
+class _Group(msgspec.Struct, frozen=True):
+    name: str = ""
+    rules: tuple[_Rule, ...] = ()
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    groups: tuple[_Group, ...] = ()
+
+
+class _RulesAnswer(msgspec.Struct, frozen=True):
+    data: _Groups = _Groups()
+
+
+def _rules(body: bytes) -> tuple[Sample, ...]:
+    """`/api/v1/rules`: each alert and recording rule with its group, type and expression."""
+    answer = msgspec.json.decode(body, type=_RulesAnswer, strict=False)
+    return tuple(
+        Sample(r.name, {"group": g.name, "type": r.type, "query": r.query}, 1.0) for g in answer.data.groups for r in g.rules
+    )
+
+
+DECODERS = {"series": _series, "rules": _rules}

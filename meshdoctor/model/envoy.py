@@ -85,6 +85,7 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     sni: str = ""
     route: str = ""
     protocol: str = ""
+    duration_ms: int | None = None
 
     @property
     def inbound(self) -> bool:
