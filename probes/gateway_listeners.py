@@ -31,7 +31,7 @@ def no_listener(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     services = services_of_pods(mesh, tuple(pods))
     for pod in pods:
         envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("listeners"):
+        if envoy is None or not envoy.has("listeners") or not envoy.listeners:  # none at all is no answer
             continue
         bound = {int(a.rpartition(":")[2]) for a in envoy.listeners if a.rpartition(":")[2].isdigit()}
         for i, server in enumerate(gateway.spec.servers):

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.asking import shown
+from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.proxyconfig import drain_time, setting
 from meshdoctor.istio.scaling import throttled
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
+from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
@@ -54,17 +56,14 @@ def _died_early(pod: Pod) -> datetime | None:
     return None
 
 
-@probe("PRX-005", needs=(Pod, Envoy))
+@probe("PRX-005", needs=(Pod, Service, Envoy))
 def drained_too_short(mesh: Mesh) -> Iterator[Draft]:
     """Requests fail at pods that are just being deleted, which are given no longer than their proxy needs to drain."""
     short = [p for p in injected_pods(mesh) if p.spec.termination_grace_period_seconds <= drain_time(mesh, p).total_seconds()]
-    going = [p for p in mesh[Pod] if p.is_terminating and p.proxy is not None and p.status.pod_ip]
-    lost = _lost(mesh, {p.status.pod_ip for p in going})
     for owner, pods in by_owner(mesh, short).items():
         pod = pods[0]
         grace = pod.spec.termination_grace_period_seconds
-        mine = {p.status.pod_ip for p in going if mesh.owner(p) == owner}
-        failed = tuple(x for x in lost if x.entry.upstream_host.rpartition(":")[0] in mine)
+        failed = _lost(mesh, services_of(mesh, pod))
         drains = drain_time(mesh, pod).total_seconds()
         says = f"its pods are killed {grace} s after they are told to end; the proxy drains for {drains:.0f} s"
         evidence = (quote(pod, "spec.terminationGracePeriodSeconds", grace), *log.shown(mesh, failed))
@@ -73,17 +72,18 @@ def drained_too_short(mesh: Mesh) -> Iterator[Draft]:
             says,
             at="spec.template.spec.terminationGracePeriodSeconds",
             evidence=evidence,
-            severity=None if failed else "low",
+            severity=None if failed else "info",
             harm=log.harm(mesh, failed),
             also=(*pods, *log.clients(mesh, failed)),
         )
 
 
-def _lost(mesh: Mesh, addresses: set[str]) -> tuple[log.Line, ...]:
-    """Lines of requests that failed at one of these addresses."""
-    return log.chosen(
-        log.flagged(log.lines(mesh), "UC", "UF", "UH", "URX"), lambda x: x.entry.upstream_host.rpartition(":")[0] in addresses
-    )
+def _lost(mesh: Mesh, services: tuple[Service, ...]) -> tuple[log.Line, ...]:
+    """Requests to these Services that failed at a pod which is being deleted, or is gone by now."""
+    here = {ip for ip, p in mesh.pods_by_ip.items() if not p.is_terminating}
+    hosts = [service_host(s, mesh.cluster.domain) for s in services]
+    failed = [x for h in hosts for x in log.flagged(log.lines_to(mesh, h), "UC", "UF", "URX")]
+    return tuple(x for x in failed if x.entry.upstream_host and x.entry.upstream_host.rpartition(":")[0] not in here)
 
 
 @probe("PRX-006", needs=(Pod, Prometheus))

@@ -60,7 +60,15 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
             answers.missing[name] = late
         elif not answers.dead:
             await answers.get(name, 9090, query_path(name), DECODERS.get(name, _samples), container="prometheus")
+            _not_offered(answers, name)
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)
+
+
+def _not_offered(answers: Answers, name: str) -> None:
+    """A 404 means that this kind of Prometheus, or a recording of one, has no such answer: then there is nothing to judge."""
+    source = answers.missing.get(name)
+    if source is not None and " answered 404" in (source.reason or ""):
+        answers.missing[name] = msgspec.structs.replace(source, state=SourceState.ABSENT, reason="this Prometheus has no such answer")
 
 
 def _selected_workload(mesh: Mesh, service: Service) -> Subject | None:
