@@ -68,7 +68,9 @@ def _not_offered(answers: Answers, name: str) -> None:
     """A 404 means that this kind of Prometheus, or a recording of one, has no such answer: then there is nothing to judge."""
     source = answers.missing.get(name)
     if source is not None and " answered 404" in (source.reason or ""):
-        answers.missing[name] = msgspec.structs.replace(source, state=SourceState.ABSENT, reason="this Prometheus has no such answer")
+        answers.missing[name] = msgspec.structs.replace(
+            source, state=SourceState.ABSENT, reason="this Prometheus has no such answer"
+        )
 
 
 def _selected_workload(mesh: Mesh, service: Service) -> Subject | None:

@@ -21,7 +21,7 @@ SERVICE = Subject(kind="Service", namespace="monitoring", name="prometheus")
 
 
 def prometheus(**answers: tuple[Sample, ...]) -> Prometheus:
-    return Prometheus(service=SERVICE, parts={name: () for name in QUERIES} | answers)
+    return Prometheus(service=SERVICE, parts=dict.fromkeys(QUERIES, ()) | answers)
 
 
 def scaler(name: str, current: int, reason: str, where: str = "istio-system") -> str:
@@ -30,7 +30,10 @@ def scaler(name: str, current: int, reason: str, where: str = "istio-system") ->
     return thing("autoscaling/v2", "HorizontalPodAutoscaler", f"{where}/{name}", spec, status=status)
 
 
-@pytest.mark.parametrize(("current", "reason", "is_fault"), [(5, "TooManyReplicas", True), (3, "TooManyReplicas", False), (5, "DesiredWithinRange", False)])
+@pytest.mark.parametrize(
+    ("current", "reason", "is_fault"),
+    [(5, "TooManyReplicas", True), (3, "TooManyReplicas", False), (5, "DesiredWithinRange", False)],
+)
 def test_istiod_may_not_grow(current: int, reason: str, is_fault: bool) -> None:
     mesh = build(all_of(ISTIOD, scaler("istiod", current, reason)), prometheus=prometheus())
     assert subjects(judge(mesh, "CP-004")) == ["HorizontalPodAutoscaler istio-system/istiod"] * is_fault
@@ -82,8 +85,13 @@ def test_replicas_with_uneven_load(first: int, second: int, is_fault: bool) -> N
     assert bool(judge(mesh, "CP-006")) == is_fault
 
 
-@pytest.mark.parametrize(("generation", "created", "is_fault"), [(90, "2026-08-01T11:50:00Z", True), (90, "2026-07-01T11:50:00Z", False), (3, "2026-08-01T11:59:50Z", False)])
+@pytest.mark.parametrize(
+    ("generation", "created", "is_fault"),
+    [(90, "2026-08-01T11:50:00Z", True), (90, "2026-07-01T11:50:00Z", False), (3, "2026-08-01T11:59:50Z", False)],
+)
 def test_an_object_that_is_written_over_and_over(generation: int, created: str, is_fault: bool) -> None:
     body = thing("networking.istio.io/v1", "VirtualService", "shop/v", {"hosts": ["a"]}, created=created, generation=generation)
-    body = body.replace("metadata:\n", f"metadata:\n  managedFields: [{{manager: looper, operation: Update, time: '{NOW:%Y-%m-%dT%H:%M:%SZ}'}}]\n")
+    body = body.replace(
+        "metadata:\n", f"metadata:\n  managedFields: [{{manager: looper, operation: Update, time: '{NOW:%Y-%m-%dT%H:%M:%SZ}'}}]\n"
+    )
     assert subjects(judge(build(body, prometheus=prometheus()), "CP-007")) == ["VirtualService shop/v"] * is_fault

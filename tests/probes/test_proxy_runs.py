@@ -19,7 +19,12 @@ def ago(seconds: float) -> str:
 def crashed(ended: float, *, native: bool = False, restarts: int = 1, annotations: dict[str, str] | None = None) -> str:
     """A pod whose application ended so many seconds before now; its proxy started 600 s ago."""
     proxy = {"name": "istio-proxy", "ready": True, "state": {"running": {"startedAt": ago(600)}}}
-    app = {"name": "app", "ready": True, "restartCount": restarts, "lastState": {"terminated": {"exitCode": 1, "finishedAt": ago(ended)}}}
+    app = {
+        "name": "app",
+        "ready": True,
+        "restartCount": restarts,
+        "lastState": {"terminated": {"exitCode": 1, "finishedAt": ago(ended)}},
+    }
     status: dict[str, Any] = {"phase": "Running", "containerStatuses": [app] + ([] if native else [proxy])}
     if native:
         status["initContainerStatuses"] = [proxy]
@@ -39,7 +44,9 @@ def test_an_application_that_started_before_its_proxy(body: str, is_fault: bool)
     assert subjects(judge(build(body), "PRX-003")) == ["Pod shop/cart-1"] * is_fault
 
 
-@pytest.mark.parametrize(("grace", "upstream", "severity"), [(5, "10.1.0.77:8080", "high"), (5, "10.1.0.9:8080", "info"), (30, "10.1.0.77:8080", "")])
+@pytest.mark.parametrize(
+    ("grace", "upstream", "severity"), [(5, "10.1.0.77:8080", "high"), (5, "10.1.0.9:8080", "info"), (30, "10.1.0.77:8080", "")]
+)
 def test_requests_lost_at_pods_that_end(grace: int, upstream: str, severity: str) -> None:
     server = pod("shop/cart-1", spec={"terminationGracePeriodSeconds": grace})
     lost = line("outbound|8080||cart.shop.svc.cluster.local", "UC", upstream_host=upstream)
@@ -75,20 +82,31 @@ def ended(name: str, code: int, restarts: int = 0) -> dict[str, Any]:
     ("INJ-015", ["migrate", "istio-init"], [ended("migrate", 1), ended("istio-init", 0)], False, False),
     ("INJ-015", ["istio-init", "migrate"], [ended("istio-init", 0), ended("migrate", 0)], False, False),
 ])  # fmt: skip
-def test_pods_that_do_not_get_past_their_init_containers(problem: str, names: list[str], statuses: list[dict[str, Any]], ran: bool, is_fault: bool) -> None:
+def test_pods_that_do_not_get_past_their_init_containers(
+    problem: str, names: list[str], statuses: list[dict[str, Any]], ran: bool, is_fault: bool
+) -> None:
     assert subjects(judge(build(begun(names, statuses, ran=ran)), problem)) == ["Pod shop/cart-1"] * is_fault
 
 
 def test_rights_by_which_the_mesh_is_bypassed() -> None:
     strong = {"capabilities": {"add": ["NET_ADMIN"]}}
-    for name, context, is_fault in (("app", strong, True), ("app", {}, False), ("istio-proxy", {"runAsUser": 0}, True), ("istio-proxy", {"runAsUser": 1337}, False)):
+    for name, context, is_fault in (
+        ("app", strong, True),
+        ("app", {}, False),
+        ("istio-proxy", {"runAsUser": 0}, True),
+        ("istio-proxy", {"runAsUser": 1337}, False),
+    ):
         containers = [{"name": n, "securityContext": context if n == name else {}} for n in ("app", "istio-proxy")]
         assert bool(judge(build(pod("shop/cart-1", spec={"containers": containers})), "PS-004")) == is_fault
 
 
 @pytest.mark.parametrize(("flag", "is_fault"), [("--v=4", True), ("--skip-nodes-with-local-storage=false", False)])
 def test_nodes_that_never_go(flag: str, is_fault: bool) -> None:
-    container = {"name": "ca", "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.33.0", "command": ["./cluster-autoscaler", flag]}
+    container = {
+        "name": "ca",
+        "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.33.0",
+        "command": ["./cluster-autoscaler", flag],
+    }
     spec = {"selector": {}, "template": {"spec": {"containers": [container]}}}
     scaler = thing("apps/v1", "Deployment", "kube-system/cluster-autoscaler", spec)
     assert bool(judge(build(all_of(scaler, pod("shop/cart-1"))), "OP-004")) == is_fault

@@ -24,7 +24,14 @@ def webhook(revision: str, tag: str = "") -> str:
         "clientConfig": {"service": {"namespace": "istio-system", "name": "istiod", "path": "/inject"}},
         "namespaceSelector": {"matchLabels": {"istio.io/rev": tag or revision} if revision != "default" else {"istio-injection": "enabled"}},
     }  # fmt: skip
-    return thing("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", f"/injector-{revision}{tag}", None, webhooks=[hook], labels=labels)
+    return thing(
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        f"/injector-{revision}{tag}",
+        None,
+        webhooks=[hook],
+        labels=labels,
+    )
 
 
 def told(version: str, proxy: str) -> Istiod:
@@ -32,7 +39,9 @@ def told(version: str, proxy: str) -> Istiod:
     return Istiod(namespace="istio-system", name="istiod-1", parts={"syncz": (sync,), "version": version})
 
 
-@pytest.mark.parametrize(("proxy", "is_fault"), [("1.30.1", False), ("1.29.0", False), ("1.28.3", True), ("1.31.0", True), ("", False)])
+@pytest.mark.parametrize(
+    ("proxy", "is_fault"), [("1.30.1", False), ("1.29.0", False), ("1.28.3", True), ("1.31.0", True), ("", False)]
+)
 def test_a_proxy_too_old_or_too_new(proxy: str, is_fault: bool) -> None:
     mesh = build(all_of(ISTIOD, pod("shop/cart-1")), istiods=[told("1.30.3-0a1b-Clean", proxy)])
     assert subjects(judge(mesh, "XDS-005")) == ["Deployment shop/cart"] * is_fault
