@@ -13,7 +13,7 @@ import msgspec
 from meshdoctor.collect.asked import Answers, gather_limited
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
-from meshdoctor.collect.metrics import QUERIES, ask_prometheus
+from meshdoctor.collect.metrics import ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
@@ -31,7 +31,7 @@ from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
-from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Pod
