@@ -85,9 +85,9 @@ def unknown_virtual_address(mesh: Mesh) -> Iterator[Draft]:
     """A client calls an address that the mesh made up for a host (240.240.0.0/16), and its proxy no longer knows it."""
     log.must_have(mesh, "logs")
     lost: dict[Subject, list[log.Line]] = {}
-    for line in log.lines(mesh):
+    for line in log.unrouted(mesh):
         address = line.entry.upstream_host or line.entry.downstream_local
-        if line.entry.upstream_cluster in log.NO_CLUSTER and address.startswith(MADE_UP):
+        if address.startswith(MADE_UP):
             lost.setdefault(mesh.owner(line.pod), []).append(line)
     for owner, lines in lost.items():
         says = f"{len(lines)} calls went to an address that its proxy does not know: the name was resolved before it changed"

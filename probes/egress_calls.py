@@ -10,7 +10,7 @@ from meshdoctor.istio.destination import client_tls
 from meshdoctor.istio.gateways import MESH, gateway_pods_of, services_of_pods
 from meshdoctor.istio.hosts import registered, service_host
 from meshdoctor.istio.imports import sidecar_of
-from meshdoctor.istio.routing import Route, destination_rules, destinations, rule_host
+from meshdoctor.istio.routing import Route, destination_rules, destinations, rule_host, virtual_services_for
 from meshdoctor.istio.visibility import sees
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
@@ -31,8 +31,8 @@ def refused_as_unknown(mesh: Mesh) -> Iterator[Draft]:
     """A workload calls a host that the mesh does not know, where only known hosts may be called (REGISTRY_ONLY)."""
     log.must_have(mesh, "logs")
     found: dict[tuple[Subject, str], list[log.Line]] = {}
-    for line in log.lines(mesh):
-        if line.entry.upstream_cluster != "BlackHoleCluster" and line.entry.route != "block_all":
+    for line in log.unrouted(mesh):
+        if line.entry.upstream_cluster == "PassthroughCluster":
             continue
         host = line.entry.sni.lower() or line.named or line.entry.downstream_local.rpartition(":")[0]
         if log.called_service(mesh, line) is None and _is_shut(mesh, line.pod) and not _is_known(mesh, line.pod, host):
@@ -169,7 +169,7 @@ def egress_by_halves(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     hosts = dict.fromkeys(h.rpartition("/")[2].lower() for s in gateway.spec.servers for h in s.hosts)
     for host in hosts:
         entries = [r.origin for r in registered(mesh, host) if isinstance(r.origin, ServiceEntry)]
-        routes = [r for v in mesh[VirtualService] if host in {h.lower() for h in v.spec.hosts} for r in destinations(v)]
+        routes = [r for v in virtual_services_for(mesh, host) for r in destinations(v)]
         leads_in = [r for r in routes if MESH in r.gateways and r.host in doors]
         leads_on = [r for r in routes if name in r.gateways and r.host not in doors]
         if (not entries and not leads_in) or host == "*" or bool(leads_in) == bool(leads_on):

@@ -19,7 +19,6 @@ from meshdoctor.model.networking import DestinationRule, HTTPRoute, Sidecar, Vir
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
-UNROUTED = {"BlackHoleCluster", "PassthroughCluster"}
 SOME, SHARE = 3, 0.05  # fewer timeouts, and a smaller part of all, are no fault
 RARE = 0.2  # of the requests: where more are cut off, something else is wrong
 AT_ONCE = 50  # ms
@@ -32,8 +31,8 @@ def not_imported(mesh: Mesh) -> Iterator[Draft]:
     """A client calls a Service of the mesh that its Sidecar does not import: the call is refused, or goes without mutual TLS."""
     log.must_have(mesh, "logs")
     found: dict[tuple[Sidecar, Service], list[log.Line]] = {}
-    for line in log.lines(mesh):
-        service = log.called_service(mesh, line) if line.entry.upstream_cluster in UNROUTED else None
+    for line in log.unrouted(mesh):
+        service = log.called_service(mesh, line)
         sidecar = sidecar_of(mesh, line.pod) if service else None
         if service is None or sidecar is None or reaches(mesh, line.pod, service):
             continue

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.admission_events import unanswered
 from meshdoctor.istio.controlplane import istiod_pods
-from meshdoctor.istio.gateways import by_gateway, gateway_pods_of
+from meshdoctor.istio.gateways import MESH, by_gateway, gateway_pods_of
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.networkpolicies import Blocked, blocked
 from meshdoctor.istio.routing import destinations
 from meshdoctor.istio.selecting import REDIRECTION
-from meshdoctor.istio.workloads import injected_pods, is_live, pods_of, workload_name
+from meshdoctor.istio.workloads import injected_pods, is_gateway, is_live, pods_of, workload_name
 from meshdoctor.model.cluster import Event, Namespace, Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG, Evidence, Harm, Severity
@@ -111,17 +111,33 @@ def webhook_port_closed(mesh: Mesh) -> Iterator[Draft]:
 
 @probe("PS-001", needs=(NetworkPolicy, Pod, Namespace, Service, Gateway, VirtualService, Envoy))
 def data_path_closed(mesh: Mesh) -> Iterator[Draft]:
-    """A NetworkPolicy closes a way that requests take: from a gateway to a workload that it routes to."""
+    """A NetworkPolicy closes a way that requests take: from a gateway to a workload, or from a workload to an egress gateway."""
     told: set[tuple[NetworkPolicy, Service]] = set()
-    for gateway in mesh[Gateway] if len(mesh[NetworkPolicy]) else ():
+    for client, service in _ways(mesh) if len(mesh[NetworkPolicy]) else ():
+        found = _way(mesh, client, service)
+        if found is not None and (found[0], service) not in told:
+            told.add((found[0], service))
+            yield found[1]
+
+
+def _ways(mesh: Mesh) -> Iterator[tuple[Pod, Service]]:
+    """Who calls what by the routes: pods of gateways, and of workloads towards gateways; one pod of each."""
+    for gateway in mesh[Gateway]:
         clients = gateway_pods_of(mesh, gateway)
         for virtual_service in by_gateway(mesh).get(f"{gateway.namespace}/{gateway.name}", ()) if clients else ():
-            for route in destinations(virtual_service, mesh.cluster.domain):
-                service = service_of(mesh, route.host, virtual_service.namespace)
-                draft = _way(mesh, clients[0], service) if service else None
-                if draft is not None and service is not None and (draft[0], service) not in told:
-                    told.add((draft[0], service))
-                    yield draft[1]
+            yield from ((clients[0], s) for s in _destinations(mesh, virtual_service))
+    for virtual_service in by_gateway(mesh).get(MESH, ()):
+        inside = [p for p in mesh[Pod].within(virtual_service.namespace) if p.proxy is not None and is_live(p)]
+        for service in _destinations(mesh, virtual_service) if inside else ():
+            if any(is_gateway(p) for p in pods_of(mesh, service)):
+                yield inside[0], service
+
+
+def _destinations(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Service]:
+    for route in destinations(virtual_service, mesh.cluster.domain):
+        service = service_of(mesh, route.host, virtual_service.namespace)
+        if service is not None:
+            yield service
 
 
 def _way(mesh: Mesh, client: Pod, service: Service) -> tuple[NetworkPolicy, Draft] | None:

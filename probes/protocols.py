@@ -70,7 +70,7 @@ def called_by_pod_address(mesh: Mesh, service: Service) -> Iterator[Draft]:
         return
     there = {p.status.pod_ip for p in pods_of(mesh, service) if p.status.pod_ip}
     calls = log.chosen(
-        log.newer(log.lines(mesh), service.changed),
+        log.newer(log.unrouted(mesh), service.changed),
         lambda x: x.entry.upstream_cluster == "PassthroughCluster" and x.entry.upstream_host.rpartition(":")[0] in there,
     )
     failed = log.flagged(calls, "UC", "UF", "URX")

@@ -80,10 +80,14 @@ def drained_too_short(mesh: Mesh) -> Iterator[Draft]:
 
 def _lost(mesh: Mesh, services: tuple[Service, ...]) -> tuple[log.Line, ...]:
     """Requests to these Services that failed at a pod which is being deleted, or is gone by now."""
-    here = {ip for ip, p in mesh.pods_by_ip.items() if not p.is_terminating}
     hosts = [service_host(s, mesh.cluster.domain) for s in services]
     failed = [x for h in hosts for x in log.flagged(log.lines_to(mesh, h), "UC", "UF", "URX")]
-    return tuple(x for x in failed if x.entry.upstream_host and x.entry.upstream_host.rpartition(":")[0] not in here)
+    return tuple(x for x in failed if x.entry.upstream_host and not _stays(mesh, x.entry.upstream_host.rpartition(":")[0]))
+
+
+def _stays(mesh: Mesh, address: str) -> bool:
+    pod = mesh.pods_by_ip.get(address)
+    return pod is not None and not pod.is_terminating
 
 
 @probe("PRX-006", needs=(Pod, Prometheus))

@@ -21,7 +21,8 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
-NO_CLUSTER = {"", "-", "BlackHoleCluster", "PassthroughCluster"}
+UNROUTED = {"BlackHoleCluster", "PassthroughCluster"}
+NO_CLUSTER = {"", "-"} | UNROUTED
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -114,6 +115,17 @@ def _full(line: Line, domain: str) -> str:
     if len(parts) == 2 and not parts[1].isdigit():
         return f"{line.named}.svc.{domain}"
     return f"{line.named}.{domain}" if len(parts) == 3 and parts[2] == "svc" else line.named
+
+
+def unrouted(mesh: Mesh) -> tuple[Line, ...]:
+    """Lines of calls that no route took: let through as they are (PassthroughCluster), or refused (BlackHoleCluster)."""
+    known: tuple[Line, ...] | None = mesh.memo.get("unrouted lines")
+    if known is None:
+        found = (x for x in lines(mesh) if x.entry.upstream_cluster in UNROUTED or x.entry.route == "block_all")
+        known = mesh.memo["unrouted lines"] = tuple(found)
+    else:
+        mesh[Pod]
+    return known
 
 
 def called_service(mesh: Mesh, line: Line) -> Service | None:

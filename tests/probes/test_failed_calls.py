@@ -60,8 +60,7 @@ LATE = [line(TO_CART, "UT", 504, duration_ms=1003) for _ in range(3)]
     ("timeout", "subject"), [("1s", "VirtualService shop/cart"), ("9s", "Deployment shop/cart"), ("", "Deployment shop/cart")]
 )
 def test_requests_that_end_at_their_timeout(timeout: str, subject: str) -> None:
-    said: dict[str, Any] = {"timeout": timeout} if timeout else {}
-    route = virtual_service("shop/cart", hosts=["cart"], http=[to("cart", **said)])
+    route = virtual_service("shop/cart", hosts=["cart"], http=[to("cart") | ({"timeout": timeout} if timeout else {})])
     assert subjects(judge(build(all_of(SHOP, route), envoys=[logged("shop/web-1", *LATE)]), "RT-016")) == [subject]
     assert judge(build(all_of(SHOP, route), envoys=[logged("shop/web-1", LATE[0])]), "RT-016") == []
 

@@ -76,3 +76,11 @@ def test_the_port_of_ztunnel(ports: list[int], is_fault: bool) -> None:
     pods = [pod(f"shop/{n}", proxy=False, annotations=captured, ip=ip) for n, ip in (("web-1", "10.1.1.1"), ("web-2", "10.1.1.2"))]
     closed = policy("shop/in", ingress=[{"ports": [{"port": p} for p in ports]}])
     assert bool(judge(build(all_of(SPACES, *pods, closed)), "AM-007")) == is_fault
+
+
+def test_the_way_to_an_egress_gateway() -> None:
+    door = all_of(pod("edge/out-1", {"istio": "egress"}, gateway=True, ip="10.1.0.7"), service("edge/out"))
+    route = virtual_service("shop/rates", hosts=["rates.example"], http=[to("out.edge.svc.cluster.local")])
+    closed = policy("shop/out", policyTypes=["Egress"], egress=[DNS])
+    assert subjects(judge(build(all_of(SHOP, door, route, closed)), "PS-001")) == ["NetworkPolicy shop/out"]
+    assert judge(build(all_of(SHOP, door, route)), "PS-001") == []
