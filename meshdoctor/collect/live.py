@@ -17,7 +17,7 @@ from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_map
 from meshdoctor.collect.proxies import ask_envoy
 from meshdoctor.collect.suspects import MOST, Choice, choose
 from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
-from meshdoctor.istio.injection import called
+from meshdoctor.istio.injection import INJECT, called
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
@@ -46,6 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     istio_namespace: str | None = None
     most_proxies: int = MOST
     active: bool = False  # also create test pods with dryRun=All
+    tested: tuple[str, ...] = ()  # where to create them; where none is named, in up to 20 namespaces that are injected
+    history: bool = False  # also ask Prometheus who sent plain text within 7 days
     wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
 
 
@@ -98,7 +100,7 @@ async def ask_running(
     except Unseen:
         return Runtime()
     progress(f"asking {len(replicas)} istiod")
-    prometheus = asyncio.create_task(_prometheus(api, mesh))  # nothing waits for it but the end
+    prometheus = asyncio.create_task(_prometheus(api, mesh, options))  # nothing waits for it but the end
     try:
         asked = await _ask_pods(api, mesh, replicas, options, progress, early)
         return msgspec.structs.replace(asked, prometheus=await prometheus)
@@ -126,7 +128,8 @@ async def _ask_pods(
         AT_ONCE,
         [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p), endpoints=endpoints) for p in _askable(choice)],
     )
-    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
+    tests = _tests(mesh, options) if options.active else []
+    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n, labels) for n, labels in tests])
     return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
 
 
@@ -138,12 +141,17 @@ def _endpoints(mesh: Mesh) -> int:
         return 0
 
 
-def _injected_namespaces(mesh: Mesh) -> list[str]:
-    """The namespaces in which a pod would be injected: where a dry run shows something. At most twenty."""
+def _tests(mesh: Mesh, options: Options) -> list[tuple[str, dict[str, str]]]:
+    """Namespaces where a dry run shows something, and the labels of the test pod: at most twenty that are injected,
+    or those that were named. Where a namespace is not enrolled the pod asks for a sidecar itself: what enrolling would do."""
     try:
-        return [n.name for n in mesh[Namespace] if called(mesh, n.labels, {})][:MOST]
+        names = [n for n in mesh[Namespace] if not options.tested or n.name in options.tested]
+        chosen = [(n.name, bool(called(mesh, n.labels, {}))) for n in names]
     except Unseen:
         return []
+    if options.tested:
+        return [(name, {} if injected else {INJECT: "true"}) for name, injected in chosen]
+    return [(name, dict[str, str]()) for name, injected in chosen if injected][:MOST]
 
 
 def _askable(choice: Choice) -> list[Pod]:
@@ -152,9 +160,9 @@ def _askable(choice: Choice) -> list[Pod]:
     return [p for p in both if (status := p.proxy_status) is not None and status.state.running is not None]
 
 
-async def _prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+async def _prometheus(api: ApiClient, mesh: Mesh, options: Options) -> Prometheus | None:
     try:
-        return await ask_prometheus(api, mesh)
+        return await ask_prometheus(api, mesh, history=options.history)
     except Unseen:
         return None
 

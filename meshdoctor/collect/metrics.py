@@ -22,6 +22,14 @@ QUERIES = {
     "pilot_xds": "pilot_xds",
     "rejects": "sum by (type) (increase(pilot_total_xds_rejects[5m])) > 0",
 }
+HISTORY = {
+    "measured": 'count by (destination_workload_namespace, destination_workload) (istio_requests_total{reporter="destination"})',
+    "plain_text": "sum by (destination_workload_namespace, destination_workload, source_workload_namespace, source_workload) "
+    '(increase(istio_requests_total{reporter="destination",connection_security_policy="none"}[7d])) > 0',
+}
+"""What a scan asks besides: which workloads have metrics, and who sent plain text within 7 days."""
+
+LONGEST_HISTORY = 10.0  # seconds: days of many series take their time
 LONGEST = 2.0  # seconds: a Prometheus that is overloaded must not hold up the diagnosis
 NAMES = ("prometheus", "kube-prometheus", "prometheus-server", "prometheus-operated", "thanos-query", "vmsingle")
 
@@ -49,8 +57,9 @@ def find(mesh: Mesh) -> Service | None:
     return None
 
 
-async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
-    """The answers of the Prometheus that was found; None where there is none."""
+async def ask_prometheus(api: ApiClient, mesh: Mesh, *, history: bool = False) -> Prometheus | None:
+    """The answers of the Prometheus that was found; None where there is none. With `history` those of HISTORY too."""
+    queries = QUERIES | (HISTORY if history else {})
     service = find(mesh)
     if service is None:
         return None
@@ -58,9 +67,9 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
     ready = [p for p in pods_of(mesh, service) if p.is_ready]
     if not ready:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
-        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(QUERIES, missing))
-    answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
-    for name, query in QUERIES.items():
+        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(queries, missing))
+    answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST_HISTORY if history else LONGEST)
+    for name, query in queries.items():
         if not answers.dead:
             await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)
