@@ -75,7 +75,7 @@ def _since_last(found: Scan, *, everything: bool) -> Scan:
     path = last.file_of(state_folder(), found.cluster)
     before = last.read(path)
     try:
-        last.write(path, found, before)
+        last.write(path, found, None if everything else before)
     except OSError as why:
         log.warning("the scan could not be kept: %s", why)
         print(f"meshdoctor: the scan could not be kept in {path.parent}: {why.strerror}.", file=sys.stderr)

@@ -50,8 +50,8 @@ def read(path: Path) -> LastScan | None:
         return None
 
 
-def write(path: Path, scan: Scan, before: LastScan | None) -> None:
-    """Keep a scan; namespaces that it did not look at stay as they were known. Raises OSError."""
+def write(path: Path, scan: Scan, before: LastScan | None = None) -> None:
+    """Keep a scan; `before` keeps what was known of namespaces that it did not look at. Raises OSError."""
     seen = {n.name: Kept(state=n.state, checks={c.id: str(c.status) for c in n.checks}) for n in scan.namespaces}
     kept = LastScan(observed_at=scan.observed_at, namespaces=(before.namespaces if before else {}) | seen)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

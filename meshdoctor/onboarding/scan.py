@@ -40,8 +40,9 @@ def scan(mesh: Mesh, diagnosis: Diagnosis, names: Collection[str] = ()) -> Scan:
 
 def scan_namespace(scope: Scope) -> NamespaceResult:
     """One namespace."""
-    exempt = exemption(scope.mesh, scope.namespace)
+    exempt = None
     try:
+        exempt = exemption(scope.mesh, scope.namespace)
         checks = run_checks(scope, _why_not(scope, exempt), exempt=exempt is not None)
         state, reason = _state(scope, exempt, checks)
         workloads = tuple(workload_result(scope.mesh, u) for u in scope.units)

@@ -10,8 +10,8 @@ from meshdoctor.model.cluster import LimitRange, ResourceQuota
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.quantities import quantity
 from meshdoctor.model.sources import Unseen
-from meshdoctor.model.workloads import Deployment
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import Deployment
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips, unknown
 from meshdoctor.onboarding.runner import of_finding
 from meshdoctor.onboarding.scope import Scope

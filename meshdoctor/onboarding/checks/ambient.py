@@ -9,8 +9,8 @@ from meshdoctor.istio.selecting import REDIRECTION
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.security import AuthorizationPolicy
-from meshdoctor.model.workloads import DaemonSet, Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import DaemonSet, Pod
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote

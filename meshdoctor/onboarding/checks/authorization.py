@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from meshdoctor.istio.authz import Request, denied_by_silence, policies_for, principal_of
 from meshdoctor.istio.workloads import by_owner, services_of
 from meshdoctor.model.findings import Evidence
-from meshdoctor.model.workloads import Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.exposed import behind_gateways, server_pods
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
 from meshdoctor.onboarding.scope import Scope

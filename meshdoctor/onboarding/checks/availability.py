@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.availability import schedulable_nodes
 from meshdoctor.model.findings import Evidence
-from meshdoctor.model.workloads import Deployment, PodDisruptionBudget, StatefulSet
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import Deployment, PodDisruptionBudget, StatefulSet
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
 from meshdoctor.onboarding.scope import Scope
 from meshdoctor.onboarding.workloads import Unit

@@ -11,8 +11,8 @@ from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.workloads import by_owner
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import CronJob, Job, Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import CronJob, Job, Pod
 from meshdoctor.onboarding.exposed import behind_gateways, server_pods
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips
 from meshdoctor.onboarding.scope import Scope

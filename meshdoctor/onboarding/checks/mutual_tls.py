@@ -13,8 +13,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.security import PeerAuthentication
-from meshdoctor.model.workloads import Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips, unknown
 from meshdoctor.onboarding.runner import of_finding
 from meshdoctor.onboarding.scope import Scope

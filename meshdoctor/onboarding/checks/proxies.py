@@ -8,8 +8,8 @@ from datetime import timedelta
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import ContainerStatus, Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import ContainerStatus, Pod
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips, unknown
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get

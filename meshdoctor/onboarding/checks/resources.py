@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Container, Pod
 from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import Container, Pod
 from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get
@@ -42,9 +42,8 @@ def resources_set(scope: Scope) -> Iterator[Outcome]:
         says = f"istio-proxy of {owner.name} has no {', '.join(missing)}"
         yield breaks(says, Evidence(says, str(pod.subject), "resources of istio-proxy", get(pod)))
     if not lacking and not bare:
-        yield holds(
-            f"{counted(len(units), 'workload')} and {counted(len(scope.proxies), 'proxy', 'proxies')} have requests and a memory limit"
-        )
+        both = f"{counted(len(units), 'workload')} and {counted(len(scope.proxies), 'proxy', 'proxies')}"
+        yield holds(f"{both} have requests and a memory limit")
 
 
 def _missing(container: Container) -> list[str]:
