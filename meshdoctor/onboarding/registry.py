@@ -8,21 +8,9 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from meshdoctor.model.findings import Evidence, Status
 from meshdoctor.model.onboarding import Weight
+from meshdoctor.onboarding.outcome import Outcome
 from meshdoctor.onboarding.scope import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One thing that a check says of a namespace. A status of None means what the check's weight says: FAIL or WARN."""
-
-    status: Status | None
-    says: str
-    evidence: tuple[Evidence, ...] = ()
-    problem: str | None = None
-    findings: tuple[str, ...] = ()
-
 
 Rule = Callable[[Scope], Iterator[Outcome]]
 
@@ -69,31 +57,6 @@ def check(
         return rule
 
     return register
-
-
-def holds(says: str, *evidence: Evidence) -> Outcome:
-    """It is as it should be, and this shows it."""
-    return Outcome(Status.PASS, says, evidence)
-
-
-def breaks(says: str, *evidence: Evidence, problem: str | None = None, findings: Iterable[str] = ()) -> Outcome:
-    """It is not: FAIL where the check blocks, WARN where it does not."""
-    return Outcome(None, says, evidence, problem, tuple(findings))
-
-
-def remarks(says: str, *evidence: Evidence, problem: str | None = None) -> Outcome:
-    """The lesser half of a check is not as it should be: WARN, also where the check blocks."""
-    return Outcome(Status.WARN, says, evidence, problem)
-
-
-def skips(why: str) -> Outcome:
-    """There is nothing that the check is about."""
-    return Outcome(Status.SKIPPED, why)
-
-
-def unknown(why: str, *evidence: Evidence) -> Outcome:
-    """It could not be seen."""
-    return Outcome(Status.UNKNOWN, why, evidence)
 
 
 @functools.cache

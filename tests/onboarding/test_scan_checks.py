@@ -156,6 +156,12 @@ def blocked_istiod(w: World) -> None:
     )
 
 
+def races(w: World) -> None:
+    annotate(w, config="holdApplicationUntilProxyStarts: false")
+    for each in w.pods():
+        each["spec"]["containers"] += each["spec"].pop("initContainers")
+
+
 def two_replicas_gone(w: World) -> None:
     w["Deployment/web"]["spec"]["replicas"] = 1
 
@@ -238,10 +244,7 @@ BROKEN: list[tuple[str, str, Callable[[World], Any], str, str]] = [
     (
         "22",
         "a race",
-        lambda w: (
-            [p["spec"].update(containers=[*p["spec"]["containers"], *p["spec"].pop("initContainers")]) for p in w.pods()]
-            and annotate(w, config="holdApplicationUntilProxyStarts: false")
-        ),
+        races,
         "WARN",
         "before its proxy",
     ),

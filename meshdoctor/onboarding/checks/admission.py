@@ -12,8 +12,8 @@ from meshdoctor.model.quantities import quantity
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips, unknown
-from meshdoctor.onboarding.runner import of_finding
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, of_finding, remarks, skips, unknown
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from meshdoctor.onboarding.workloads import Unit
 from probes.admission import ENFORCE, uses_istio_init

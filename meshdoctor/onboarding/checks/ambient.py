@@ -11,7 +11,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import DaemonSet, Pod
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote
 

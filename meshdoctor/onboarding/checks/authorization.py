@@ -10,7 +10,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.exposed import behind_gateways, server_pods
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote
 

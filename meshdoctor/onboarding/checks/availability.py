@@ -8,7 +8,8 @@ from meshdoctor.istio.availability import schedulable_nodes
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, PodDisruptionBudget, StatefulSet
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from meshdoctor.onboarding.workloads import Unit
 from probes.registry import get

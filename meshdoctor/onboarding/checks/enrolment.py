@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.injection import AMBIENT, NAMESPACE_LABEL, REVISION
+from meshdoctor.istio.injection import AMBIENT, NAMESPACE_LABEL, REVISION, would_inject
 from meshdoctor.istio.workloads import by_owner, is_in_mesh, revision_of
 from meshdoctor.model.findings import Evidence
+from meshdoctor.model.text import counted
 from meshdoctor.onboarding.exemption import ANNOTATION, exemption, expired
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, remarks, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote
 from probes.webhooks import has_ready_endpoint, service_of
@@ -66,7 +68,13 @@ def live_revision(scope: Scope) -> Iterator[Outcome]:
         yield skips("ambient mode: no webhook injects its pods")
         return
     if not scope.asks and not scope.injectors:
-        yield skips("its labels ask for no revision: single workloads ask for themselves")
+        lasting = {p.name for p in scope.sidecars if would_inject(scope.mesh, scope.name, p)}
+        losing = [p for p in scope.sidecars if p.name not in lasting]
+        if losing:
+            shown = Evidence("what new pods get", f"Namespace {scope.name}", "no sidecar", get(scope.namespace))
+            yield breaks(f"{counted(len(losing), 'pod')} with a sidecar that a new pod would not get", shown, problem="INJ-001")
+        else:
+            yield skips("its labels ask for no revision: single workloads ask for themselves")
         return
     if not scope.injectors:
         yield breaks("no injection webhook takes its pods", quote(scope.namespace, "metadata.labels", dict(scope.labels)))

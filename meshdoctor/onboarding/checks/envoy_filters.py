@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.networking import EnvoyFilter
-from meshdoctor.onboarding.registry import Outcome, check, holds, remarks, skips
-from meshdoctor.onboarding.runner import of_finding
+from meshdoctor.onboarding.outcome import Outcome, holds, of_finding, remarks, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import quote
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.text import counted
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get
 

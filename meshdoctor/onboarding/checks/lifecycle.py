@@ -14,7 +14,8 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import CronJob, Job, Pod
 from meshdoctor.onboarding.exposed import behind_gateways, server_pods
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, remarks, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.admission import direct_probes
 from probes.registry import get

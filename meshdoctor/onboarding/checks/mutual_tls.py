@@ -15,8 +15,8 @@ from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips, unknown
-from meshdoctor.onboarding.runner import of_finding
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, of_finding, skips, unknown
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import quote
 

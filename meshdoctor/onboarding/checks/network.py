@@ -13,7 +13,8 @@ from meshdoctor.model.networkpolicies import NetworkPolicy
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.exposed import behind_gateways, server_pods
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, remarks, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import quote
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds
 from meshdoctor.onboarding.owners import people
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import quote
 

@@ -10,7 +10,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import ContainerStatus, Pod
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips, unknown
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips, unknown
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get
 

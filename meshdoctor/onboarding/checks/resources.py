@@ -8,7 +8,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Container, Pod
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get
 

@@ -8,7 +8,8 @@ from meshdoctor.istio.protocols import declared
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.text import counted
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote
 

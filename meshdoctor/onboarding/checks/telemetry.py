@@ -8,7 +8,8 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.security import Telemetry
 from meshdoctor.model.text import counted
 from meshdoctor.onboarding.checks.mutual_tls import MEASURED
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, skips, unknown
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips, unknown
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import quote
 

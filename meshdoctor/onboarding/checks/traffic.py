@@ -9,8 +9,8 @@ from meshdoctor.istio.gateways import bound, by_gateway, gateway_names, gateway_
 from meshdoctor.model.findings import Evidence, Finding, Status
 from meshdoctor.model.networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from meshdoctor.model.text import counted
-from meshdoctor.onboarding.registry import Outcome, breaks, check, holds, remarks, skips, unknown
-from meshdoctor.onboarding.runner import of_finding
+from meshdoctor.onboarding.outcome import Outcome, breaks, holds, of_finding, remarks, skips, unknown
+from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
 from probes.registry import get, quote
 
