@@ -93,6 +93,14 @@ def _onboarding(sub: Sub) -> None:
     scan.add_argument("--strict", action="store_true", help="exit 1 on any warning")
     scan.set_defaults(namespaces=None)
     scan.add_argument("--active", action="store_true", help="also create a test pod with dryRun=All in each namespace")
+    gate = sub("gate", "ready for a change, or healthy after it: one verdict, one exit code", _common(several=True))
+    _source(gate)
+    _output(gate, "text", "json")
+    gate.set_defaults(namespaces=None)
+    gate.add_argument("--save", metavar="FILE", help="keep how it is now, to compare with after the change")
+    gate.add_argument("--before", metavar="FILE", help="compare with what --save kept: only what is new closes the gate")
+    gate.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    gate.add_argument("--active", action="store_true", help="also create test pods with dryRun=All")
 
 
 def _looking(sub: Sub) -> None:

@@ -58,6 +58,12 @@ async def _look(arguments: argparse.Namespace, names: tuple[str, ...], waiting: 
 
 def scanned(mesh: Mesh, names: tuple[str, ...], seconds: float) -> Scan:
     """The scan of a snapshot. Raises UsageError for a namespace that does not exist, ClusterError where none was read."""
+    known_namespaces(mesh, names)
+    return scan(mesh, judge(mesh, collect_seconds=seconds), names)
+
+
+def known_namespaces(mesh: Mesh, names: tuple[str, ...]) -> None:
+    """Raises UsageError, with near names, for a namespace that does not exist; ClusterError where none could be read."""
     try:
         known = [n.name for n in mesh[Namespace]]
     except Unseen as unseen:
@@ -67,7 +73,6 @@ def scanned(mesh: Mesh, names: tuple[str, ...], seconds: float) -> Scan:
         if name not in known:
             near = difflib.get_close_matches(name, known, 3, 0.5)
             raise UsageError(f"There is no namespace {name!r}.", f"Near: {', '.join(near)}." if near else "")
-    return scan(mesh, judge(mesh, collect_seconds=seconds), names)
 
 
 def _since_last(found: Scan, *, everything: bool) -> Scan:

@@ -21,6 +21,11 @@ OF_POD = re.compile(r" of (?P<namespace>[^/ ]+)/[^/ ]+$")
 ENROLMENT = (NAMESPACE_LABEL, REVISION, AMBIENT)
 
 
+def where(finding: Finding) -> str:
+    """The namespace that a finding is about; empty for the cluster."""
+    return finding.subject.name if finding.subject.kind == "Namespace" else finding.subject.namespace
+
+
 class Found:
     """The findings of a diagnosis by namespace and by the objects they are about. Built once a scan."""
 
@@ -33,8 +38,7 @@ class Found:
                 for name in filter(None, (finding.problem, finding.code)):
                     self.blind.setdefault(name, []).append(finding)
                 continue
-            where = finding.subject.name if finding.subject.kind == "Namespace" else finding.subject.namespace
-            self._in.setdefault(where, []).append(finding)
+            self._in.setdefault(where(finding), []).append(finding)
             for subject in (finding.subject, *finding.also):
                 self._about.setdefault(subject, []).append(finding)
 

@@ -210,6 +210,13 @@ def _sound() -> list[Json]:
             webhooks=[webhook],
         ),
         thing(
+            "admissionregistration.k8s.io/v1",
+            "ValidatingWebhookConfiguration",
+            "validator",
+            labels={"app": "istiod", "istio.io/rev": "default"},
+            webhooks=[{"name": "rev.validation.istio.io", "clientConfig": client}],
+        ),
+        thing(
             "v1",
             "Service",
             "istio-d/istiod",
