@@ -242,3 +242,22 @@ def test_the_command_on_a_recorded_mesh(capsys: pytest.CaptureFixture[str], tmp_
 def test_a_namespace_that_is_none_is_refused_with_near_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", "--demo", "healthy", "-n", "shpo"]) == 64
     assert "Near: shop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "key"), [("scan", "namespaces"), ("gate", "checks")])
+def test_json_is_printed_where_the_cluster_is_out_of_reach(
+    command: str, key: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with serving(tmp_path, "healthy") as served:
+        kubeconfig = served.kubeconfig
+    assert main([command, "-o", "json", "--kubeconfig", kubeconfig, "--timeout", "2"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told[key]) == (f"meshdoctor.{command}/v1", [])
+
+
+def test_few_rights_make_states_unknown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with serving(tmp_path, "healthy") as served:
+        served.server.deny("pods")
+        assert main(["scan", "-o", "json", "--kubeconfig", served.kubeconfig]) == 3
+    told = json.loads(capsys.readouterr().out)["namespaces"]
+    assert {n["state"] for n in told} == {None}
