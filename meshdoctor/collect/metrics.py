@@ -16,6 +16,14 @@ from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, StatefulSet, Workload
 
+HISTORY = {
+    "measured": 'count by (destination_workload_namespace, destination_workload) (istio_requests_total{reporter="destination"})',
+    "plain_text": "sum by (destination_workload_namespace, destination_workload, source_workload_namespace, source_workload) "
+    '(increase(istio_requests_total{reporter="destination",connection_security_policy="none"}[7d])) > 0',
+}
+"""What a scan asks besides: which workloads have metrics, and who sent plain text within 7 days."""
+
+LONGEST_HISTORY = 10.0  # seconds: days of many series take their time
 LONGEST = 2.0  # seconds: a Prometheus that is overloaded must not hold up the diagnosis
 NAMES = ("prometheus", "kube-prometheus", "prometheus-server", "prometheus-operated", "thanos-query", "vmsingle")
 
@@ -44,8 +52,10 @@ def find(mesh: Mesh) -> Service | None:
     return None
 
 
-async def ask_prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str] = QUERIES) -> Prometheus | None:
-    """The answers of the Prometheus that was found; None where there is none."""
+async def ask_prometheus(
+    api: ApiClient, mesh: Mesh, queries: dict[str, str] = QUERIES, *, longest: float = LONGEST
+) -> Prometheus | None:
+    """The answers of the Prometheus that was found, each within so many seconds; None where there is none."""
     service = find(mesh)
     if service is None:
         return None
@@ -54,7 +64,7 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str] = Q
     if not ready:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
         return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(queries, missing))
-    answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
+    answers = Answers(api, ready[0].namespace, ready[0].name, longest=longest)
     for name, query in queries.items():
         late = next((s for s in answers.missing.values() if s.reason == "timed out"), None)
         if late is not None:  # one that is overloaded is not asked for more

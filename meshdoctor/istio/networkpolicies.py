@@ -42,7 +42,7 @@ def isolating(mesh: Mesh, pod: Pod, direction: Direction) -> tuple[NetworkPolicy
 
 def _directions(policy: NetworkPolicy) -> tuple[str, ...]:
     """Its policyTypes; unset they are Ingress, and Egress where it has egress rules."""
-    return policy.spec.policy_types or ("Ingress", *(("Egress",) if policy.spec.egress else ()))
+    return policy.spec.isolates
 
 
 def blocked(mesh: Mesh, client: Pod | None, server: Pod | None, port: int, protocol: str = "TCP") -> Blocked | None:
@@ -90,7 +90,7 @@ def _is_peer(mesh: Mesh, policy: NetworkPolicy, peers: tuple[NetworkPolicyPeer, 
 def _matches(mesh: Mesh, policy: NetworkPolicy, peer: NetworkPolicyPeer, pod: Pod | None) -> bool:
     if peer.ip_block is not None:
         # of an address that is not known the policy may well mean it
-        return pod is None or _within(pod.status.pod_ip, peer.ip_block.cidr, peer.ip_block.except_)
+        return pod is None or _within(pod.status.pod_ip, peer.ip_block.cidr, peer.ip_block.excluded)
     if pod is None or pod.spec.host_network:
         return False
     if peer.namespace_selector is None:

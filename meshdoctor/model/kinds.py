@@ -17,6 +17,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     cluster.Event,
     cluster.ResourceQuota,
     cluster.LimitRange,
+    networkpolicies.NetworkPolicy,
     *WORKLOADS,
     workloads.ReplicaSet,
     workloads.Job,
@@ -47,7 +48,6 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     gatewayapi.TLSRoute,
     gatewayapi.TCPRoute,
     gatewayapi.ReferenceGrant,
-    networkpolicies.NetworkPolicy,
     certmanager.Certificate,
 )
 """Listed over all namespaces (or those that may be read)."""

@@ -19,6 +19,7 @@ class ContainerPort(Record, frozen=True):
 
 class Capabilities(Record, frozen=True):
     add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
 
 
 class SecurityContext(Record, frozen=True):
@@ -54,6 +55,12 @@ class Probe(Record, frozen=True):
     http_get: HTTPGetAction | None = None
 
 
+class Lifecycle(Record, frozen=True):
+    """What runs around a container's life; only whether there is a preStop hook is read."""
+
+    pre_stop: dict[str, Any] | None = None
+
+
 class Container(Record, frozen=True):
     name: str = ""
     image: str = ""
@@ -65,6 +72,7 @@ class Container(Record, frozen=True):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     restart_policy: str = ""  # `Always` on an init container makes it a native sidecar
 
 
@@ -240,8 +248,20 @@ def _holds(requirement: LabelSelectorRequirement, labels: dict[str, str]) -> boo
     return False
 
 
+class RollingUpdate(Record, frozen=True):
+    max_surge: int | str | None = None
+
+
+class Strategy(Record, frozen=True):
+    """How a Deployment replaces its pods."""
+
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate | None = None
+
+
 class WorkloadSpec(Record, frozen=True):
     replicas: int | None = None
+    strategy: Strategy | None = None
     selector: LabelSelector = LabelSelector()
     template: PodTemplate = PodTemplate()
 
