@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
-from meshdoctor.bundle.lists import namespaced
+from meshdoctor.bundle.lists import known_kind, namespaced
 from meshdoctor.bundle.paths import Place, place_of
 from meshdoctor.bundle.statuses import json_answer
 from meshdoctor.bundle.store import Store
@@ -67,6 +67,10 @@ def _served(store: Store) -> Iterable[tuple[Place, str]]:
     for collection in store.collections.values():
         if collection.failed is None or collection.failed.status == 403:
             yield collection.place, collection.kind
+    for unseen, _ in store.unseen.values():
+        known = known_kind(unseen)
+        if known is not None:
+            yield unseen, known.KIND
     for path in store.single_paths():
         place = place_of(path)
         if place is not None and place.name and not place.sub:

@@ -7,7 +7,7 @@ import msgspec
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Changes, Subscription
-from meshdoctor.bundle.lists import PARTIAL, Head, Listed, Object, kind_name, list_body, name_of, partial, recorded_lists
+from meshdoctor.bundle.lists import NAMESPACES, PARTIAL, Head, Listed, Object, kind_name, list_body, name_of, partial, recorded_lists
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split, without_window
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.selectors import Matches, matcher
@@ -28,6 +28,13 @@ class Collection:
         self._listed = listed
         self._objects: dict[tuple[str, str], Object] | None = None
         self.changed = False
+        self.headers = listed.headers
+
+    @property
+    def namespaces(self) -> tuple[str, ...] | None:
+        """The namespaces of which the list has everything, where it has not all."""
+        said = self.headers.get(NAMESPACES)
+        return None if said is None else tuple(n for n in said.split(",") if n)
 
     @property
     def objects(self) -> dict[tuple[str, str], Object]:
@@ -58,6 +65,7 @@ class Store:
         self._exact: dict[tuple[str, Pairs], Answer] = {}
         self._reduced: dict[tuple[str, Pairs], Answer] = {}
         self.logs: dict[str, Answer] = {}
+        self.unseen = {place.everywhere: (place, why) for path, why in recording.unseen.items() if (place := place_of(path))}
         for key, answer in recording.answers.items():
             if key.startswith("api GET "):
                 self._index(key.removeprefix("api GET "), answer)
@@ -118,10 +126,20 @@ class Store:
         collection = self.collection(place)
         if collection is not None and collection.failed is not None and collection.failed.status == 403:
             return statuses.forbidden("get", place)
-        return statuses.not_found(place)
+        return self._unseen(place, collection) or statuses.not_found(place)
+
+    def _unseen(self, place: Place, collection: Collection | None) -> Answer | None:
+        """The answer for what is not in the recording, where that is known."""
+        if place.everywhere in self.unseen and (collection is None or collection.failed is not None):
+            return statuses.failure(500, "InternalError", f"{place.resource} {self.unseen[place.everywhere][1]}")
+        if collection is not None and collection.namespaces is not None and place.namespace not in ("", *collection.namespaces):
+            return statuses.failure(500, "InternalError", f"{place.resource} of namespace {place.namespace} are not in the bundle")
+        return None
 
     def _many(self, place: Place, pairs: Pairs, accept: str) -> Answer:
         collection = self.collection(place)
+        if (unseen := self._unseen(place, collection)) is not None:
+            return unseen
         if collection is None:
             return statuses.not_served()
         if collection.failed is not None:
@@ -130,7 +148,7 @@ class Store:
         metadata_only = _partial_wanted(accept) and not collection.metadata_only
         chosen = without_window(pairs)
         if not chosen and not metadata_only and collection.whole is not None and collection.place.collection == place.collection:
-            return Answer(200, statuses.JSON, collection.whole)
+            return Answer(200, statuses.JSON, collection.whole, collection.headers)
         try:
             matches = self.matches(place, pairs)
         except ValueError as why:
@@ -138,7 +156,8 @@ class Store:
         items = [o for o in collection.objects.values() if matches(o)]
         kind = collection.recorded_kind or collection.kind
         version = str(self.changes.version if collection.changed else collection.version)
-        return Answer(200, statuses.JSON, list_body(collection.place, kind, items, version, metadata_only=metadata_only))
+        body = list_body(collection.place, kind, items, version, metadata_only=metadata_only)
+        return Answer(200, statuses.JSON, body, {} if place.namespace else collection.headers)
 
     @staticmethod
     def matches(place: Place, pairs: Pairs) -> Matches:
