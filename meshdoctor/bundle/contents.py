@@ -26,7 +26,9 @@ class Part(msgspec.Struct, frozen=True):
     list_path: str = ""
 
 
-def fill(writer: Writer, answers: Mapping[str, Answer], ranks: Sequence[str], scope: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def fill(
+    writer: Writer, answers: Mapping[str, Answer], ranks: Sequence[str], scope: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Write all that fits, worst first. Gives which lists are here for some namespaces only, and what was left out in words.
 
     `ranks` are the namespaces, worst first; `scope`, where there is any, is all that may be in the bundle.
@@ -45,7 +47,9 @@ def fill(writer: Writer, answers: Mapping[str, Answer], ranks: Sequence[str], sc
     words = [f"{count} {what} did not fit." for what, count in left.items()]
     dropped = sorted({n for names in lost.values() for n in names if not scope or n in scope})
     if dropped:
-        words.append(f"Objects of {len(dropped)} namespaces did not fit: {', '.join(dropped[:8])}{' …' if len(dropped) > 8 else ''}.")
+        words.append(
+            f"Objects of {len(dropped)} namespaces did not fit: {', '.join(dropped[:8])}{' …' if len(dropped) > 8 else ''}."
+        )
     return partial, words
 
 
@@ -90,20 +94,34 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
     key, place = listed.keys[0], listed.place
     if listed.failed is not None:
         key = next(k for k in listed.keys if answers[k] is listed.failed)
-        piece = Piece(path=answer_path(key), body=listed.failed.body, key=key, status=listed.failed.status, content_type=listed.failed.content_type)
+        piece = Piece(
+            path=answer_path(key),
+            body=listed.failed.body,
+            key=key,
+            status=listed.failed.status,
+            content_type=listed.failed.content_type,
+        )
         yield Part(0, "", piece)
         return
     grouped: dict[str, list[Object]] = {}
     for item in listed.items():
         grouped.setdefault(name_of(item)[0], []).append(item)
     kind = listed.head.kind.removesuffix("List") or kind_name(place, listed.head)
-    head = ListHead(f"{kind}List", "meta.k8s.io/v1" if kind == PARTIAL else place.group_version, listed.head.metadata.resource_version)
+    head = ListHead(
+        f"{kind}List", "meta.k8s.io/v1" if kind == PARTIAL else place.group_version, listed.head.metadata.resource_version
+    )
     for namespace, items in (grouped or {"": []}).items():
         body = _file(items, head) if is_wrapped(place) else msgspec.json.encode(items)
-        piece = Piece(path=list_path(place, namespace), body=body, part="items", key=key, head=head, content_type="application/json")
+        piece = Piece(
+            path=list_path(place, namespace), body=body, part="items", key=key, head=head, content_type="application/json"
+        )
         yield Part(0 if not namespace else ANSWER, namespace, piece, place.collection)
 
 
 def _file(items: list[Object], head: ListHead) -> bytes:
-    whole: dict[str, Any] = {"kind": head.kind, "apiVersion": head.api_version, "metadata": {"resourceVersion": head.resource_version}}
+    whole: dict[str, Any] = {
+        "kind": head.kind,
+        "apiVersion": head.api_version,
+        "metadata": {"resourceVersion": head.resource_version},
+    }
     return msgspec.json.encode(whole | {"items": items})

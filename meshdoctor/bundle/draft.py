@@ -48,22 +48,17 @@ def publish(file: BinaryIO, path: Path) -> None:
     named = getattr(file, "name", None)
     if isinstance(named, str) and os.path.exists(named):
         source = named
-    os.link(source, step, follow_symlinks=True)
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.replace(step, path)
-    except OSError:
-        os.unlink(step)
-        raise
-    _keep_name(path.parent)
-
-
-def _keep_name(folder: Path) -> None:
-    """The name itself reaches the disk."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
+        os.link(source, step, src_dir_fd=folder)  # with a folder given, the link in /proc is followed
+        try:
+            os.replace(step, path)
+        except OSError:
+            os.unlink(step)
+            raise
+        os.fsync(folder)  # the name itself reaches the disk
     finally:
-        os.close(opened)
+        os.close(folder)
 
 
 @contextlib.contextmanager

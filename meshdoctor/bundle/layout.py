@@ -55,11 +55,11 @@ def answer_path(key: str) -> str:
 def _named(target: str) -> str:
     """A file name for a path with its query; long ones end in a digest."""
     path, _, query = target.partition("?")
-    name = "/".join(_safe(part) for part in path.split("/"))
+    name = "/" + "/".join(_safe(part) for part in path.strip("/").split("/"))
     if query:
         digest = hashlib.sha256(query.encode()).hexdigest()[:8]
         name += f"-{_safe(query)[:LONGEST]}-{digest}" if len(query) > LONGEST or _safe(query) != query else f"-{query}"
-    return name or "/root"
+    return name
 
 
 def _safe(part: str) -> str:

@@ -28,7 +28,9 @@ def manifest_of(body: bytes) -> Manifest:
         if told != SCHEMA:
             newer = told.startswith(SCHEMA.rpartition("/")[0])
             means = "A newer meshdoctor wrote it." if newer else "Another tool wrote it."
-            raise UsageError(f"The bundle's schema is {told[:60]!r}; this release reads {SCHEMA}.", means, "Open it with a newer release.")
+            raise UsageError(
+                f"The bundle's schema is {told[:60]!r}; this release reads {SCHEMA}.", means, "Open it with a newer release."
+            )
         manifest = msgspec.json.decode(body, type=Manifest)
     except msgspec.DecodeError as why:
         raise UsageError(f"The {MANIFEST} of the bundle cannot be decoded: {why}.", do="Ask for the file again.") from why
@@ -59,12 +61,18 @@ def recording_of(manifest: Manifest, bodies: Mapping[str, bytes], notes: Notes) 
             partial[path] = tuple(sorted(namespaces))
         limited = {NAMESPACES: ",".join(partial[path])} if path in partial else {}
         answers[key] = Answer(200, "application/json", _list(files[0][0], items), limited)
-    missing = {p for p, names in partial.items() if not names} | {split(k.removeprefix("api GET "))[0] for k in broken if k not in answers}
+    missing = {p for p, names in partial.items() if not names} | {
+        split(k.removeprefix("api GET "))[0] for k in broken if k not in answers
+    }
     return Recording(
         title=manifest.title,
         about=f"tier {manifest.tier}",
         recorded_at=manifest.recorded_at,
-        answers={k: a for k, a in answers.items() if not k.startswith("api ") or split(k.removeprefix("api GET "))[0] not in missing or k not in lists},
+        answers={
+            k: a
+            for k, a in answers.items()
+            if not k.startswith("api ") or split(k.removeprefix("api GET "))[0] not in missing or k not in lists
+        },
         context=manifest.context,
         unseen={path: "is not in the bundle" for path in missing if place_of(path) is not None},
     )

@@ -19,6 +19,7 @@ from meshdoctor.bundle.unpack import Limits, members
 MARK = "<redacted"
 _WORDS = re.compile(r"[^\s\"'<>,;(){}\[\]\\]+")
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
+_APPLIED = re.compile(r"last-applied-configuration\\?[\"']?\s*:\s*[|>]?-?\s*\\?[\"']?\s*\{")
 _ISSUERS = ("ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA", "AIza",
             "ya29.", "hvs.", "dckr_pat_", "npm_", "AGE-SECRET-KEY-", "SG.")  # fmt: skip
 _ARMOUR = ("PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PuTTY-User-Key-File")
@@ -39,7 +40,11 @@ def scan(archive: BinaryIO, removed: Iterable[str], limits: Limits) -> list[Leak
     found: dict[tuple[str, str], Leak] = {}
     for path, body in members(archive, limits):
         text = body.decode("utf-8", "replace")
-        for what in (*_plain(text), *_structured(text), *(["a value that was removed elsewhere"] if any(v in text for v in values) else ())):
+        for what in (
+            *_plain(text),
+            *_structured(text),
+            *(["a value that was removed elsewhere"] if any(v in text for v in values) else ()),
+        ):
             found[path, what] = Leak(path, what)
     return list(found.values())
 
@@ -51,7 +56,12 @@ def _plain(text: str) -> Iterator[str]:
         start = text.find(issuer)
         while start >= 0:
             word = _WORDS.match(text, start)
-            if word is not None and len(word[0]) >= 20 and (start == 0 or not text[start - 1].isalnum()) and any(c.isdigit() for c in word[0]):
+            if (
+                word is not None
+                and len(word[0]) >= 20
+                and (start == 0 or not text[start - 1].isalnum())
+                and any(c.isdigit() for c in word[0])
+            ):
                 yield f"a key that begins with {issuer}"
                 break
             start = text.find(issuer, start + 1)
@@ -120,7 +130,7 @@ def _inside(run: str) -> str:
 
 def _structured(text: str) -> Iterator[str]:
     """What only the structure shows: data of Secrets, private members of keys, copies of objects."""
-    if "last-applied-configuration" in text:
+    if _APPLIED.search(text):
         yield "a copy of an object as it was applied"
     if text[:1] not in ("{", "["):
         return

@@ -7,7 +7,18 @@ import msgspec
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Changes, Subscription
-from meshdoctor.bundle.lists import NAMESPACES, PARTIAL, Head, Listed, Object, kind_name, list_body, name_of, partial, recorded_lists
+from meshdoctor.bundle.lists import (
+    NAMESPACES,
+    PARTIAL,
+    Head,
+    Listed,
+    Object,
+    kind_name,
+    list_body,
+    name_of,
+    partial,
+    recorded_lists,
+)
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split, without_window
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.selectors import Matches, matcher

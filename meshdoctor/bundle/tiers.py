@@ -51,7 +51,9 @@ TIERS = {tier.name: tier for tier in (T0, T1)}
 WRITING = 0.25  # of the time is kept for redacting and writing
 
 
-async def ask_more(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str], seconds: float, progress: Callable[[str], None]) -> str | None:
+async def ask_more(
+    api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str], seconds: float, progress: Callable[[str], None]
+) -> str | None:
     """Ask what the tier holds beyond a diagnosis, the worst first, for at most so many seconds; the recorder keeps the answers.
     Gives a sentence where time ran out."""
     if not tier.proxies:
@@ -85,7 +87,12 @@ def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> 
         for pod in pods[: tier.proxies]:
             found += _logs(api, pod, "istio-proxy", tier)
         for pod in mesh[Pod]:
-            found += [job for s in pod.status.container_statuses if not s.ready and s.name != "istio-proxy" for job in _logs(api, pod, s.name, tier)]
+            found += [
+                job
+                for s in pod.status.container_statuses
+                if not s.ready and s.name != "istio-proxy"
+                for job in _logs(api, pod, s.name, tier)
+            ]
     return found
 
 
@@ -101,7 +108,13 @@ def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[Callable
 
     def read(previous: bool) -> object:
         return api.logs(
-            pod.namespace, pod.name, container, since_seconds=LOG_SECONDS, tail_lines=tier.log_lines, previous=previous, timestamps=True
+            pod.namespace,
+            pod.name,
+            container,
+            since_seconds=LOG_SECONDS,
+            tail_lines=tier.log_lines,
+            previous=previous,
+            timestamps=True,
         )
 
     restarted = status is not None and status.restart_count > 0
@@ -111,4 +124,7 @@ def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[Callable
 def _tables(api: ApiClient, mesh: Mesh) -> list[Callable[[], object]]:
     """Every kind as the API server prints it for kubectl: `serve` answers with them."""
     listed = [k for k in mesh.kinds if k not in kinds.BY_NAME and mesh.state(k) is SourceState.LIVE and k.PLURAL != "secrets"]
-    return [lambda p=collection_path(k, k.VERSIONS[0], None): api.get_bytes(p, {"includeObject": "None"}, {"Accept": TABLE}) for k in listed]
+    return [
+        lambda p=collection_path(k, k.VERSIONS[0], None): api.get_bytes(p, {"includeObject": "None"}, {"Accept": TABLE})
+        for k in listed
+    ]

@@ -49,7 +49,10 @@ class Notes:
 
     def all(self) -> list[str]:
         """Everything as sentences."""
-        return [*self.lines, *(f"{n} {'entry was' if n == 1 else 'entries were'} left out: {why}." for why, n in self.skipped.items())]
+        return [
+            *self.lines,
+            *(f"{n} {'entry was' if n == 1 else 'entries were'} left out: {why}." for why, n in self.skipped.items()),
+        ]
 
 
 class Stopped(Exception):
@@ -106,9 +109,7 @@ def _decompressed(file: BinaryIO) -> IO[bytes] | io.RawIOBase:
     return bz2.BZ2File(file) if head.startswith(b"BZh") else file
 
 
-def _members(
-    source: _Counted, limits: Limits, wanted: Callable[[str], bool], notes: Notes
-) -> Iterator[tuple[str, bytes]]:
+def _members(source: _Counted, limits: Limits, wanted: Callable[[str], bool], notes: Notes) -> Iterator[tuple[str, bytes]]:
     seen: set[str] = set()
     count = kept = 0
     with tarfile.open(fileobj=source, mode="r|", tarinfo=_Member) as tar:
@@ -144,7 +145,13 @@ def _path(member: tarfile.TarInfo, notes: Notes) -> str | None:
         return None
     name = member.name.replace("\\", "/").removeprefix("./")
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or (":" in parts[0] and len(parts[0]) == 2) or len(name) > LONGEST_NAME or "\0" in name:
+    if (
+        name.startswith("/")
+        or ".." in parts
+        or (":" in parts[0] and len(parts[0]) == 2)
+        or len(name) > LONGEST_NAME
+        or "\0" in name
+    ):
         notes.skip("its name points outside")
         return None
     return "/".join(p for p in parts if p not in ("", "."))

@@ -89,7 +89,9 @@ def member(path: str, body: bytes) -> bytes:
     return gzip.compress(raw.getvalue(), LEVEL, mtime=0)
 
 
-def write(path: Path, budget: int, fill: Callable[[Writer], Manifest], check: Check, seal: Callable[[BinaryIO, BinaryIO], None] | None) -> int:
+def write(
+    path: Path, budget: int, fill: Callable[[Writer], Manifest], check: Check, seal: Callable[[BinaryIO, BinaryIO], None] | None
+) -> int:
     """Write the bundle and give its size. `fill` adds the files, `check` looks at the finished archive and may raise, `seal`
     encrypts it. Until all of that is done the file has no name. Raises NotWritten where the disk refuses."""
     with told(path), nameless(path.parent) as draft, nameless(path.parent) as whole, nameless(path.parent) as sealed:

@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
-    """What to judge; PATH without --live or --demo needs no cluster."""
-    if arguments.paths and not (arguments.live or arguments.demo):
+    """What to judge; PATH without --live, --demo or --bundle needs no cluster."""
+    if arguments.paths and not (arguments.live or arguments.demo or arguments.bundle):
         return mesh_of_manifests(given)
     from meshdoctor.commands.session import Waiting, look, run_async
 

@@ -15,8 +15,12 @@ from meshdoctor.collect import proxies
 
 ISTIOD = 15014
 _ISTIOD = re.compile(r"(?:^|/)istio/(?P<ns>[^/]+)/(?P<pod>[^/]+)/(?P<what>debug/\w+|metrics|version)$")
-_PROXY = re.compile(r"(?:^|/)proxies/(?P<ns>[^/]+)/(?P<pod>[^/]+)/(?P<what>certs|clusters|config_dump[^/]*|listeners|memory|server_info)$")
-_GATHERED = re.compile(r"(?:^|/)namespaces/(?P<ns>[^/]+)/pods?/(?P<pod>[^/]+)/(?:[^/]+/)*(?P<what>debug-syncz|config_dump_proxy|proxy_stats)\.json$")
+_PROXY = re.compile(
+    r"(?:^|/)proxies/(?P<ns>[^/]+)/(?P<pod>[^/]+)/(?P<what>certs|clusters|config_dump[^/]*|listeners|memory|server_info)$"
+)
+_GATHERED = re.compile(
+    r"(?:^|/)namespaces/(?P<ns>[^/]+)/pods?/(?P<pod>[^/]+)/(?:[^/]+/)*(?P<what>debug-syncz|config_dump_proxy|proxy_stats)\.json$"
+)
 _TEXT_HOST = re.compile(r"(?P<cluster>.+?)::(?P<address>\[[0-9a-f:]+\]|[^:]+):(?P<port>\d+)::(?P<name>\w+)::(?P<value>.*)")
 _LIMIT = re.compile(r"(?P<cluster>.+?)::default_priority::(?P<name>max_\w+)::(?P<value>\d+)")
 _HEALTH = {"failed_outlier_check": "failed_outlier_check", "failed_active_hc": "failed_active_health_check"}
@@ -91,10 +95,16 @@ def _clusters(body: bytes) -> bytes:
             limits.setdefault(limit["cluster"], {"priority": "DEFAULT"})[limit["name"]] = int(limit["value"])
             hosts.setdefault(limit["cluster"], {})
         elif host := _TEXT_HOST.fullmatch(line):
-            entry = hosts.setdefault(host["cluster"], {}).setdefault((host["address"], host["port"]), _host(host["address"], host["port"]))
+            entry = hosts.setdefault(host["cluster"], {}).setdefault(
+                (host["address"], host["port"]), _host(host["address"], host["port"])
+            )
             _take(entry, host["name"], host["value"])
     statuses = [
-        {"name": name, "host_statuses": list(some.values()), "circuit_breakers": {"thresholds": [limits[name]] if name in limits else []}}
+        {
+            "name": name,
+            "host_statuses": list(some.values()),
+            "circuit_breakers": {"thresholds": [limits[name]] if name in limits else []},
+        }
         for name, some in hosts.items()
     ]
     return msgspec.json.encode({"cluster_statuses": statuses})

@@ -17,12 +17,18 @@ from meshdoctor.model import kinds
 from meshdoctor.model.errors import UsageError
 
 _TEXTS = re.compile(r"\.(?:ya?ml|json)$|(?:^|/)cluster/(?:crs|nodes|k8s-[a-z-]+)$")
-_NAMESPACED = re.compile(r"(?:^|/)namespaces/([^/]+)/|(?:^|/)cluster-resources/(?:custom-resources/)?[^/]+/([^/]+)\.(?:json|ya?ml)$")
+_NAMESPACED = re.compile(
+    r"(?:^|/)namespaces/([^/]+)/|(?:^|/)cluster-resources/(?:custom-resources/)?[^/]+/([^/]+)\.(?:json|ya?ml)$"
+)
 _TROUBLESHOOT = re.compile(r"(?:^|/)cluster-resources/((?:custom-resources/)?[^/]+?)(?:/[^/]+)?\.(?:json|ya?ml)$")
 _SKIPPED = re.compile(r"(?:-errors|/auth-cani-list/.*|/groups|/resources|/image-pull-secrets/.*)\.json$|/pods/logs/")
 _VERSION = re.compile(r"(?:^|/)(?:cluster-info/)?cluster_version\.json$")
 _KUBECTL = re.compile(r"^Server Version: (v\S+)", re.MULTILINE)
-_RENAMED = {"resource-quota": "resourcequotas", "pod-disruption-budgets": "poddisruptionbudgets", "custom-resource-definitions": "customresourcedefinitions"}
+_RENAMED = {
+    "resource-quota": "resourcequotas",
+    "pod-disruption-budgets": "poddisruptionbudgets",
+    "custom-resource-definitions": "customresourcedefinitions",
+}
 _TIMES = ("lastTimestamp", "eventTime", "lastTransitionTime", "startedAt", "lastProbeTime", "renewTime", "creationTimestamp")
 # What `istioctl bug-report` asks for in one go: kinds that are not in the answer have no object.
 _BUG_REPORT = frozenset(
@@ -89,7 +95,11 @@ def _plain(document: Object) -> Object:
 def _note_lists(found: Found, thing: Object, *, inside: bool) -> None:
     """An empty list of a kind says that there is none of it."""
     name = str(thing.get("kind", ""))
-    kind = kinds.kind_of(str(thing.get("apiVersion", "")), name.removesuffix("List")) if name.endswith("List") and "items" in thing else None
+    kind = (
+        kinds.kind_of(str(thing.get("apiVersion", "")), name.removesuffix("List"))
+        if name.endswith("List") and "items" in thing
+        else None
+    )
     if kind is not None:
         found.lists(kind, inside=inside)
 
@@ -116,7 +126,14 @@ def _kind_of_file(path: str) -> Kind | None:
         return None
     name = match[1].removeprefix("custom-resources/")
     name = _RENAMED.get(name, name)
-    return next((k for k in kinds.ALL if name == k.resource() or (name == k.PLURAL and k.GROUP not in kinds.ISTIO_GROUPS and "/" not in match[1])), None)
+    return next(
+        (
+            k
+            for k in kinds.ALL
+            if name == k.resource() or (name == k.PLURAL and k.GROUP not in kinds.ISTIO_GROUPS and "/" not in match[1])
+        ),
+        None,
+    )
 
 
 def _bug_report(found: Found, path: str) -> None:

@@ -165,7 +165,9 @@ def _encoded(text: str, marks: Marks) -> str:
 def _decoded(text: str) -> str | None:
     """The text inside base64; None where it is no text."""
     try:
-        raw = base64.b64decode(text.rstrip("=").replace("-", "+").replace("_", "/") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+        raw = base64.b64decode(
+            text.rstrip("=").replace("-", "+").replace("_", "/") + "=" * (-len(text.rstrip("=")) % 4), validate=True
+        )
         told = raw.decode("utf-8")
     except (binascii.Error, ValueError):
         return None

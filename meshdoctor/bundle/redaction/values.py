@@ -56,7 +56,7 @@ class Cleaner:
         if name in ("env", "envFrom", "env_vars"):
             return self._variable(value)
         named = self._named_pair(value)
-        return named if named is not None else {self._key(k): self._field(k, v, name) for k, v in value.items()}
+        return named if named is not None else {self._key(k): self._field(k, v, name) for k, v in value.items() if SAME_OBJECT.search(k) is None}
 
     def _key(self, key: str) -> str:
         return texts.clean(key, self._marks) if len(key) > 16 else key
@@ -67,7 +67,7 @@ class Cleaner:
         if key in ("data", "stringData", "binaryData") and isinstance(value, dict):
             return {k: self._entry(k, v) for k, v in value.items()}
         if key in ("annotations", "labels") and isinstance(value, dict):
-            return {k: self._annotation(k, v) for k, v in value.items()}
+            return {k: self._annotation(k, v) for k, v in value.items() if SAME_OBJECT.search(k) is None}
         if key in ("args", "command") and isinstance(value, list):
             return self._arguments(value)
         if not self._keep_code and key in _CODE | _PLUGIN and isinstance(value, str | dict | list):
@@ -206,10 +206,7 @@ class Cleaner:
 
 
 def _metadata(value: Json) -> Json:
-    """Metadata without copies of the object and without the list of managed fields, whose authors stay."""
-    annotations = value.get("annotations")
-    if isinstance(annotations, dict):
-        value = value | {"annotations": {k: v for k, v in annotations.items() if SAME_OBJECT.search(k) is None}}
+    """Metadata without the lists of managed fields, whose authors stay."""
     managed = value.get("managedFields")
     if isinstance(managed, list):
         value = value | {"managedFields": [{k: v for k, v in m.items() if k != "fieldsV1"} for m in managed if isinstance(m, dict)]}

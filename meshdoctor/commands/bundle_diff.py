@@ -1,0 +1,5 @@
+import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return 0
