@@ -12,6 +12,7 @@ from meshdoctor.bundle.layout import answer_path, is_wrapped, list_path
 from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, name_of, recorded_lists
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.paths import place_of, split
+from meshdoctor.bundle.tiers import ISTIOD
 from meshdoctor.bundle.writer import Piece, Writer
 
 LOG, DUMP, ANSWER = 3, 2, 1
@@ -77,7 +78,7 @@ def _answer_part(key: str, answer: Answer) -> Part:
     piece = Piece(path=answer_path(key), body=answer.body, key=key, status=answer.status, content_type=answer.content_type)
     if key.startswith("pod "):
         namespace = key.removeprefix("pod ").partition("/")[0]
-        bulky = "/config_dump?mask=" in key or "/debug/" in key.partition("syncz")[0] and "/debug/mesh" not in key
+        bulky = "/config_dump?mask=" in key or any(f" GET {question}" in key for question in ISTIOD)
         return Part(DUMP if bulky else ANSWER, namespace, piece)
     place = place_of(split(key.removeprefix("api GET "))[0])
     if place is None:

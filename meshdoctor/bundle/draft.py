@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from meshdoctor.model.errors import MeshdoctorError
 
@@ -36,7 +36,7 @@ def nameless(folder: Path) -> Iterator[BinaryIO]:
                 yield file
             return
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".meshdoctor-") as named:
-        yield named.file
+        yield cast("BinaryIO", named)
 
 
 def publish(file: BinaryIO, path: Path) -> None:

@@ -42,7 +42,7 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True):
     head: ListHead = ListHead()
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A bundle's description; `seconds` is how long collecting took, `left_out` what the budget or the scope kept out."""
 
     schema: str = SCHEMA

@@ -54,7 +54,10 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> Opened:
     return Opened(path, form, named, tuple(notes.all()), len(bodies))
 
 
-_DO = "These can be read: meshdoctor bundles, istioctl bug-report, troubleshoot, must-gather, Kiali gather, folders of `kubectl get -o yaml`."
+_DO = (
+    "These can be read: meshdoctor bundles, istioctl bug-report, troubleshoot, must-gather, Kiali gather, folders of "
+    "`kubectl get -o yaml`."
+)
 
 
 def _recorded(path: Path) -> Recording | None:

@@ -20,8 +20,10 @@ MARK = "<redacted"
 _WORDS = re.compile(r"[^\s\"'<>,;(){}\[\]\\]+")
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
 _APPLIED = re.compile(r"last-applied-configuration\\?[\"']?\s*:\s*[|>]?-?\s*\\?[\"']?\s*\{")
-_ISSUERS = ("ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA", "AIza",
-            "ya29.", "hvs.", "dckr_pat_", "npm_", "AGE-SECRET-KEY-", "SG.")  # fmt: skip
+_ISSUERS = (
+    "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA",
+    "AIza", "ya29.", "hvs.", "dckr_pat_", "npm_", "AGE-SECRET-KEY-", "SG.",
+)  # fmt: skip
 _ARMOUR = ("PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PuTTY-User-Key-File")
 _SECRET_FIELDS = ("data", "stringData")
 _JWK = ("d", "k", "p", "q")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -33,10 +34,11 @@ ISTIOD = ("/debug/configz", "/debug/push_status", "/debug/endpointShardz", "/deb
 ISTIOD_PORT = 15014
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 LOG_SECONDS = 3600
+Question = Callable[[], Awaitable[object]]
 
 
 class Tier(msgspec.Struct, frozen=True):
-    """Limits: `bytes` of the finished file, `seconds` from the first request on, `proxies` whose whole configuration is asked for."""
+    """Limits: `bytes` of the file, `seconds` from the first request on, `proxies` whose whole configuration is asked for."""
 
     name: str
     bytes: int
@@ -55,7 +57,9 @@ async def ask_more(
     api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str], seconds: float, progress: Callable[[str], None]
 ) -> str | None:
     """Ask what the tier holds beyond a diagnosis, the worst first, for at most so many seconds; the recorder keeps the answers.
-    Gives a sentence where time ran out."""
+
+    Gives a sentence where time ran out.
+    """
     if not tier.proxies:
         return None
     jobs = [_quietly(job()) for job in _questions(api, mesh, tier, ranks)]
@@ -68,63 +72,42 @@ async def ask_more(
     return None
 
 
-async def _quietly(job: Iterable[object] | object) -> None:
+async def _quietly(job: Awaitable[object]) -> None:
     """One failure costs its own answer only; the recorder has kept the refusal."""
     with contextlib.suppress(MeshdoctorError):
-        await job  # type: ignore[misc]
+        await job
 
 
-def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> list[Callable[[], object]]:
-    found: list[Callable[[], object]] = []
-    found += _tables(api, mesh)
+def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> list[Question]:
+    found = _tables(api, mesh)
     with contextlib.suppress(Unseen):
         for pod in istiod_pods(mesh):
-            found += [lambda p=pod, q=q: api.pod_get(p.namespace, p.name, ISTIOD_PORT, q, container="discovery") for q in ISTIOD]
+            found += [partial(api.pod_get, pod.namespace, pod.name, ISTIOD_PORT, q, container="discovery") for q in ISTIOD]
             found += _logs(api, pod, "discovery", tier)
-        pods = _worst_first(injected_pods(mesh), ranks)
-        for pod in pods[: tier.proxies]:
-            found += [lambda p=pod, q=q: api.pod_get(p.namespace, p.name, ENVOY, q) for q in DUMPS]
-        for pod in pods[: tier.proxies]:
-            found += _logs(api, pod, "istio-proxy", tier)
-        for pod in mesh[Pod]:
-            found += [
-                job
-                for s in pod.status.container_statuses
-                if not s.ready and s.name != "istio-proxy"
-                for job in _logs(api, pod, s.name, tier)
-            ]
+        pods = _worst_first(injected_pods(mesh), ranks)[: tier.proxies]
+        found += [partial(api.pod_get, p.namespace, p.name, ENVOY, q) for p in pods for q in DUMPS]
+        found += [job for p in pods for job in _logs(api, p, "istio-proxy", tier)]
+        bad = [(p, s.name) for p in mesh[Pod] for s in p.status.container_statuses if not s.ready and s.name != "istio-proxy"]
+        found += [job for pod, container in bad for job in _logs(api, pod, container, tier)]
     return found
 
 
 def _worst_first(pods: Iterable[Pod], ranks: Sequence[str]) -> list[Pod]:
-    """Gateways, pods that are not ready, then by the rank of their namespace."""
+    """Pods that are not ready, gateways, then by the rank of their namespace."""
     place = {name: number for number, name in enumerate(ranks)}
     return sorted(pods, key=lambda p: (p.is_ready, not is_gateway(p), place.get(p.namespace, len(place)), p.namespace, p.name))
 
 
-def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[Callable[[], object]]:
+def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[Question]:
     """The last hour of a container's log, and the end of the one before where it restarted."""
     status = next((s for s in pod.status.container_statuses if s.name == container), None)
-
-    def read(previous: bool) -> object:
-        return api.logs(
-            pod.namespace,
-            pod.name,
-            container,
-            since_seconds=LOG_SECONDS,
-            tail_lines=tier.log_lines,
-            previous=previous,
-            timestamps=True,
-        )
-
+    read = partial(api.logs, pod.namespace, pod.name, container, since_seconds=LOG_SECONDS, tail_lines=tier.log_lines)
     restarted = status is not None and status.restart_count > 0
-    return [lambda: read(False), *([lambda: read(True)] if restarted else [])]
+    return [read, *([partial(read, previous=True)] if restarted else [])]
 
 
-def _tables(api: ApiClient, mesh: Mesh) -> list[Callable[[], object]]:
+def _tables(api: ApiClient, mesh: Mesh) -> list[Question]:
     """Every kind as the API server prints it for kubectl: `serve` answers with them."""
     listed = [k for k in mesh.kinds if k not in kinds.BY_NAME and mesh.state(k) is SourceState.LIVE and k.PLURAL != "secrets"]
-    return [
-        lambda p=collection_path(k, k.VERSIONS[0], None): api.get_bytes(p, {"includeObject": "None"}, {"Accept": TABLE})
-        for k in listed
-    ]
+    paths = [collection_path(k, k.VERSIONS[0], None) for k in listed]
+    return [partial(api.get_bytes, path, {"includeObject": "None"}, {"Accept": TABLE}) for path in paths]

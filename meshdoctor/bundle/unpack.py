@@ -22,12 +22,14 @@ from meshdoctor.model.errors import UsageError
 LONGEST_NAME = 4096
 HEADER = 1_000_000  # bytes of a long name or of extended attributes
 TARS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-ENCRYPTED = ((b"age-encryption.org/", "age"), (b"-----BEGIN AGE", "age"), (b"-----BEGIN PGP", "gpg"), (b"\x85", "gpg"), (b"\x84", "gpg"),
-             (b"\xc1", "gpg"), (b"\x8c", "gpg"))  # fmt: skip
+ENCRYPTED = (
+    (b"age-encryption.org/", "age"), (b"-----BEGIN AGE", "age"), (b"-----BEGIN PGP", "gpg"), (b"\x85", "gpg"), (b"\x84", "gpg"),
+    (b"\xc1", "gpg"), (b"\x8c", "gpg"),
+)  # fmt: skip
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """`files` in all, `bytes` unpacked in all (also of files that are not wanted), `kept` bytes of wanted files, `one` of a file."""
+    """`files` in all, `bytes` unpacked in all, wanted or not, `kept` bytes of wanted files, `one` of one file."""
 
     files: int = 200_000
     bytes: int = 4_000_000_000
@@ -73,7 +75,7 @@ class _Member(tarfile.TarInfo):
 class _Counted(io.RawIOBase):
     """Bytes read forward only, up to a limit."""
 
-    def __init__(self, source: IO[bytes] | io.RawIOBase, most: int) -> None:
+    def __init__(self, source: IO[bytes] | io.RawIOBase | io.BufferedIOBase, most: int) -> None:
         self._source, self._most, self._size = source, most, 0
 
     def read(self, size: int = -1) -> bytes:
@@ -99,7 +101,7 @@ def members(
         notes.lines.append(f"The rest of the archive was not read: {words}.")
 
 
-def _decompressed(file: BinaryIO) -> IO[bytes] | io.RawIOBase:
+def _decompressed(file: BinaryIO) -> IO[bytes] | io.RawIOBase | io.BufferedIOBase:
     head = file.read(6)
     file.seek(0)
     if head.startswith(b"\x1f\x8b"):

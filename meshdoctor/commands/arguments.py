@@ -116,11 +116,10 @@ def _looking(sub: Sub) -> None:
 def _bundles(sub: Sub) -> None:
     bundle = sub("bundle", "write a redacted bundle of the mesh, look into one, compare two")
     actions = bundle.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
-    common = _common()
 
     def action(name: str, text: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = actions.add_parser(
-            name, help=text, description=text, parents=[common], conflict_handler="resolve"
+            name, help=text, description=text, parents=[_common()], conflict_handler="resolve"
         )
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import re
 import sys
 import time
@@ -123,16 +124,12 @@ async def _look(arguments: argparse.Namespace, tier: Tier, waiting: Waiting) -> 
 def _ranks(mesh: Mesh, found: Diagnosis) -> list[str]:
     """Namespaces, worst first: the control plane, those of causes, gateways, those of findings, the rest."""
     ranks: dict[str, None] = {}
-    try:
+    with contextlib.suppress(Unseen):
         ranks |= dict.fromkeys(sorted(control_plane_namespaces(mesh)))
-    except Unseen:
-        pass
     for cause in found.causes:
         ranks |= dict.fromkeys([cause.subject.namespace, *(w.partition("/")[0] for w in cause.impact.workloads)])
-    try:
+    with contextlib.suppress(Unseen):
         ranks |= dict.fromkeys(p.namespace for p in injected_pods(mesh) if is_gateway(p))
-    except Unseen:
-        pass
     bad = [f.subject.namespace for f in found.findings if f.status in (Status.FAIL, Status.WARN)]
     ranks |= dict.fromkeys(sorted(set(bad), key=lambda n: (-bad.count(n), n)))
     if mesh.state(Namespace) is SourceState.LIVE:
@@ -204,8 +201,8 @@ def _agreed(arguments: argparse.Namespace, content: Content, path: Path) -> bool
     """Say what will be written before it is; on a terminal, ask."""
     raw = sum(len(a.body) for a in content.answers.values())
     removed = sum(content.redactor.marks.counts.values())
-    about = f"{len(content.answers)} answers, {_bytes(raw)} before compression; {removed} values removed; at most {_bytes(content.tier.bytes)}."
-    print(f"{content.tier.name} of {plain(content.context, 80)}: {about}", file=sys.stderr)
+    about = f"{len(content.answers)} answers, {_bytes(raw)} before compression; {removed} values removed"
+    print(f"{content.tier.name} of {plain(content.context, 80)}: {about}; at most {_bytes(content.tier.bytes)}.", file=sys.stderr)
     if arguments.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     print(f"Write {path}? [Y/n] ", end="", file=sys.stderr, flush=True)
@@ -229,10 +226,10 @@ def _preview(content: Content, manifest: Manifest, size: int) -> str:
         lines += [f"                 and {len(worst) - 4} more" for _ in worst[4:5]]
     lines += ["", "Files:"]
     groups: dict[str, tuple[int, int]] = {}
-    for file in manifest.files:
-        top = "/".join(file.path.split("/")[:2]) if "/" in file.path else file.path
+    for each in manifest.files:
+        top = "/".join(each.path.split("/")[:2])
         count, total = groups.get(top, (0, 0))
-        groups[top] = (count + 1, total + file.bytes)
+        groups[top] = (count + 1, total + each.bytes)
     lines += [f"  {count:>5}  {_bytes(total):>9}  {top}" for top, (count, total) in sorted(groups.items())]
     return "\n".join(plain(line, 300) for line in [*lines, *(f"! {line}" for line in manifest.left_out)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from meshdoctor.bundle.foreign.dumps import dump_answers
 from meshdoctor.bundle.foreign.found import Found
@@ -16,7 +16,7 @@ from meshdoctor.bundle.unpack import Notes
 # What is large and says nothing of a mesh.
 _IGNORED = re.compile(
     r"(?:^|/)(?:host_service_logs|host-collectors|audit_logs|pprof|core\.\d+|etcd_info|network_logs/ovn|monitoring/prometheus/tsdb|"
-    r"insights-operator|static-pods|ovn-kubernetes)(?:/|$)|\.(?:png|html|pprof|so|gz|zip|pcap|core|db|tsdb|exe|bin|md)$"
+    r"insights-operator|static-pods|ovn-kubernetes)(?:/|$)|\.(?:png|html|pprof|so|gz|zip|pcap|core|db|tsdb|exe|bin)$"
 )
 _FORMS = (
     ("istioctl bug-report", re.compile(r"(?:^|/)bug-report/(?:cluster|proxies|istio)/|(?:^|/)bug-report\.log$")),
@@ -43,6 +43,13 @@ def recording_of(bodies: Mapping[str, bytes], notes: Notes) -> tuple[str, Record
         read_objects(found, path, body, notes)
     found.answers.update(log_answers(bodies, found))
     found.answers.update(dump_answers(bodies, found, notes))
-    at = found.newest or (datetime.fromtimestamp(notes.newest, UTC) if notes.newest > 0 else None) or datetime.now(UTC)
     form = form_of(bodies)
-    return form, found.recording(form, at)
+    return form, found.recording(form, _moment(found.newest, notes.newest))
+
+
+def _moment(newest: datetime | None, packed: float) -> datetime:
+    """When the files were gathered: when the newest was packed, unless that was long after anything in them happened."""
+    at = datetime.fromtimestamp(packed, UTC) if 0 < packed < 4_000_000_000 else None
+    if newest is None or at is None:
+        return newest or at or datetime.now(UTC)
+    return at if newest <= at < newest + timedelta(days=1) else newest

@@ -8,8 +8,10 @@ import re
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _SECRET = re.compile(
-    r"(?:^|_)(?:\w*(?:password|passwd|passphrase|apikey|secretkey|accesskey)|pass|pwd|pgpass|pin_code|secrets?|tokens?|jwt|api_keys?|"
-    r"(?:access|secret|private|signing|encryption|encrypt|shared|account|master|client|auth|session|ssh|license|hmac|service|instrumentation|"
+    r"(?:^|_)(?:\w*(?:password|passwd|passphrase|apikey|secretkey|accesskey)|pass|pwd|pgpass|pin_code|secrets?|tokens?|jwt|"
+    r"api_keys?|"
+    r"(?:access|secret|private|signing|encryption|encrypt|shared|account|master|client|auth|session|ssh|license|hmac|service|"
+    r"instrumentation|"
     r"deploy|webhook|storage|crypt|cookie)_keys?(?:_data|_base64|_b64|_id_secret)?|credentials?|creds?|authorization|auth|basic_auth|"
     r"x_api_key|cookies?|session(?:_?id)?|sid|dsn|connection_?string|conn_?str|(?:database|db|redis|mongo|mongodb|amqp|postgres|mysql)_ur[il]|"
     r"client_key_data|dockerconfigjson|dockercfg|htpasswd|bearer|seed_phrase|salt|pepper|otp|totp|signature|sig|sas|kubeconfig|pem|"
@@ -31,8 +33,10 @@ _HARMLESS = re.compile(
     r"(?:\./|/)[\w./-]*|[\w-]+://[\w.-]+(?:/[\w.-]*)?|kubernetes://[\w./-]*|[\w-]{1,3})",
     re.IGNORECASE,
 )
-_ENV_KEPT = re.compile(r"(?:ISTIO_|PILOT_|ENABLE_|PROXY_CONFIG$|CLUSTER_ID$|REVISION$|TRUST_DOMAIN$|INJECTION_|VALIDATION_|JWT_POLICY$|"
-                       r"ROOT_CA_DIR$|CA_ADDR$|BLOCKED_CIDRS|POD_NAME|GOMEMLIMIT$|GOMAXPROCS$|LOCAL_NAME_RESOLUTION|CITADEL_)")  # fmt: skip
+_ENV_KEPT = re.compile(
+    r"(?:ISTIO_|PILOT_|ENABLE_|PROXY_CONFIG$|CLUSTER_ID$|REVISION$|TRUST_DOMAIN$|INJECTION_|VALIDATION_|JWT_POLICY$|ROOT_CA_DIR$|CA_ADDR$|"
+    r"BLOCKED_CIDRS|POD_NAME|GOMEMLIMIT$|GOMAXPROCS$|LOCAL_NAME_RESOLUTION|CITADEL_)"
+)
 
 
 def normal(name: str) -> str:

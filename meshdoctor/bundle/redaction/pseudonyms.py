@@ -19,24 +19,37 @@ _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(
 _SHORTEST = 3
 # Words that mean the same in every cluster: names of Kubernetes and Istio, of their namespaces, ports and fields.
 _COMMON = frozenset(
-    "default kubernetes kube-system kube-public kube-node-lease istio istiod istio-system istio-d istio-proxy istio-init istio-validation "
-    "istio-ingress istio-egress istio-ingressgateway istio-egressgateway istio-ca-root-cert istio-sidecar-injector istio-ca-secret istio-remote "
-    "istio-reader istio-cni istio-cni-node ztunnel waypoint prometheus grafana kiali jaeger monitoring coredns kube-dns kube-proxy "
-    "metrics-server http https http2 grpc tcp tls mtls tcp-tls mysql mongo redis udp status spec metadata name namespace service services pod "
-    "pods node nodes host hosts port ports app apps api apis web main master control-plane system public proxy sidecar gateway gateways mesh "
-    "ingress egress inbound outbound cluster clusters local svc data config test global root version labels type kind list get watch all "
-    "true false null none com org net io dev prod staging stable canary v1 v2 v3 latest istio-revision-tag-default revision-tag-default "
-    "istio-validator istio-galley remote internal external envoy".split()
-)
-_NAMED = ("namespaces", "services", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "serviceaccounts", "nodes", "virtualservices",
-          "destinationrules", "gateways", "serviceentries", "workloadentries", "workloadgroups", "sidecars", "envoyfilters", "authorizationpolicies",
-          "peerauthentications", "requestauthentications", "telemetries", "wasmplugins", "httproutes", "grpcroutes", "secrets", "configmaps")  # fmt: skip
+    {
+        "default", "kubernetes", "kube-system", "kube-public", "kube-node-lease", "istio", "istiod", "istio-system", "istio-d",
+        "istio-proxy", "istio-init", "istio-validation", "istio-ingress", "istio-egress", "istio-ingressgateway",
+        "istio-egressgateway", "istio-ca-root-cert", "istio-sidecar-", "injector", "istio-ca-secret", "istio-remote",
+        "istio-reader", "istio-cni", "istio-cni-node", "ztunnel", "waypoint", "prometheus", "grafana", "kiali", "jaeger",
+        "monitoring", "coredns", "kube-dns", "kube-proxy", "metrics-server", "http", "https", "http2", "grpc", "tcp", "tls", "mtls",
+        "tcp-tls", "mysql", "mongo", "redis", "udp", "status", "spec", "metadata", "name", "namespace", "service", "services",
+        "pod", "pods", "node", "nodes", "host", "hosts", "port", "ports", "app", "apps", "api", "apis", "web", "main", "master",
+        "control-plane", "system", "public", "proxy", "sidecar", "gateway", "gateways", "mesh", "ingress", "egress", "inbound",
+        "outbound", "cluster", "clusters", "local", "svc", "data", "config", "test", "global", "root", "version", "labels", "type",
+        "kind", "list", "get", "watch", "all", "true", "false", "null", "none", "com", "org", "net", "io", "dev", "prod", "staging",
+        "stable", "canary", "v1", "v2", "v3", "latest", "istio-revision-tag-default", "revision-tag-default", "istio-validator",
+        "istio-galley", "remote", "internal", "external", "envoy",
+    }
+)  # fmt: skip
+_NAMED = frozenset(
+    {
+        "namespaces", "services", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "serviceaccounts", "nodes",
+        "virtualservices", "destinationrules", "gateways", "serviceentries", "workloadentries", "workloadgroups", "sidecars",
+        "envoyfilters", "authorizationpolicies", "peerauthentications", "requestauthentications", "telemetries", "wasmplugins",
+        "httproutes", "grpcroutes", "secrets", "configmaps",
+    }
+)  # fmt: skip
 _FIELDS = frozenset({"apiVersion", "kind", "resourceVersion", "uid", "creationTimestamp", "@type", "type_url"})
+_CERTIFICATES = frozenset({"certificate_chain", "certificateChain"})  # they name workloads and hosts, and cannot be rewritten
+ENVOYS = {"inline_bytes": "W3JlZGFjdGVkXQ==", "inline_string": "[redacted]"}  # as Envoy hides keys
 _WORD = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 
 
 class Pseudonyms:
-    """Learns the names of a mesh, then replaces them. Addresses keep what they share with each other: two of one network stay so."""
+    """Learns the names of a mesh, then replaces them. Addresses of one network stay addresses of one network."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -81,7 +94,7 @@ class Pseudonyms:
         if isinstance(value, list):
             return [self._value(v) for v in value]
         if isinstance(value, dict):
-            return {k: v if k in _FIELDS else self._value(v) for k, v in value.items()}
+            return {k: v if k in _FIELDS else _unnamed(v) if k in _CERTIFICATES else self._value(v) for k, v in value.items()}
         return value
 
     def text(self, text: str) -> str:
@@ -134,13 +147,20 @@ class Pseudonyms:
         return type(address)(made)
 
 
+def _unnamed(value: Any) -> Any:
+    """A certificate as Envoy shows a key: there, and not to be read."""
+    return {k: ENVOYS.get(k, v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
 def _hosts_of(item: dict[str, Any]) -> Iterable[str]:
     """Names of hosts that an object speaks of."""
-    spec = item.get("spec")
-    for field in ("hosts", "host", "externalName") if isinstance(spec, dict) else ():
+    told = item.get("spec")
+    spec: dict[str, Any] = told if isinstance(told, dict) else {}
+    for field in ("hosts", "host", "externalName"):
         value = spec.get(field)
         for host in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
             if isinstance(host, str):
                 yield host.removeprefix("*.").rpartition("/")[2]
-    for server in spec.get("servers") or () if isinstance(spec, dict) else ():
+    servers = spec.get("servers")
+    for server in servers if isinstance(servers, list) else ():
         yield from (h.rpartition("/")[2].removeprefix("*.") for h in server.get("hosts") or () if isinstance(h, str))

@@ -52,10 +52,31 @@ _CERT = re.compile(r"((?:Cert|Chain)=\\?\")([^\"\\]+)")
 _MAIL = re.compile(r"\b[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]+)*\.[a-z]{2,10}\b")
 _BLOB = re.compile(r"(?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{91,}={0,2}")
 
-_HINTS = re.compile(
-    r"(?i)pass|pwd|secret|token|key|cred|authorization|auth[\"']?\s*[:=]|session|dsn|connection.?string|sig(?:nature)?\\*[\"']?\s*[:=]|sas\b|jwt|dockerconfig"
+_HINTS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "cred",
+    "auth",
+    "session",
+    "dsn",
+    "connectionstr",
+    "connection_str",
+    "connection-str",
+    "connstr",
+    "conn_str",
+    "sig",
+    "sas",
+    "jwt",
+    "dockerconfig",
+    "mysql",
+    "mariadb",
 )
-"""Without any of these words none of the patterns by name can match: looked for first, which is most of the time."""
+"""Without one of these words in a line none of the patterns by name can match: looked for first, which is most of the time."""
+_SCHEMES = ("bearer", "basic", "negotiate", "ntlm", "aws4-")
+LONG = 2000  # characters from which a text is taken line by line
 MOST_REMEMBERED = 200  # characters
 
 
@@ -79,13 +100,25 @@ def _clean(text: str, marks: Marks) -> str:
         text = _JWT.sub(lambda m: marks.put("jwt", m[0]), text)
     text = _ENCODED.sub(lambda m: _encoded(m[0], marks), text)
     text = _PREFIXED.sub(lambda m: marks.put("cloud-key", m[0]), text)
-    text = _SCHEME.sub(lambda m: _scheme(m, marks), text)
+    lower = text.lower().replace("authority", "")  # it stands in every line of an access log
+    if any(scheme in lower for scheme in _SCHEMES):
+        text = _SCHEME.sub(lambda m: _scheme(m, marks), text)
     if "@" in text:
         text = _USERINFO.sub(lambda m: f"{m[1]}{marks.put('url-credentials', m[2])}@", text)
     text = _HOOK.sub(lambda m: m[1] + marks.put("webhook-url", m[0][len(m[1]) :]), text)
-    if "ookie" in text.lower():
+    if "cookie" in lower:
         text = _COOKIE.sub(lambda m: _valued(m[1], m[2], "cookie", marks), text)
-    if _HINTS.search(text) is None:
+    if not any(hint in lower for hint in _HINTS):
+        return text
+    if len(text) < LONG:
+        return _named(text, marks)
+    return "\n".join(_named(line, marks) for line in text.split("\n"))
+
+
+def _named(text: str, marks: Marks) -> str:
+    """Text without what a name before it calls secret."""
+    lower = text.lower().replace("authority", "")
+    if not any(hint in lower for hint in _HINTS):
         return text
     text = _HEADER.sub(lambda m: _valued(m[1], m[2], "authorization", marks), text)
     text = _FLAG.sub(lambda m: m[1] + m[2] + _value(m[3], "argument", marks), text)

@@ -56,7 +56,11 @@ class Cleaner:
         if name in ("env", "envFrom", "env_vars"):
             return self._variable(value)
         named = self._named_pair(value)
-        return named if named is not None else {self._key(k): self._field(k, v, name) for k, v in value.items() if SAME_OBJECT.search(k) is None}
+        return (
+            named
+            if named is not None
+            else {self._key(k): self._field(k, v, name) for k, v in value.items() if SAME_OBJECT.search(k) is None}
+        )
 
     def _key(self, key: str) -> str:
         return texts.clean(key, self._marks) if len(key) > 16 else key
@@ -117,7 +121,7 @@ class Cleaner:
             return self._leaves(value, "field")
         if isinstance(value, dict) and value and value.keys() <= _MATCHES:
             return self._leaves(value, "header-match")
-        if isinstance(value, int) and not isinstance(value, bool) and "pass" in key.lower():
+        if isinstance(value, int) and not isinstance(value, bool) and "passw" in key.lower():
             return self._marks.put("field", str(value), certain=False)
         return self.value(value, key)
 
