@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import msgspec
 
-from meshdoctor.bundle import statuses
+from meshdoctor.bundle import logs, statuses, tables
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Changes, Subscription
 from meshdoctor.bundle.lists import (
@@ -69,13 +72,14 @@ class Collection:
 class Store:
     """Answers for objects and lists. Paths are without their query, decoded."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, now: Callable[[], datetime] | None = None) -> None:
+        self._now = now or (lambda: recording.recorded_at)
         self.collections = {path: Collection(listed) for path, listed in recorded_lists(recording.answers).items()}
         highest = max((c.version for c in self.collections.values()), default=0)
         self.changes = Changes(highest or FIRST_VERSION)
         self._exact: dict[tuple[str, Pairs], Answer] = {}
         self._reduced: dict[tuple[str, Pairs], Answer] = {}
-        self.logs: dict[str, Answer] = {}
+        self.logs: dict[str, dict[tuple[str, str], Answer]] = {}  # by path, then container and `previous`: the longest
         self.unseen = {place.everywhere: (place, why) for path, why in recording.unseen.items() if (place := place_of(path))}
         for key, answer in recording.answers.items():
             if key.startswith("api GET "):
@@ -86,11 +90,25 @@ class Store:
         self._exact[path, pairs] = answer
         self._reduced.setdefault((path, without_window(pairs)), answer)
         if path.endswith("/log") and answer.status == 200:
-            self.logs.setdefault(path, answer)
+            self.logs.setdefault(path, {}).setdefault(_log_of(pairs), answer)
+            if len(answer.body) > len(self.logs[path][_log_of(pairs)].body):
+                self.logs[path][_log_of(pairs)] = answer
 
     def recorded(self, path: str, pairs: Pairs) -> Answer | None:
         """The answer as it was recorded: for these parameters, else for those that choose."""
         return self._exact.get((path, pairs)) or self._reduced.get((path, without_window(pairs)))
+
+    def log(self, path: str, pairs: Pairs) -> Answer | None:
+        """A container's log, as much of it as is asked for; without a container the only one. None where it is not recorded."""
+        given = dict(pairs)
+        if (exact := self._exact.get((path, pairs))) is not None:
+            return exact
+        known = self.logs.get(path, {})
+        container, previous = _log_of(pairs)
+        found = known.get((container, previous)) if container else next((a for (_, p), a in known.items() if p == previous), None)
+        if found is None:
+            return self._reduced.get((path, without_window(pairs)))
+        return msgspec.structs.replace(found, body=logs.asked(found.body, given, self._now()))
 
     def single_paths(self) -> list[str]:
         """The paths of single objects that were read."""
@@ -124,6 +142,8 @@ class Store:
         exact = self.recorded(path, pairs)
         if place is None or place.sub:
             return exact or statuses.not_served()
+        if tables.is_asked(accept) and (told := self._table(place, pairs)) is not None:
+            return told
         if place.name:
             return exact or self._one(place, accept)
         if exact is not None and without_window(pairs):  # a selector's own answer
@@ -146,6 +166,22 @@ class Store:
         if collection is not None and collection.namespaces is not None and place.namespace not in ("", *collection.namespaces):
             return statuses.failure(500, "InternalError", f"{place.resource} of namespace {place.namespace} are not in the bundle")
         return None
+
+    def _table(self, place: Place, pairs: Pairs) -> Answer | None:
+        """What kubectl prints; None where there is nothing to print, and the ordinary answer says why."""
+        collection = self.collection(place)
+        if collection is None or collection.failed is not None or self._unseen(place, collection) is not None:
+            return None
+        given = dict(pairs)
+        try:
+            matches = self.matches(place, tuple((k, v) for k, v in pairs if k != "includeObject"))
+        except ValueError as why:
+            return statuses.bad_request(str(why))
+        items = [o for o in collection.objects.values() if matches(o)]
+        if place.name and not items:
+            return None
+        recorded = self._exact.get((place.everywhere, tables.RECORDED))
+        return tables.table(items, recorded, self._now(), str(collection.version), given.get("includeObject", "Metadata"))
 
     def _many(self, place: Place, pairs: Pairs, accept: str) -> Answer:
         collection = self.collection(place)
@@ -255,6 +291,11 @@ class Store:
         for collection in self.collections.values():
             if collection.failed is None and only in ("", collection.place.everywhere):
                 collection.changed = True  # its lists have the new version
+
+
+def _log_of(pairs: Pairs) -> tuple[str, str]:
+    given = dict(pairs)
+    return given.get("container", ""), given.get("previous", "false")
 
 
 def _partial_wanted(accept: str) -> bool:

@@ -110,4 +110,4 @@ def _tables(api: ApiClient, mesh: Mesh) -> list[Question]:
     """Every kind as the API server prints it for kubectl: `serve` answers with them."""
     listed = [k for k in mesh.kinds if k not in kinds.BY_NAME and mesh.state(k) is SourceState.LIVE and k.PLURAL != "secrets"]
     paths = [collection_path(k, k.VERSIONS[0], None) for k in listed]
-    return [partial(api.get_bytes, path, {"includeObject": "None"}, {"Accept": TABLE}) for path in paths]
+    return [partial(api.get_bytes, path, {"includeObject": "Metadata"}, {"Accept": TABLE}) for path in paths]

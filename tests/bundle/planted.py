@@ -6,10 +6,9 @@ import base64
 import json
 from typing import Any
 
-from recorded import listing, thing
-
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.recording import Recorder
+from tests.bundle.recorded import listing, thing
 
 
 def b64(text: str) -> str:

@@ -15,7 +15,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from recorded import AT, recorder
 
 from meshdoctor.bundle import creating
 from meshdoctor.bundle.creating import Content
@@ -24,6 +23,7 @@ from meshdoctor.bundle.redaction.redactor import Redactor
 from meshdoctor.bundle.tiers import T0
 from meshdoctor.bundle.unpack import Limits, Notes, members
 from meshdoctor.model.errors import UsageError
+from tests.bundle.recorded import AT, recorder
 
 POD = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: shop}\n"
 
@@ -145,12 +145,14 @@ def test_a_newer_schema_is_refused_with_a_clear_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\x1f\x8b", b"not an archive", os.urandom(4000), gzip.compress(b"text"), b"PK\x03\x04" + bytes(100)]
+    "body",
+    [b"", b"\x1f\x8b", b"not an archive", os.urandom(4000), gzip.compress(b"text"), b"PK\x03\x04" + bytes(100)],
+    ids=["empty", "short", "text", "noise", "gzip", "zip"],
 )
 def test_what_is_no_bundle_is_said(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "b.tar.gz"
     path.write_bytes(body)
-    with pytest.raises(UsageError, match="no bundle|holds nothing|encrypted"):
+    with pytest.raises(UsageError, match=r"no bundle|holds nothing|encrypted"):
         open_bundle(path)
 
 

@@ -8,8 +8,6 @@ import json
 from pathlib import Path
 
 import pytest
-from planted import CANARIES, answers, b64, jwt, pem, word
-from recorded import AT
 
 from meshdoctor.bundle import creating
 from meshdoctor.bundle.archive import Answer
@@ -23,6 +21,8 @@ from meshdoctor.bundle.scanner import scan
 from meshdoctor.bundle.tiers import T0
 from meshdoctor.bundle.unpack import Limits
 from meshdoctor.bundle.writer import member
+from tests.bundle.planted import CANARIES, answers, b64, jwt, pem, word
+from tests.bundle.recorded import AT
 
 
 def content(given: dict[str, Answer], pseudonyms: Pseudonyms | None = None) -> Content:

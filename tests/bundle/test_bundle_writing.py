@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-from recorded import AT, recorder
-from test_bundle_hostile import bundle
 
 from meshdoctor.bundle import contents
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.opening import open_bundle
 from meshdoctor.bundle.unpack import Limits, Notes, members
 from meshdoctor.bundle.writer import Piece, Writer
+from tests.bundle.recorded import AT, recorder
+from tests.bundle.test_bundle_hostile import bundle
 
 DEMO = "healthy"
 
