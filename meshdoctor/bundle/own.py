@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
-from meshdoctor.bundle.lists import NAMESPACES, Object
+from meshdoctor.bundle.lists import NAMESPACES, Object, name_of
 from meshdoctor.bundle.manifest import MANIFEST, SCHEMA, File, Manifest
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.bundle.recording import Recording
@@ -88,6 +88,7 @@ def _items(files: list[tuple[File, bytes]], notes: Notes) -> tuple[list[Object],
             continue
         some = told.get("items") if isinstance(told, dict) else told
         items += [i for i in some or () if isinstance(i, dict)]
+    items.sort(key=name_of)  # as the API server lists them
     return items, {str((i.get("metadata") or {}).get("namespace", "")) for i in items} - {""}
 
 

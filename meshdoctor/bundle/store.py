@@ -85,6 +85,23 @@ class Store:
             if key.startswith("api GET "):
                 self._index(key.removeprefix("api GET "), answer)
 
+        self._list_singles()
+
+    def _list_singles(self) -> None:
+        """Kinds that were read one by one can be listed too, as far as they are known; the answer says so."""
+        found: dict[str, tuple[Place, list[Object]]] = {}
+        for path in self.single_paths():
+            place = place_of(path)
+            if place is not None and place.name and not place.sub and place.everywhere not in (*self.collections, *self.unseen):
+                body = msgspec.json.decode(self._reduced[path, ()].body)
+                found.setdefault(place.everywhere, (place, []))[1].append(body)
+        for path, (place, items) in found.items():
+            whole = msgspec.structs.replace(place, namespace="", name="")
+            kind = str(items[0].get("kind", "")) or kind_name(whole, Head())
+            page = list_body(whole, kind, sorted(items, key=name_of), str(FIRST_VERSION))
+            said = {"Warning": f'299 - "only {len(items)} {place.plural} were recorded, by name"'}
+            self.collections[path] = Collection(Listed(whole, (), (page,), Head(f"{kind}List"), headers=said))
+
     def _index(self, target: str, answer: Answer) -> None:
         path, pairs = split(target)
         self._exact[path, pairs] = answer
@@ -153,6 +170,9 @@ class Store:
     def _one(self, place: Place, accept: str) -> Answer:
         found = self.find(place)
         if found is not None:
+            collection = self.collection(place)
+            if collection is not None and collection.metadata_only:
+                found = {**found, "kind": collection.kind, "apiVersion": place.group_version}
             return statuses.json_answer(partial(found) if _partial_wanted(accept) else found)
         collection = self.collection(place)
         if collection is not None and collection.failed is not None and collection.failed.status == 403:
@@ -193,15 +213,23 @@ class Store:
             same = collection.place.collection == place.collection
             return collection.failed if same or collection.failed.status != 403 else statuses.forbidden("list", place)
         metadata_only = _partial_wanted(accept) and not collection.metadata_only
+        bodies = collection.metadata_only and not _partial_wanted(accept)  # asked for whole, known by their metadata
         chosen = without_window(pairs)
-        if not chosen and not metadata_only and collection.whole is not None and collection.place.collection == place.collection:
+        if (
+            not chosen
+            and not bodies
+            and not metadata_only
+            and collection.whole is not None
+            and collection.place.collection == place.collection
+        ):
             return Answer(200, statuses.JSON, collection.whole, collection.headers)
         try:
             matches = self.matches(place, pairs)
         except ValueError as why:
             return statuses.bad_request(str(why))
         items = [o for o in collection.objects.values() if matches(o)]
-        kind = collection.recorded_kind or collection.kind
+        kind = collection.kind if bodies else collection.recorded_kind or collection.kind
+        items = [{**o, "kind": kind, "apiVersion": place.group_version} for o in items] if bodies else items
         version = str(self.changes.version if collection.changed else collection.version)
         body = list_body(collection.place, kind, items, version, metadata_only=metadata_only)
         return Answer(200, statuses.JSON, body, {} if place.namespace else collection.headers)

@@ -71,7 +71,7 @@ class Found:
         name = PARTIAL if kind in kinds.METADATA_ONLY else kind.KIND
         version = "meta.k8s.io/v1" if kind in kinds.METADATA_ONLY else f"{kind.GROUP}/{kind.VERSIONS[0]}".lstrip("/")
         body: dict[str, Any] = {"kind": f"{name}List", "apiVersion": version, "metadata": {"resourceVersion": "1"}}
-        body["items"] = list(self.objects.get(kind, {}).values())
+        body["items"] = [thing for _, thing in sorted(self.objects.get(kind, {}).items())]
         covered = self._covered(kind)
         return Answer(200, JSON, msgspec.json.encode(body), {} if covered is None else {NAMESPACES: ",".join(covered)})
 
