@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _diagnosing(sub)
     _onboarding(sub)
     _looking(sub)
+    _bundles(sub)
     _about(sub)
     return top
 
@@ -141,6 +142,45 @@ def _looking(sub: Sub) -> None:
     _source(permissions)
 
 
+def _bundles(sub: Sub) -> None:
+    bundle = sub("bundle", "write a redacted bundle of the mesh, look into one, compare two")
+    actions = bundle.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=text, description=text, parents=[_common()], conflict_handler="resolve"
+        )
+        return made
+
+    create = action("create", "write what a diagnosis reads into one file, secrets removed")
+    create.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file (default: meshdoctor-CONTEXT-TIME.tar.gz)")
+    create.add_argument("--tier", choices=("T0", "T1"), default="T1", help="T0: < 2 MB, 10 s; T1: <= 50 MB, 120 s (default)")
+    create.add_argument(
+        "-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", default=[], help="these namespaces, and the control plane"
+    )
+    create.add_argument("--encrypt", metavar="age:RECIPIENT|gpg:ID", help="encrypt the file with age or gpg")
+    create.add_argument(
+        "--pseudonyms", action="store_true", help="other names and addresses in the place of yours, the same everywhere"
+    )
+    create.add_argument("--keep-code", action="store_true", help="leave Lua and the configuration of plug-ins in")
+    create.add_argument("--preview", action="store_true", help="say what would be in it and what was removed; write nothing")
+    create.add_argument("--yes", action="store_true", help="do not ask before writing")
+    _source(create)
+    inspect = action("inspect", "what is in a bundle, what is not, and what was removed")
+    inspect.add_argument("file", metavar="FILE")
+    _output(inspect, "text", "json")
+    diff = action("diff", "what changed between two bundles: objects, fields, findings")
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    _output(diff, "text", "json")
+    opened = sub("open", "the application on a bundle: ours, bug-report, support bundle, must-gather, folder of YAML")
+    opened.add_argument("file", metavar="FILE")
+    serve = sub("serve", "a bundle as a read-only Kubernetes API on this machine, for kubectl and istioctl")
+    serve.add_argument("file", metavar="FILE")
+    serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serve.add_argument("--write-kubeconfig", metavar="FILE", help="where to write the kubeconfig (default: a temporary file)")
+
+
 def _about(sub: Sub) -> None:
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
     explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
@@ -152,6 +192,7 @@ def _about(sub: Sub) -> None:
 
 def _source(to: argparse.ArgumentParser) -> None:
     to.add_argument("--demo", metavar="SCENARIO", help="a recorded mesh instead of a cluster")
+    to.add_argument("--bundle", metavar="FILE", help="a bundle instead of a cluster: ours, or another tool's")
 
 
 def _output(to: argparse.ArgumentParser, *formats: str) -> None:
