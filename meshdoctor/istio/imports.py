@@ -36,10 +36,23 @@ def imports(mesh: Mesh, namespace: str) -> tuple[Import, ...]:
     if not _defaults(mesh):
         return ()
     sidecar = _defaults(mesh).get(namespace) or _defaults(mesh).get(mesh.mesh_config.root_namespace)
-    if sidecar is None:
-        return ()
+    return limits_of(sidecar, namespace) if sidecar is not None else ()
+
+
+def limits_of(sidecar: Sidecar, namespace: str) -> tuple[Import, ...]:
+    """What a Sidecar lets the proxies of a namespace import."""
     said = (h.partition("/") for listener in sidecar.spec.egress for h in listener.hosts if "/" in h)
     return tuple(_import(where, host, namespace) for where, _, host in said)
+
+
+def sidecar_of(mesh: Mesh, namespace: str, labels: dict[str, str]) -> Sidecar | None:
+    """The Sidecar of a workload: one that selects it, else that of its namespace, else that of the root namespace."""
+    own = mesh[Sidecar].within(namespace) if mesh.state(Sidecar) in USABLE else ()
+    for sidecar in sorted(own, key=lambda s: (s.created.timestamp() if s.created else 0.0, s.name)):
+        wanted = sidecar.spec.workload_selector.wanted if sidecar.spec.workload_selector else {}
+        if wanted and wanted.items() <= labels.items():
+            return sidecar
+    return _defaults(mesh).get(namespace) or _defaults(mesh).get(mesh.mesh_config.root_namespace)
 
 
 def _import(where: str, host: str, namespace: str) -> Import:
@@ -61,7 +74,11 @@ def _defaults(mesh: Mesh) -> dict[str, Sidecar]:
 
 def is_imported(mesh: Mesh, client: str, hosts: Iterable[str], owner: str) -> bool:
     """Whether proxies of a namespace import one of the hosts that an object of the namespace `owner` speaks of."""
-    limits = imports(mesh, client)
+    return takes_any(mesh, imports(mesh, client), hosts, owner)
+
+
+def takes_any(mesh: Mesh, limits: tuple[Import, ...], hosts: Iterable[str], owner: str) -> bool:
+    """Whether these limits let one of the hosts in that an object of the namespace `owner` speaks of; none lets all in."""
     return not limits or any(_takes(mesh, limits, host, owner) for host in hosts)
 
 

@@ -83,6 +83,7 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     downstream_remote: str = ""
     downstream_local: str = ""
     sni: str = ""
+    tells_sni: bool = True  # whether the format has it: an empty one is plain text then
     route: str = ""
     protocol: str = ""
 
@@ -155,6 +156,18 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
     def listeners(self) -> tuple[str, ...]:
         """`address:port` of every listener that is bound (`/listeners`)."""
         value: tuple[str, ...] = self.part("listeners")
+        return value
+
+    @property
+    def inbound_modes(self) -> dict[int, str]:
+        """Workload port to what the live inbound listener takes there (STRICT, PERMISSIVE, DISABLE); 0: all others."""
+        value: dict[int, str] = self.part("inbound")
+        return value
+
+    @property
+    def handshakes(self) -> dict[int, tuple[int, int]]:
+        """Workload port to (connections with TLS, connections) since the proxy started, where its statistics keep them."""
+        value: dict[int, tuple[int, int]] = self.part("handshakes")
         return value
 
     @property
