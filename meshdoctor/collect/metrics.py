@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -49,8 +50,8 @@ def find(mesh: Mesh) -> Service | None:
     return None
 
 
-async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
-    """The answers of the Prometheus that was found; None where there is none."""
+async def ask_prometheus(api: ApiClient, mesh: Mesh, queries: Mapping[str, str] = QUERIES) -> Prometheus | None:
+    """The answers of the Prometheus that was found to these queries, by their names; None where there is none."""
     service = find(mesh)
     if service is None:
         return None
@@ -58,9 +59,9 @@ async def ask_prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
     ready = [p for p in pods_of(mesh, service) if p.is_ready]
     if not ready:
         missing = Source(name=f"Prometheus {service.namespace}/{service.name}", state=SourceState.ERROR, reason="no pod is ready")
-        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(QUERIES, missing))
+        return Prometheus(service=service.subject, workload=workload, missing=dict.fromkeys(queries, missing))
     answers = Answers(api, ready[0].namespace, ready[0].name, longest=LONGEST)
-    for name, query in QUERIES.items():
+    for name, query in queries.items():
         if not answers.dead:
             await answers.get(name, 9090, f"/api/v1/query?query={quote(query, safe='')}", _samples, container="prometheus")
     return Prometheus(service=service.subject, workload=workload, parts=answers.parts, missing=answers.missing)

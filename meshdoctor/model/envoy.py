@@ -166,7 +166,10 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
 
     @property
     def handshakes(self) -> dict[int, tuple[int, int]]:
-        """Workload port to (connections with TLS, connections) since the proxy started, where its statistics keep them."""
+        """Workload port (0: the whole inbound listener) to (connections with TLS, connections) since the proxy started.
+
+        Empty where the proxy's statistics do not keep them, which is Istio's default.
+        """
         value: dict[int, tuple[int, int]] = self.part("handshakes")
         return value
 
