@@ -40,8 +40,9 @@ class Change(msgspec.Struct, frozen=True):
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a wish would do. `policy` is the PeerAuthentication as it would be, `is_new` whether it is not there yet.
 
-    `breaks` were seen or are pairs of the mesh; `may_break` have no proxy and were not seen to call. `strangers` are
-    callers from addresses that are no pod's. `unread` are servers it is about of which no log was read.
+    `breaks` were seen or are pairs of the mesh; `may_break` have no proxy and were not seen to call; `opens` are such
+    whose plain text would be taken from then on. `strangers` are callers from addresses that are no pod's. `unread` are
+    servers it is about of which no log was read.
     """
 
     wish: Wish
@@ -50,12 +51,18 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[Subject, ...]
     breaks: tuple[Change, ...] = ()
     may_break: tuple[Change, ...] = ()
+    opens: tuple[Change, ...] = ()
     heals: tuple[Change, ...] = ()
     others: tuple[Change, ...] = ()
     strangers: tuple[Seen, ...] = ()
     outsiders: tuple[Outsider, ...] = ()
     unread: tuple[Subject, ...] = ()
     window_s: float | None = None
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether somebody surely breaks: a pair, an address that was seen, or a caller such as the kubelet."""
+        return bool(self.breaks or self.strangers) or any(o.is_sure for o in self.outsiders)
 
 
 def forecast(mesh: Mesh, wish: Wish) -> Forecast:
@@ -65,6 +72,7 @@ def forecast(mesh: Mesh, wish: Wish) -> Forecast:
     changes = _changes(mesh, after)
     servers = tuple(dict.fromkeys(c.after.server for c in changes))
     broken = [c for c in changes if c.breaks and c.before.verdict != "broken"]
+    healed = [c for c in changes if c.before.verdict == "broken" and not c.breaks]
     sure = [c for c in broken if c.calls or not c.after.is_refused]
     about = {(c.after.server, c.after.port) for c in changes if c.after.takes.mode == "STRICT"}
     return Forecast(
@@ -74,7 +82,8 @@ def forecast(mesh: Mesh, wish: Wish) -> Forecast:
         servers=servers,
         breaks=tuple(sorted((*sure, *_by_address(mesh, after)), key=lambda c: (-c.calls, c.after.key))),
         may_break=tuple(c for c in broken if c not in sure),
-        heals=tuple(c for c in changes if c.before.verdict == "broken" and not c.breaks),
+        opens=tuple(c for c in healed if c.before.is_refused and not c.calls),
+        heals=tuple(c for c in healed if not c.before.is_refused or c.calls),
         others=tuple(c for c in changes if c.before.verdict != c.after.verdict and not c.touches_broken),
         strangers=tuple(s for s in seen(mesh) if s.client is None and s.plaintext and (s.server, s.port) in about),
         outsiders=tuple(outsiders(mesh, about)),

@@ -27,7 +27,10 @@ WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 
 
 class Outsider(msgspec.Struct, frozen=True, order=True):
-    """One caller that has no identity: who, which server and port, the object that says so and where."""
+    """One caller that has no identity: who, which server and port, the object that says so and where.
+
+    `is_sure`: it does call, as long as its configuration stands; others may have nobody behind them.
+    """
 
     who: str
     server: Subject
@@ -35,6 +38,7 @@ class Outsider(msgspec.Struct, frozen=True, order=True):
     why: str
     by: Subject
     path: str
+    is_sure: bool = False
 
 
 def outsiders(mesh: Mesh, ports: Iterable[tuple[Subject, int]]) -> Iterator[Outsider]:
@@ -55,7 +59,7 @@ def _kubelet(owner: Subject, pod: Pod) -> Iterator[Outsider]:
         for port, kind in direct_probes(container):
             why = f"{kind} of {container.name} goes to port {port} itself, not to the agent (15020 /app-health)"
             if past_inbound(pod, port) is None:
-                yield Outsider("kubelet", owner, port, why, owner, kind)
+                yield Outsider("kubelet", owner, port, why, owner, kind, is_sure=True)
 
 
 def _prometheus(owner: Subject, pod: Pod) -> Iterator[Outsider]:
@@ -94,7 +98,8 @@ def _api_server(mesh: Mesh) -> Iterator[Outsider]:
 def _called_by(mesh: Mesh, by: KubernetesObject, service: Service, target: int | str | None, path: str) -> Iterator[Outsider]:
     if target is not None:
         for owner, number in _reached(mesh, service, target):
-            yield Outsider("API server", owner, number, f"{by.subject} has it called at {service.subject}", by.subject, path)
+            why = f"{by.subject} has it called at {service.subject}"
+            yield Outsider("API server", owner, number, why, by.subject, path, is_sure=True)
 
 
 def _reached(mesh: Mesh, service: Service, target: int | str) -> set[tuple[Subject, int]]:

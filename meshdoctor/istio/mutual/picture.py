@@ -12,6 +12,8 @@ from meshdoctor.istio.injection import IGNORED_NAMESPACES
 from meshdoctor.istio.mutual.cells import RANK, Cell, cells, cells_by_address
 from meshdoctor.istio.mutual.coverage import Coverage, coverage
 from meshdoctor.istio.mutual.seen import QUERY, Seen, seen, server_logs, told_by_prometheus
+from meshdoctor.istio.mutual.taking import Takes
+from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
@@ -59,11 +61,23 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         return self.live is not None and self.cell.takes.mode not in ("NONE", self.live)
 
 
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """One port of a server: what it takes as configured, what its live listener takes, and how many of its connections were
+    TLS since its proxies started, as (TLS, all). `live` and `handshakes` are None where they are not known."""
+
+    server: Subject
+    port: int
+    takes: Takes
+    live: str | None
+    handshakes: tuple[int, int] | None
+
+
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs, worst first, and the figures of the mesh and its namespaces. `strangers` are callers whose address is no
     pod's. `untold` is why Prometheus added nothing; None where it did."""
 
     pairs: tuple[Pair, ...]
+    doors: tuple[Door, ...]
     coverage: tuple[Coverage, ...]
     strangers: tuple[Seen, ...]
     untold: str | None
@@ -82,12 +96,13 @@ def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_
     met = {(s.client, s.server, s.port) for s in every}
     loose = [c for c in cells_by_address(mesh) if by_address or ((k := (c.client, c.server, c.port)) in met and k not in called)]
     wanted = (c for c in (*named, *loose) if namespace in (None, c.client.namespace, c.server.namespace))
-    by_pair = _by_pair(every)
-    pairs = [_pair(mesh, c, by_pair.get((c.client, c.server), ())) for c in wanted]
+    by_pair, live = _by_pair(every), _live(mesh)
+    pairs = [_pair(mesh, c, by_pair.get((c.client, c.server), ()), live.get((c.server, c.port))) for c in wanted]
     kept = (p for p in pairs if p.calls or p.cell.client_has_proxy or p.cell.client.namespace not in IGNORED_NAMESPACES)
     figures = coverage(named, every, server_logs(mesh))
     return Picture(
         pairs=tuple(sorted(kept, key=_worst_first)),
+        doors=tuple(d for d in _doors(mesh) if namespace in (None, d.server.namespace)),
         coverage=tuple(c for c in figures if namespace in (None, c.namespace)),
         strangers=tuple(s for s in every if s.client is None and namespace in (None, s.server.namespace)),
         untold=untold,
@@ -118,9 +133,8 @@ def _by_pair(every: Iterable[Seen]) -> dict[tuple[Subject | None, Subject], list
     return found
 
 
-def _pair(mesh: Mesh, cell: Cell, some: Iterable[Seen]) -> Pair:
+def _pair(mesh: Mesh, cell: Cell, some: Iterable[Seen], live: str | None) -> Pair:
     found = tuple(s for s in some if s.port in (0, cell.port))
-    live = _live(mesh).get((cell.server, cell.port))
     return Pair(cell=cell, seen=found, known="seen" if found else _known(mesh, cell), live=live)
 
 
@@ -132,20 +146,30 @@ def _known(mesh: Mesh, cell: Cell) -> Known:
 
 
 def _live(mesh: Mesh) -> dict[tuple[Subject, int], str]:
-    """What the live inbound listeners take, by workload and port."""
-    found: dict[tuple[Subject, int], str] | None = mesh.memo.get("mtls live")
-    if found is None:
-        found = mesh.memo["mtls live"] = {}
-        ports = {(c.server, c.port) for c in (*cells(mesh), *cells_by_address(mesh))}
-        for envoy in mesh.envoys:
-            pod = mesh[Pod].get(envoy.namespace, envoy.name)
-            if pod is None or not envoy.has("inbound"):
-                continue
-            owner, modes = mesh.owner(pod), envoy.inbound_modes
-            for server, port in ports:
-                if server == owner and (mode := modes.get(port, modes.get(0))):
-                    found[server, port] = mode
-    return found
+    """What the live inbound listeners take, by workload and port; where the pods of a workload differ, what one of them does."""
+    modes = {owner: envoy.inbound_modes for owner, envoy in _told(mesh) if envoy.has("inbound")}
+    ports = {(c.server, c.port) for c in (*cells(mesh), *cells_by_address(mesh))}
+    found = {(server, port): modes[server].get(port) or modes[server].get(0) for server, port in ports if server in modes}
+    return {place: mode for place, mode in found.items() if mode}
+
+
+def _told(mesh: Mesh) -> list[tuple[Subject, Envoy]]:
+    pods = ((mesh[Pod].get(e.namespace, e.name), e) for e in mesh.envoys)
+    return [(mesh.owner(pod), envoy) for pod, envoy in pods if pod is not None]
+
+
+def _doors(mesh: Mesh) -> list[Door]:
+    counted: dict[tuple[Subject, int], tuple[int, int]] = {}
+    for owner, envoy in _told(mesh):
+        for port, (tls, every) in envoy.handshakes.items() if envoy.has("handshakes") else ():
+            before = counted.get((owner, port), (0, 0))
+            counted[owner, port] = (before[0] + tls, before[1] + every)
+    live = _live(mesh)
+    ports = {(c.server, c.port): c.takes for c in cells(mesh)}
+    return [
+        Door(server=server, port=port, takes=took, live=live.get((server, port)), handshakes=counted.get((server, port)))
+        for (server, port), took in sorted(ports.items(), key=lambda p: p[0])
+    ]
 
 
 def _worst_first(pair: Pair) -> tuple[object, ...]:
