@@ -98,4 +98,4 @@ def _table(arguments: argparse.Namespace, shown: Picture, *, colour: bool) -> No
 
 def _sources(shown: Picture) -> str:
     window = f"the access logs of the last {shown.window_s:.0f} s" if shown.window_s else "no access log: none could be read"
-    return f"Seen in {window}" + (f"; {shown.untold}." if shown.untold else ", and by Prometheus.")
+    return f"Seen in {window}" + (f"; Prometheus: {shown.untold}." if shown.untold else ", and by Prometheus.")

@@ -149,9 +149,7 @@ def rest(pairs: Iterable[Any]) -> str:
     if not counts:
         return ""
     parts = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
-    return (
-        f"{sum(counts.values())} other pairs were not seen to call each other; configured they would be: {parts}. --all lists them."
-    )
+    return f"{sum(counts.values())} other pairs were not seen to call each other; as configured: {parts}. --all lists them."
 
 
 def as_json(picture: Any) -> dict[str, Any]:

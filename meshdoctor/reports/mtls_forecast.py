@@ -86,6 +86,8 @@ def _policy(found: Any) -> str:
     mode = f"mtls.mode {spec.mtls.mode}" if spec.mtls else ""
     says = ", ".join(p for p in (mode, f"portLevelMtls {ports}" if ports else "") if p)
     servers = "1 workload" if len(found.servers) == 1 else f"{len(found.servers)} workloads"
+    if not found.servers:
+        return f"{found.policy.subject} ({says}) would change what no port takes"
     verb = "a new" if found.is_new else "the existing"
     return f"by {verb} {found.policy.subject} ({says}); ports of {servers} take another mode"
 
@@ -105,7 +107,8 @@ def _seen_in(found: Any) -> str:
     if found.window_s is None:
         return "Seen: nothing. No access log could be read, so who calls is not known."
     unread = f"; nothing was read of {', '.join(who(s) for s in found.unread[:5])}" if found.unread else ""
-    return f"Seen in the access logs of the last {_window(found.window_s)}{unread}. Callers that were silent are not seen."
+    silent = "Callers that were silent are not seen; open connections go on until they are drained."
+    return f"Seen in the access logs of the last {_window(found.window_s)}{unread}. {silent}"
 
 
 def _window(seconds: float) -> str:
@@ -116,7 +119,7 @@ def as_json(found: Any) -> dict[str, Any]:
     """The part `what_if` of `meshdoctor.mtls/v1`."""
     return {
         "asked": found.wish.text,
-        "policy": {"subject": found.policy.subject, "is_new": found.is_new, "spec": found.policy.spec},
+        "policy": {"subject": found.policy.subject, "is_new": found.is_new, "manifest": manifest(found.policy)},
         "servers": found.servers,
         "breaks": [_change(c) for c in found.breaks],
         "may_break": [_change(c) for c in found.may_break],
@@ -128,6 +131,19 @@ def as_json(found: Any) -> dict[str, Any]:
         "not_read": found.unread,
         "window_s": found.window_s,
     }
+
+
+def manifest(policy: Any) -> dict[str, Any]:
+    """The policy as it would be applied."""
+    spec: dict[str, Any] = {}
+    if policy.spec.selector and policy.spec.selector.wanted:
+        spec["selector"] = {"matchLabels": policy.spec.selector.wanted}
+    if policy.spec.mtls:
+        spec["mtls"] = {"mode": policy.spec.mtls.mode}
+    if policy.spec.port_level_mtls:
+        spec["portLevelMtls"] = {port: {"mode": setting.mode} for port, setting in policy.spec.port_level_mtls.items()}
+    metadata = {"name": policy.name, "namespace": policy.namespace}
+    return {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": metadata, "spec": spec}
 
 
 def _change(change: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Try:
     def script(self) -> str:
         if self.tcp:
             load = f"fortio load -quiet -n 1 -c 1 -qps 0 -timeout 2s -payload-size {self.number} tcp://{self.host}:{self.port}"
-            return f"echo {self.number} $({load} 2>/dev/null | grep -c 'tcp OK : 1 ')"
+            return f"echo {self.number} $({load} 2>&1 | grep -c 'tcp OK : 1 ')"
         curl = f"fortio curl -quiet -timeout 3s http://{self.host}:{self.port}{self.path} 2>&1"
         return f"for i in $(seq {self.times}); do echo {self.number} $({curl} | grep -m1 '^HTTP/' | cut -d' ' -f2); done"
 

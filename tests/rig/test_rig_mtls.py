@@ -87,7 +87,10 @@ def outcome(one: Try, pods: dict[Any, Any], pair: dict[str, Any], logs: dict[Any
 def test_what_was_seen_is_what_was_called(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     pods = running(kubeconfig)
     report = pods["legacy", "report-v1"]
-    make(kubeconfig, [Try("legacy", report[0], "storefront.shop", 8080, 1, times=3), Try("legacy", report[0], "ledger.bank", 8080, 2)])
+    make(
+        kubeconfig,
+        [Try("legacy", report[0], "storefront.shop", 8080, 1, times=3), Try("legacy", report[0], "ledger.bank", 8080, 2)],
+    )
     time.sleep(2)
     found = picture(kubeconfig, capsys)
     pairs = {(key(p["client"]), key(p["server"]), p["port"]): p["observed"] for p in found["pairs"]}

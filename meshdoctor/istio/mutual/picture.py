@@ -118,12 +118,12 @@ def seconds(window: str) -> float:
 
 def _prometheus(mesh: Mesh, window: str) -> tuple[tuple[Seen, ...], str | None]:
     if mesh.prometheus is None:
-        return (), "no Prometheus was found"
+        return (), "none was found"
     if not mesh.prometheus.has(QUERY):
         why = mesh.prometheus.missing.get(QUERY)
-        return (), (why.reason or why.state) if why else "Prometheus was not asked"
+        return (), (why.reason or why.state) if why else "was not asked"
     told = told_by_prometheus(mesh, seconds(window))
-    return told, None if told else "Prometheus has no istio_requests_total of these workloads"
+    return told, None if told else "it has no istio_requests_total of these workloads"
 
 
 def _by_pair(every: Iterable[Seen]) -> dict[tuple[Subject | None, Subject], list[Seen]]:
