@@ -90,6 +90,7 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         downstream_remote=word("downstream_remote_address"),
         downstream_local=word("downstream_local_address"),
         sni=word("requested_server_name"),
+        tells_sni="requested_server_name" in fields,
         route=word("route_name"),
         protocol=word("protocol"),
         request_id=word("request_id"),

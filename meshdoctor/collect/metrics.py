@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from meshdoctor.collect.asked import Answers
@@ -53,7 +55,7 @@ def find(mesh: Mesh) -> Service | None:
 
 
 async def ask_prometheus(
-    api: ApiClient, mesh: Mesh, queries: dict[str, str] = QUERIES, *, longest: float = LONGEST
+    api: ApiClient, mesh: Mesh, queries: Mapping[str, str] = QUERIES, *, longest: float = LONGEST
 ) -> Prometheus | None:
     """The answers of the Prometheus that was found, each within so many seconds; None where there is none."""
     service = find(mesh)

@@ -130,6 +130,7 @@ def _looking(sub: Sub) -> None:
     graph.add_argument("--window", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)")
     _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
+    _mtls(sub)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
     trace.add_argument("target", metavar="HOST[:PORT][/PATH]", help="what it calls, e.g. cart.shop:8090/items")
@@ -179,6 +180,16 @@ def _bundles(sub: Sub) -> None:
     serve.add_argument("file", metavar="FILE")
     serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     serve.add_argument("--write-kubeconfig", metavar="FILE", help="where to write the kubeconfig (default: a temporary file)")
+
+
+def _mtls(sub: Sub) -> None:
+    mtls = sub("mtls", "which calls are mutual TLS, as configured and as seen, and who would break")
+    mtls.add_argument("--what-if", metavar="WHERE=MODE", help="who would break: mesh=STRICT, NS=STRICT, NS/WORKLOAD[:PORT]=STRICT")
+    mtls.add_argument("--all", action="store_true", help="also the pairs that were not seen to call each other")
+    mtls.add_argument("--addresses", action="store_true", help="also calls to pods' own addresses, past their Services")
+    mtls.add_argument("--window", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
+    _output(mtls, "table", "matrix", "servers", "json")
+    _source(mtls)
 
 
 def _about(sub: Sub) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshdoctor.istio.hosts import long_name, matches
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.istio.visibility import Exported, meet, sees
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
@@ -44,7 +45,7 @@ def default_sidecar(mesh: Mesh, namespace: str) -> Sidecar | None:
     return _defaults(mesh).get(namespace) or _defaults(mesh).get(mesh.mesh_config.root_namespace)
 
 
-def sidecar_of(mesh: Mesh, pod: Pod) -> Sidecar | None:
+def sidecar_of(mesh: Mesh, pod: Labelled) -> Sidecar | None:
     """The Sidecar that holds for a pod: the oldest that selects it, else the one for all of its namespace or of the mesh."""
     own = [s for s in mesh[Sidecar].within(pod.namespace) if s.spec.workload_selector and s.spec.workload_selector.wanted]
     fits = [s for s in own if s.spec.workload_selector and s.spec.workload_selector.wanted.items() <= pod.labels.items()]
@@ -84,7 +85,11 @@ def _defaults(mesh: Mesh) -> dict[str, Sidecar]:
 
 def is_imported(mesh: Mesh, client: str, hosts: Iterable[str], owner: str) -> bool:
     """Whether proxies of a namespace import one of the hosts that an object of the namespace `owner` speaks of."""
-    limits = imports(mesh, client)
+    return takes_any(mesh, imports(mesh, client), hosts, owner)
+
+
+def takes_any(mesh: Mesh, limits: tuple[Import, ...], hosts: Iterable[str], owner: str) -> bool:
+    """Whether these limits let one of the hosts in that an object of the namespace `owner` speaks of; none lets all in."""
     return not limits or any(_takes(mesh, limits, host, owner) for host in hosts)
 
 

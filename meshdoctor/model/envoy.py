@@ -86,6 +86,7 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     downstream_remote: str = ""
     downstream_local: str = ""
     sni: str = ""
+    tells_sni: bool = True  # whether the format has it: an empty one is plain text then
     route: str = ""
     protocol: str = ""
     request_id: str = ""  # the same along a chain of calls, where the applications hand it on
@@ -168,6 +169,21 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
     def listeners(self) -> tuple[str, ...]:
         """`address:port` of every listener that is bound (`/listeners`)."""
         value: tuple[str, ...] = self.part("listeners")
+        return value
+
+    @property
+    def inbound_modes(self) -> dict[int, str]:
+        """Workload port to what the live inbound listener takes there (STRICT, PERMISSIVE, DISABLE); 0: all others."""
+        value: dict[int, str] = self.part("inbound")
+        return value
+
+    @property
+    def handshakes(self) -> dict[int, tuple[int, int]]:
+        """Workload port (0: the whole inbound listener) to (connections with TLS, connections) since the proxy started.
+
+        Empty where the proxy's statistics do not keep them, which is Istio's default.
+        """
+        value: dict[int, tuple[int, int]] = self.part("handshakes")
         return value
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from meshdoctor.istio.health_probes import direct_probes
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.workloads import by_owner
 from meshdoctor.model.findings import Evidence
@@ -17,7 +18,6 @@ from meshdoctor.onboarding.exposed import behind_gateways, server_pods
 from meshdoctor.onboarding.outcome import Outcome, breaks, holds, remarks, skips
 from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
-from probes.admission import direct_probes
 from probes.registry import get
 
 CONFIG = "proxy.istio.io/config"
