@@ -36,7 +36,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     if (
         level not in {"baseline", "restricted"}
         or not called(mesh, namespace.labels, {})
-        or not _uses_istio_init(mesh, namespace.name)
+        or not uses_istio_init(mesh, namespace.name)
     ):
         return
     refused = _newest(mesh, namespace.name, VIOLATES)
@@ -54,7 +54,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     yield fail(namespace, says, at=f"metadata.labels[{ENFORCE}]", evidence=evidence, confidence=certainty, also=also)
 
 
-def _uses_istio_init(mesh: Mesh, namespace: str) -> bool:
+def uses_istio_init(mesh: Mesh, namespace: str) -> bool:
     """Whether injection adds istio-init here: as the namespace's injected pods show, else those of the mesh."""
     own = [p for p in mesh[Pod].within(namespace) if p.proxy is not None and not is_gateway(p)]
     pods = own or [p for p in injected_pods(mesh) if not is_gateway(p)][:50]
@@ -157,7 +157,7 @@ def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
     for pod in injected_pods(mesh):
         if pod.is_ready or is_gateway(pod) or pod.proxy is None:
             continue
-        unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in _direct_probes(c)), None)
+        unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in direct_probes(c)), None)
         if unrewritten is None or server_mode(mesh, pod, unrewritten[1]).mode != "STRICT":
             continue
         container, port, kind = unrewritten
@@ -181,7 +181,7 @@ def _annotation(pod: Pod) -> str:
     return f"{REWRITE}: {pod.annotations[REWRITE]}" if REWRITE in pod.annotations else "no /app-health/ path"
 
 
-def _direct_probes(container: Container) -> Iterator[tuple[int, str]]:
+def direct_probes(container: Container) -> Iterator[tuple[int, str]]:
     """HTTP probes that do not go through the agent, as (workload port, field)."""
     probes = (
         ("livenessProbe", container.liveness_probe),

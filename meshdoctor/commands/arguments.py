@@ -51,11 +51,12 @@ def parser() -> argparse.ArgumentParser:
     _add_common(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    def sub(name: str, text: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[common])
+    def sub(name: str, text: str, shared: Parser = common) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[shared])
         return made
 
     _diagnosing(sub)
+    _onboarding(sub)
     _looking(sub)
     _bundles(sub)
     _about(sub)
@@ -78,12 +79,29 @@ def _diagnosing(sub: Sub) -> None:
 def _checking(sub: Sub) -> None:
     check = sub("check", "the findings alone, of a live mesh or of manifests")
     check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH say what these manifests change on it")
     _source(check)
     _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
     check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
     check.add_argument("--suppressions", metavar="FILE", help="findings not to report (default: .meshdoctor.toml, if there)")
     check.add_argument("--baseline", metavar="FILE", help="report only what is new since this former `-o json`")
+
+
+def _onboarding(sub: Sub) -> None:
+    scan = sub("scan", "how far each namespace is on its way into the mesh", _common(several=True))
+    _source(scan)
+    _output(scan, "text", "json", "markdown")
+    scan.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    scan.set_defaults(namespaces=None)
+    scan.add_argument("--active", action="store_true", help="also create a test pod with dryRun=All in each namespace")
+    gate = sub("gate", "ready for a change, or healthy after it: one verdict, one exit code", _common(several=True))
+    _source(gate)
+    _output(gate, "text", "json")
+    gate.set_defaults(namespaces=None)
+    gate.add_argument("--save", metavar="FILE", help="keep how it is now, to compare with after the change")
+    gate.add_argument("--before", metavar="FILE", help="compare with what --save kept: only what is new closes the gate")
+    gate.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    gate.add_argument("--active", action="store_true", help="also create test pods with dryRun=All")
 
 
 def _looking(sub: Sub) -> None:
@@ -92,14 +110,25 @@ def _looking(sub: Sub) -> None:
     _source(proxies)
     proxy = sub("proxy", "what one proxy says of itself")
     proxy.add_argument("pod", metavar="POD", help="NAME or NAMESPACE/NAME of a pod, or KIND/NAME of its workload")
-    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync")
-    proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
+    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync", "diff")
+    proxy.add_argument(
+        "part",
+        nargs="?",
+        choices=parts,
+        default="sync",
+        help="which part (default: sync; diff: what istiod wants against what Envoy has)",
+    )
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
-    graph.add_argument("node", metavar="NAME", nargs="?", help="only around this: NAMESPACE/NAME of a workload, Service or host")
+    graph.add_argument(
+        "node", metavar="NAME", nargs="?", help="only around this: [KIND/]NAMESPACE/NAME of a workload, Service or host"
+    )
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
-    _output(graph, "tree", "table", "json", "dot", "mermaid")
+    graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
+    graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
+    graph.add_argument("--window", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)")
+    _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
@@ -178,14 +207,14 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _common() -> Parser:
-    """Flags that every command takes, also behind its name."""
+def _common(*, several: bool = False) -> Parser:
+    """Flags that every command takes, also behind its name; with `several`, -n takes more than one namespace."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_common(common)
+    _add_common(common, several=several)
     return common
 
 
-def _add_common(to: argparse.ArgumentParser) -> None:
+def _add_common(to: argparse.ArgumentParser, *, several: bool = False) -> None:
     quiet = to.argument_default == argparse.SUPPRESS
     default = argparse.SUPPRESS if quiet else None
     group = to.add_argument_group("the cluster")
@@ -193,7 +222,11 @@ def _add_common(to: argparse.ArgumentParser) -> None:
         "--kubeconfig", metavar="FILE", default=default, help="kubeconfig file (default: KUBECONFIG, ~/.kube/config)"
     )
     group.add_argument("--context", metavar="NAME", default=default, help="context of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
+    if several:
+        words = "report these namespaces only"
+        group.add_argument("-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", action="extend", help=words)
+    else:
+        group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
     group.add_argument(
         "--istio-namespace", metavar="NS", default=default, help="the control plane's namespace (default: found by label)"
     )
