@@ -33,6 +33,7 @@ from meshdoctor.bundle.paths import Pairs, Place, place_of, split
 from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
 from meshdoctor.bundle.store import Store
+from meshdoctor.kube.answers import NOT_RECORDED
 
 FORWARD = ("v4.channel.k8s.io",)
 EXEC = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -118,7 +119,7 @@ class Conversation:
         if not self._exists(place, pod):
             return statuses.not_found(msgspec.structs.replace(place, name=pod))
         if place.sub == "log":
-            return statuses.failure(500, "InternalError", f"the log of {dict(pairs).get('container', 'this pod')} was not recorded")
+            return statuses.failure(500, NOT_RECORDED, f"the log of {dict(pairs).get('container', 'this pod')} was not recorded")
         if place.sub.partition("/")[0] == "proxy" and port.isdecimal():
             return self._proxied(place.namespace, pod, int(port), request.target.partition("/proxy")[2] or "/")
         if place.sub in ("portforward", "exec"):

@@ -25,6 +25,7 @@ from meshdoctor.bundle.lists import (
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split, without_window
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.selectors import Matches, matcher
+from meshdoctor.kube.answers import NOT_RECORDED
 
 EVENTS = ("ADDED", "MODIFIED", "DELETED")
 FIRST_VERSION = 1000  # where the recording has none
@@ -182,9 +183,9 @@ class Store:
     def _unseen(self, place: Place, collection: Collection | None) -> Answer | None:
         """The answer for what is not in the recording, where that is known."""
         if place.everywhere in self.unseen and (collection is None or collection.failed is not None):
-            return statuses.failure(500, "InternalError", f"{place.resource} {self.unseen[place.everywhere][1]}")
+            return statuses.failure(500, NOT_RECORDED, self.unseen[place.everywhere][1])
         if collection is not None and collection.namespaces is not None and place.namespace not in ("", *collection.namespaces):
-            return statuses.failure(500, "InternalError", f"{place.resource} of namespace {place.namespace} are not in the bundle")
+            return statuses.failure(500, NOT_RECORDED, f"of namespace {place.namespace} nothing is in the bundle")
         return None
 
     def _table(self, place: Place, pairs: Pairs) -> Answer | None:
