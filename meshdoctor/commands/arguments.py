@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _diagnosing(sub)
     _onboarding(sub)
     _looking(sub)
+    _bundles(sub)
     _about(sub)
     return top
 
@@ -78,7 +79,7 @@ def _diagnosing(sub: Sub) -> None:
 def _checking(sub: Sub) -> None:
     check = sub("check", "the findings alone, of a live mesh or of manifests")
     check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH say what these manifests change on it")
     _source(check)
     _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
     check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
@@ -109,14 +110,25 @@ def _looking(sub: Sub) -> None:
     _source(proxies)
     proxy = sub("proxy", "what one proxy says of itself")
     proxy.add_argument("pod", metavar="POD", help="NAME or NAMESPACE/NAME of a pod, or KIND/NAME of its workload")
-    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync")
-    proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
+    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync", "diff")
+    proxy.add_argument(
+        "part",
+        nargs="?",
+        choices=parts,
+        default="sync",
+        help="which part (default: sync; diff: what istiod wants against what Envoy has)",
+    )
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
-    graph.add_argument("node", metavar="NAME", nargs="?", help="only around this: NAMESPACE/NAME of a workload, Service or host")
+    graph.add_argument(
+        "node", metavar="NAME", nargs="?", help="only around this: [KIND/]NAMESPACE/NAME of a workload, Service or host"
+    )
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
-    _output(graph, "tree", "table", "json", "dot", "mermaid")
+    graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
+    graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
+    graph.add_argument("--window", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)")
+    _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
@@ -130,6 +142,45 @@ def _looking(sub: Sub) -> None:
     _source(permissions)
 
 
+def _bundles(sub: Sub) -> None:
+    bundle = sub("bundle", "write a redacted bundle of the mesh, look into one, compare two")
+    actions = bundle.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=text, description=text, parents=[_common()], conflict_handler="resolve"
+        )
+        return made
+
+    create = action("create", "write what a diagnosis reads into one file, secrets removed")
+    create.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file (default: meshdoctor-CONTEXT-TIME.tar.gz)")
+    create.add_argument("--tier", choices=("T0", "T1"), default="T1", help="T0: < 2 MB, 10 s; T1: <= 50 MB, 120 s (default)")
+    create.add_argument(
+        "-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", default=[], help="these namespaces, and the control plane"
+    )
+    create.add_argument("--encrypt", metavar="age:RECIPIENT|gpg:ID", help="encrypt the file with age or gpg")
+    create.add_argument(
+        "--pseudonyms", action="store_true", help="other names and addresses in the place of yours, the same everywhere"
+    )
+    create.add_argument("--keep-code", action="store_true", help="leave Lua and the configuration of plug-ins in")
+    create.add_argument("--preview", action="store_true", help="say what would be in it and what was removed; write nothing")
+    create.add_argument("--yes", action="store_true", help="do not ask before writing")
+    _source(create)
+    inspect = action("inspect", "what is in a bundle, what is not, and what was removed")
+    inspect.add_argument("file", metavar="FILE")
+    _output(inspect, "text", "json")
+    diff = action("diff", "what changed between two bundles: objects, fields, findings")
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    _output(diff, "text", "json")
+    opened = sub("open", "the application on a bundle: ours, bug-report, support bundle, must-gather, folder of YAML")
+    opened.add_argument("file", metavar="FILE")
+    serve = sub("serve", "a bundle as a read-only Kubernetes API on this machine, for kubectl and istioctl")
+    serve.add_argument("file", metavar="FILE")
+    serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serve.add_argument("--write-kubeconfig", metavar="FILE", help="where to write the kubeconfig (default: a temporary file)")
+
+
 def _about(sub: Sub) -> None:
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
     explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
@@ -141,6 +192,7 @@ def _about(sub: Sub) -> None:
 
 def _source(to: argparse.ArgumentParser) -> None:
     to.add_argument("--demo", metavar="SCENARIO", help="a recorded mesh instead of a cluster")
+    to.add_argument("--bundle", metavar="FILE", help="a bundle instead of a cluster: ours, or another tool's")
 
 
 def _output(to: argparse.ArgumentParser, *formats: str) -> None:

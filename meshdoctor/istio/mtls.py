@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.workloads import Pod
@@ -37,7 +38,7 @@ def scope_of(policy: PeerAuthentication, root: str) -> Literal["mesh", "namespac
     return "mesh" if policy.namespace == root else "namespace"
 
 
-def policies_for(mesh: Mesh, pod: Pod) -> tuple[PeerAuthentication, ...]:
+def policies_for(mesh: Mesh, pod: Labelled) -> tuple[PeerAuthentication, ...]:
     """The policies that can decide for a pod, strongest first: the oldest of workload, namespace, mesh."""
     root = mesh.mesh_config.root_namespace
     table = mesh[PeerAuthentication]
@@ -48,13 +49,13 @@ def policies_for(mesh: Mesh, pod: Pod) -> tuple[PeerAuthentication, ...]:
     return tuple(p for p in chosen if p is not None)
 
 
-def selects(policy: PeerAuthentication, pod: Pod) -> bool:
+def selects(policy: PeerAuthentication, pod: Labelled) -> bool:
     """Whether a policy's selector covers a pod of its namespace."""
     wanted = policy.spec.selector.wanted if policy.spec.selector else {}
     return policy.namespace == pod.namespace and wanted.items() <= pod.labels.items()
 
 
-def server_mode(mesh: Mesh, pod: Pod, port: int | None = None) -> Decision:
+def server_mode(mesh: Mesh, pod: Labelled, port: int | None = None) -> Decision:
     """What a pod accepts on a workload port (any port without its own setting where None)."""
     for policy in policies_for(mesh, pod):
         by_port = policy.spec.port_level_mtls.get(str(port)) if port is not None and policy.spec.selector else None

@@ -13,6 +13,7 @@ from meshdoctor.model.base import Condition, KubernetesObject, ObjectMeta, Recor
 class ContainerPort(Record, frozen=True):
     name: str = ""
     container_port: int = 0
+    host_port: int = 0
     protocol: str = "TCP"
 
 
@@ -25,6 +26,16 @@ class SecurityContext(Record, frozen=True):
     run_as_user: int | None = None
     privileged: bool | None = None
     capabilities: Capabilities | None = None
+
+
+class Sysctl(Record, frozen=True):
+    name: str = ""
+    value: str = ""
+
+
+class PodSecurityContext(Record, frozen=True):
+    run_as_user: int | None = None
+    sysctls: tuple[Sysctl, ...] = ()
 
 
 class ResourceRequirements(Record, frozen=True):
@@ -53,6 +64,7 @@ class Lifecycle(Record, frozen=True):
 class Container(Record, frozen=True):
     name: str = ""
     image: str = ""
+    command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     security_context: SecurityContext | None = None
@@ -77,11 +89,11 @@ class PodSpec(Record, frozen=True):
     host_network: bool = False
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
-    security_context: SecurityContext | None = None
+    security_context: PodSecurityContext | None = None
+    termination_grace_period_seconds: int = 30
     node_selector: dict[str, str] = {}
     tolerations: tuple[Toleration, ...] = ()
     restart_policy: str = "Always"
-    termination_grace_period_seconds: int | None = None
 
 
 class StateRunning(Record, frozen=True):
@@ -330,6 +342,7 @@ class HorizontalPodAutoscalerSpec(Record, frozen=True):
 class HorizontalPodAutoscalerStatus(Record, frozen=True):
     current_replicas: int = 0
     desired_replicas: int = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class HorizontalPodAutoscaler(KubernetesObject, frozen=True):
