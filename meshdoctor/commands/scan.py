@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         waiting.stop()
     seconds = time.perf_counter() - began
     found = scanned(mesh, names, seconds)
-    if not arguments.demo:
+    if not (arguments.demo or arguments.bundle):  # a recording has no last time
         found = _since_last(found, everything=not names)
     print(FORMATS[arguments.output](found, arguments), end="")
     return exit_code(found, strict=arguments.strict)
