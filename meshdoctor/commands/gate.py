@@ -104,10 +104,11 @@ def save(path: Path, moment: Moment) -> None:
 
 
 def _must_be_of(before: Moment, mesh: Mesh) -> None:
-    """Raises UsageError where the moment before is another cluster's."""
-    if before.server and mesh.cluster.server and before.server != mesh.cluster.server:
+    """Raises UsageError where the moment before is another cluster's: neither its server nor its context is the same."""
+    now = mesh.cluster
+    if before.server and now.server and before.server != now.server and before.context != now.context:
         raise UsageError(
-            f"The file was saved from {plain(before.server, 200)}, and this is {plain(mesh.cluster.server, 200)}.",
+            f"The file was saved from {plain(before.server, 200)}, and this is {plain(now.server, 200)}.",
             do="Name the context that it was saved from.",
         )
 

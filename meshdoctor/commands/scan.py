@@ -7,6 +7,7 @@ import difflib
 import gc
 import logging
 import sys
+import time
 
 import msgspec
 
@@ -31,8 +32,6 @@ log = logging.getLogger("meshdoctor")
 
 def run(arguments: argparse.Namespace) -> int:
     """Look once, judge every namespace, compare with the last scan, print."""
-    import time
-
     gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
     names = tuple(arguments.namespaces or ([arguments.namespace] if arguments.namespace else []))
     arguments.namespace = names[0] if len(names) == 1 else None  # where to look when not all may be listed
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         waiting.stop()
     seconds = time.perf_counter() - began
     found = scanned(mesh, names, seconds)
-    if not arguments.demo:
+    if not (arguments.demo or arguments.bundle):  # a recording has no last time
         found = _since_last(found, everything=not names)
     print(FORMATS[arguments.output](found, arguments), end="")
     return exit_code(found, strict=arguments.strict)

@@ -45,6 +45,12 @@ def _directions(policy: NetworkPolicy) -> tuple[str, ...]:
     return policy.spec.isolates
 
 
+def denies_by_default(policy: NetworkPolicy) -> bool:
+    """Whether it closes every pod of its namespace for what comes in: a default that denies."""
+    chosen = policy.spec.pod_selector
+    return not chosen.match_labels and not chosen.match_expressions and "Ingress" in _directions(policy)
+
+
 def blocked(mesh: Mesh, client: Pod | None, server: Pod | None, port: int, protocol: str = "TCP") -> Blocked | None:
     """What keeps a client from a port of a server; None where nothing does.
 

@@ -19,6 +19,7 @@ Rule = Callable[[Scope], Iterator[Outcome]]
 class OnboardingCheck:
     """A registered check. `problems` are those whose rules' findings in the namespace are its own; `codes` likewise.
 
+    Those of `demands` count as the check weighs, also where a rule only warns because nothing was seen to fail yet.
     `before` tells whether it means something before the namespace is enrolled: what stands in the way.
     """
 
@@ -28,6 +29,7 @@ class OnboardingCheck:
     do: str
     problems: tuple[str, ...]
     codes: tuple[str, ...]
+    demands: tuple[str, ...]
     before: bool
     rule: Rule
 
@@ -48,12 +50,13 @@ def check(
     do: str,
     problems: Iterable[str] = (),
     codes: Iterable[str] = (),
+    demands: Iterable[str] = (),
     before: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register a check of the checklist. What rules find of `problems` and `codes` in the namespace needs no line of code."""
 
     def register(rule: Rule) -> Rule:
-        _registered[ident] = OnboardingCheck(ident, title, weight, do, tuple(problems), tuple(codes), before, rule)
+        _registered[ident] = OnboardingCheck(ident, title, weight, do, tuple(problems), tuple(codes), tuple(demands), before, rule)
         return rule
 
     return register

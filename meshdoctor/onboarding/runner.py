@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from meshdoctor.model.findings import Status
 from meshdoctor.model.onboarding import CheckResult
@@ -45,7 +46,8 @@ def _of_rules(each: OnboardingCheck, scope: Scope) -> Iterable[Outcome]:
     """What the rules of its problems found in the namespace, and which of them could not judge."""
     names = (*each.problems, *each.codes)
     found = scope.found.within(scope.name, names)
-    yield from (of_finding(f) for f in found)
+    told = ((of_finding(f), f.problem in each.demands) for f in found)
+    yield from (replace(outcome, status=None) if demanded else outcome for outcome, demanded in told)
     if not found:
         yield from (unknown(f.summary, *f.evidence) for f in scope.found.unseen(scope.name, names)[:1])
 

@@ -169,3 +169,11 @@ def test_another_clusters_moment_is_refused(capsys: pytest.CaptureFixture[str], 
 def test_a_file_that_is_no_moment_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text)
     assert main(["gate", "--demo", "healthy", "--before", str(tmp_path / "x")]) == 64
+
+
+def test_a_recording_is_compared_with_itself(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    kept = str(tmp_path / "before.json")
+    flags = ["gate", "--demo", "tls-switched-off", "-n", "shop", "bank"]
+    assert main([*flags, "--save", kept]) == 2
+    assert main([*flags, "--before", kept]) == 0
+    assert "as before the change" in " ".join(capsys.readouterr().out.split())
