@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.certificates import lifetime, pem_certificates, seconds_left
 from meshdoctor.istio.controlplane import control_planes
 from meshdoctor.model.cluster import ConfigMap, Secret
@@ -94,6 +95,7 @@ def intermediate_ends(mesh: Mesh) -> Iterator[Draft]:
 def workload_certificate_ends(mesh: Mesh) -> Iterator[Draft]:
     """A proxy's own certificate is expired, or past the time at which it should have been renewed."""
     told = set()
+    log.must_have(mesh, "certs")
     for envoy in mesh.envoys:
         pod = mesh[Pod].get(envoy.namespace, envoy.name)
         if pod is None or not envoy.has("certs"):

@@ -16,9 +16,9 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Gateway, Server, VirtualService
 from meshdoctor.model.prometheus import Prometheus
-from meshdoctor.model.workloads import HorizontalPodAutoscaler, Pod, Sysctl
+from meshdoctor.model.workloads import Deployment, HorizontalPodAutoscaler, Pod, Sysctl
 from probes.registry import Draft, fail, get, probe, quote
-from probes.xds import connected
+from probes.xds import connected, those_asked
 
 CANNOT_BIND = re.compile(r"cannot bind '[^']*?:(?P<port>\d+)': Permission denied")
 UNPRIVILEGED = "net.ipv4.ip_unprivileged_port_start"
@@ -111,10 +111,12 @@ def gateway_overloaded(mesh: Mesh) -> Iterator[Draft]:
             yield fail(owner, says, evidence=(Evidence(says, str(slow[0].subject), "", get(slow[0])),), also=slow, harm=harm)
 
 
-@probe("GW-018", needs=(Pod, Istiod, Envoy, Service))
+@probe("GW-018", needs=(Pod, Istiod, Envoy, Service, Deployment))
 def port_not_permitted(mesh: Mesh) -> Iterator[Draft]:
     """A gateway's Envoy may not bind a port below 1024: it runs without the right, and no sysctl gives it."""
     denied: dict[Pod, tuple[str, str]] = {}
+    if not tuple(mesh.envoys):
+        those_asked(mesh, "syncz")
     for pod, text, source in _complaints(mesh):
         found = CANNOT_BIND.search(text)
         if found and int(found["port"]) < 1024 and not any(s.name == UNPRIVILEGED for s in _sysctls(pod)):

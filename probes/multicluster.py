@@ -14,8 +14,9 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import Gateway, WorkloadEntry
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Pod
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
+from probes.xds import those_asked
 
 NETWORK = "topology.istio.io/network"
 EAST_WEST = {"istio": "eastwestgateway"}
@@ -32,12 +33,12 @@ def _secret_of(mesh: Mesh, cluster: str, namespace: str) -> Secret | None:
     return next((s for s in remote if cluster in (s.annotations.get(CLUSTER), s.name.removeprefix(PREFIX))), None)
 
 
-@probe("MC-001", needs=(Istiod, Pod, Secret))
+@probe("MC-001", needs=(Istiod, Pod, Secret, Deployment))
 def cluster_not_synced(mesh: Mesh) -> Iterator[Draft]:
     """istiod does not read a remote cluster: its endpoints are unknown, or stand still."""
     told: set[str] = set()
-    for istiod in mesh.istiods:
-        for sample in istiod.metrics if istiod.has("metrics") else ():
+    for istiod in those_asked(mesh, "metrics"):
+        for sample in istiod.metrics:
             cluster, state = sample.labels.get("cluster", ""), sample.labels.get("status", "")
             if sample.name != STATUS or state in ("", "synced") or not sample.value or cluster in told:
                 continue
@@ -51,11 +52,11 @@ def cluster_not_synced(mesh: Mesh) -> Iterator[Draft]:
             yield fail(subject, f"istiod is not in sync with cluster {cluster}: {state}", evidence=(evidence,), also=also)
 
 
-@probe("MC-002", needs=(Istiod, Pod, Secret))
+@probe("MC-002", needs=(Istiod, Pod, Secret, Deployment))
 def stale_credential(mesh: Mesh) -> Iterator[Draft]:
     """A replica of istiod is refused by a remote cluster whose Secret was renewed after the replica started."""
-    for istiod in mesh.istiods:
-        line = next((t for _, t in reversed(istiod.log) if NO_ACCESS.search(t) and "cluster" in t), "") if istiod.has("log") else ""
+    for istiod in those_asked(mesh, "log"):
+        line = next((t for _, t in reversed(istiod.log) if NO_ACCESS.search(t) and "cluster" in t), "")
         pod = mesh[Pod].get(istiod.namespace, istiod.name) if line else None
         if pod is None or pod.created is None:
             continue

@@ -22,6 +22,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Gateway, VirtualService
 from meshdoctor.model.networkpolicies import NetworkPolicy
 from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 from probes.xds import connected
@@ -174,7 +175,9 @@ def _way(mesh: Mesh, client: Pod, service: Service) -> tuple[NetworkPolicy, Draf
 def metrics_ports_closed(mesh: Mesh) -> Iterator[Draft]:
     """A NetworkPolicy keeps Prometheus from the metrics ports of proxies, 15020 and 15090."""
     prometheus = mesh.prometheus
-    service = mesh[Service].get(*prometheus.service.key) if prometheus else None
+    if prometheus is None:
+        raise Unseen(Source(name="prometheus", state=SourceState.SKIPPED, reason="no Prometheus was found"))
+    service = mesh[Service].get(*prometheus.service.key)
     scrapers = pods_of(mesh, service) if service else ()
     closed = []
     for pod in injected_pods(mesh) if scrapers and len(mesh[NetworkPolicy]) else ():
@@ -195,8 +198,8 @@ def metrics_ports_closed(mesh: Mesh) -> Iterator[Draft]:
         )
 
 
-def _down(prometheus: Prometheus | None) -> set[tuple[str, str]]:
-    samples = prometheus.answer("up") if prometheus and prometheus.has("up") else ()
+def _down(prometheus: Prometheus) -> set[tuple[str, str]]:
+    samples = prometheus.answer("up") if prometheus.has("up") else ()
     return {(s.labels.get("namespace", ""), s.labels.get("pod", "")) for s in samples if s.value == 0}
 
 

@@ -10,7 +10,7 @@ from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.asking import shown
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.proxyconfig import drain_time, setting
-from meshdoctor.istio.scaling import throttled
+from meshdoctor.istio.scaling import must_be_measured, throttled
 from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
@@ -93,6 +93,7 @@ def _stays(mesh: Mesh, address: str) -> bool:
 @probe("PRX-006", needs=(Pod, Prometheus))
 def proxy_held_back(mesh: Mesh) -> Iterator[Draft]:
     """A sidecar is held back at its CPU limit in more than a quarter of the periods: everything gets slower."""
+    must_be_measured(mesh)
     held = {p: share for p, share in throttled(mesh, "istio-proxy") if not is_gateway(p)}
     for owner, pods in by_owner(mesh, held).items():
         pod = max(pods, key=lambda p: held[p])

@@ -20,6 +20,7 @@ from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from probes.certificates import authority
@@ -138,6 +139,7 @@ def _expectations(rule: DestinationRule, subset: str, port: int) -> Iterator[str
 @probe("CRT-010", needs=(Pod, Envoy, Secret))
 def secret_not_delivered(mesh: Mesh) -> Iterator[Draft]:
     """A gateway waits for a Secret that exists: istiod does not deliver it."""
+    log.must_have(mesh, "secrets")
     for envoy in mesh.envoys:
         pod = mesh[Pod].get(envoy.namespace, envoy.name)
         waits = [s.name for s in envoy.secrets if s.warming] if pod is not None and envoy.has("secrets") else []
@@ -158,8 +160,8 @@ def coverage_below_target(mesh: Mesh) -> Iterator[Draft]:
     """Less than 99 % of the requests of the last hour were by mutual TLS, by what servers counted."""
     shares = {s.labels.get("connection_security_policy", ""): s.value for s in asked(mesh, "security")}
     total = sum(shares.values())
-    if not total:  # nothing was counted: that says nothing of how it is sent
-        return
+    if not total:
+        raise Unseen(Source(name="traffic", state=SourceState.SKIPPED, reason="no request was counted in the last hour"))
     share = shares.get("mutual_tls", 0.0) / total
     if share < WANTED:
         edges = [s.labels for s in asked(mesh, "plain")]

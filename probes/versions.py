@@ -30,7 +30,7 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
-from probes.xds import all_told
+from probes.xds import all_told, those_asked
 
 MOST_SKEW = 1  # minor versions that a proxy may be behind istiod
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -164,7 +164,7 @@ def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
 def kubernetes_too_old(mesh: Mesh) -> Iterator[Draft]:
     """The cluster's Kubernetes is older than what this release of Istio is made for."""
     server = numbers(mesh.cluster.kubernetes)
-    for istiod in mesh.istiods:
+    for istiod in those_asked(mesh, "version"):
         oldest = oldest_kubernetes(istiod.version)
         if server and oldest and server < oldest:
             pod = mesh[Pod].get(istiod.namespace, istiod.name)

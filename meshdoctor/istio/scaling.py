@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshdoctor.istio.asking import asked
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import HorizontalPodAutoscaler, Pod
 
@@ -29,6 +30,13 @@ def is_at_its_limit(autoscaler: HorizontalPodAutoscaler) -> bool:
     return limited and autoscaler.status.current_replicas >= autoscaler.spec.max_replicas
 
 
+def must_be_measured(mesh: Mesh) -> None:
+    """Raise Unseen where nobody measures how often containers are held back."""
+    if not asked(mesh, "throttled"):
+        reason = "Prometheus has no metrics of containers"
+        raise Unseen(Source(name="CPU throttling", state=SourceState.SKIPPED, reason=reason))
+
+
 def throttled(mesh: Mesh, container: str) -> tuple[tuple[Pod, float], ...]:
     """Live pods whose container of that name is held back in more than a quarter of its periods, with the share.
 
@@ -38,7 +46,7 @@ def throttled(mesh: Mesh, container: str) -> tuple[tuple[Pod, float], ...]:
         return ()
     found = []
     for sample in asked(mesh, "throttled"):
-        pod = mesh[Pod].get(sample.labels.get("namespace", ""), sample.labels.get("pod", ""))
+        pod = mesh[Pod].get(sample.labels["namespace"], sample.labels["pod"]) if "pod" in sample.labels else None
         if pod is not None and sample.labels.get("container") == container and sample.value > MUCH:
             found.append((pod, sample.value))
     return tuple(found)

@@ -24,7 +24,8 @@ QUERIES = {  # by name: an instant query, or the path of another answer
     ),
     "config_events": 'max by (type) (rate(pilot_k8s_cfg_events{event="update"}[2m])) > 1',
     "refused_objects": "sum by (group,resource,reason) (increase(galley_validation_failed[2m])) > 0",
-    "throttled": f"{_BY_CONTAINER % 'throttled_periods'} / {_BY_CONTAINER % 'periods'} > 0.25",
+    "throttled": f"{_BY_CONTAINER % 'throttled_periods'} / {_BY_CONTAINER % 'periods'} > 0.25"
+    ' or count(container_cpu_cfs_periods_total{container="istio-proxy"})',  # without labels: whether anybody measures
     "security": f"sum by (connection_security_policy) (rate({_SERVED % ''}))",
     "plain": (
         "topk(5, sum by (source_workload_namespace,source_workload,destination_workload_namespace,destination_workload) "
