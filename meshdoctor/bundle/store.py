@@ -94,7 +94,9 @@ class Store:
         for path in self.single_paths():
             place = place_of(path)
             if place is not None and place.name and not place.sub and place.everywhere not in (*self.collections, *self.unseen):
-                body = msgspec.json.decode(self._reduced[path, ()].body)
+                body = _object(self._reduced[path, ()].body)
+                if body is None:
+                    continue
                 found.setdefault(place.everywhere, (place, []))[1].append(body)
         for path, (place, items) in found.items():
             whole = msgspec.structs.replace(place, namespace="", name="")
@@ -334,3 +336,11 @@ def _partial_wanted(accept: str) -> bool:
 
 def _number(version: str) -> int:
     return int(version) if version.isdecimal() else 0
+
+
+def _object(body: bytes) -> Object | None:
+    """The object that a body holds; None where it is no JSON object."""
+    try:
+        return msgspec.json.decode(body, type=dict)
+    except msgspec.DecodeError:
+        return None

@@ -127,7 +127,9 @@ def _looking(sub: Sub) -> None:
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
     graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
     graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
-    graph.add_argument("--window", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)")
+    graph.add_argument(
+        "--window", dest="traffic_s", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)"
+    )
     _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
     _mtls(sub)

@@ -36,7 +36,7 @@ GRAPH_TYPES: dict[str, kiali.GraphType] = {"app": "versionedApp", "service": "se
 def run(arguments: argparse.Namespace) -> int:
     """Print the graph; 2 where the health of an edge is Failure, 3 where no proxy and no Prometheus told anything."""
     if arguments.demo:
-        arguments.window = 0.0  # a recording has one moment
+        arguments.traffic_s = 0.0  # a recording has one moment
     waiting = Waiting(colour=not arguments.no_color)
     try:
         mesh, _ = run_async(look(arguments, waiting))

@@ -98,7 +98,7 @@ def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
         namespace=arguments.namespace or api.credentials.namespace or None,
         istio_namespace=arguments.istio_namespace,
         active=getattr(arguments, "active", False),
-        traffic_s=getattr(arguments, "window", 0.0),
+        traffic_s=getattr(arguments, "traffic_s", 0.0),
     )
 
 
