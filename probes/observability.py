@@ -77,14 +77,14 @@ def no_access_log(mesh: Mesh) -> Iterator[Draft]:
     )
     if not on:
         says = "no access log is written: accessLogFile is empty and no Telemetry asks for one"
-        yield fail(subject, says, at="accessLogFile", evidence=(_said("accessLogFile: empty"),))
+        yield fail(subject, says, at="accessLogFile", evidence=(_said(subject, "accessLogFile: empty"),))
     elif lacking:
         says = f"the access log's format leaves out {' and '.join(lacking)}: it does not tell why requests fail"
-        yield fail(subject, says, at="accessLogFormat", evidence=(_said(config.access_log_format),))
+        yield fail(subject, says, at="accessLogFormat", evidence=(_said(subject, config.access_log_format),))
 
 
-def _said(words: str) -> Evidence:
-    return Evidence("the mesh's configuration", "/debug/mesh", words, "kubectl get configmap istio -A -o yaml")
+def _said(config_map: Subject, words: str) -> Evidence:
+    return Evidence("the mesh's configuration", "/debug/mesh", words, get(config_map))
 
 
 @probe("OB-006", needs=(Pod, PeerAuthentication, Prometheus, Service))

@@ -21,11 +21,12 @@ SHIFTS = ("distribute", "failover", "failoverPriority")
 @probe("RT-011", over=DestinationRule, needs=(DestinationRule, Service, ServiceEntry, Pod))
 def outside_the_lookup_path(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     """A DestinationRule lies in a namespace that no client looks in: neither the host's, nor the root, nor one with clients."""
-    if rule.namespace == mesh.mesh_config.root_namespace or "*" in rule.spec.host or not mesh.given(Pod):
-        return  # a wildcard may be there for a host that is still to come
-    found = registered(mesh, rule_host(rule, mesh.cluster.domain))
+    if rule.namespace == mesh.mesh_config.root_namespace or not mesh.given(Pod):
+        return
+    found = registered(mesh, rule_host(rule, mesh.cluster.domain)) if not rule.spec.host.startswith("*") else ()
     owners = {r.namespace for r in found}
-    if not found or rule.namespace in owners or any(p.namespace == rule.namespace for p in injected_pods(mesh)):
+    clients = {p.namespace for p in injected_pods(mesh)} if found else set()
+    if not clients or rule.namespace in owners | clients:
         return
     yield fail(
         rule,

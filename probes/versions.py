@@ -93,7 +93,7 @@ def bound_to_a_removed_revision(mesh: Mesh) -> Iterator[Draft]:
         revision = revision_of(pods[0])
         says = f"{len(pods)} of its proxies are of revision {revision}, of which no istiod is left"
         evidence = quote(pods[0], f"metadata.annotations[{REVISION}]", revision)
-        yield fail(owner, says, at="" if owner.kind == "Pod" else "spec.template.metadata", evidence=(evidence,), also=pods)
+        yield fail(owner, says, evidence=(evidence,), also=pods)
 
 
 def _is_served(mesh: Mesh, spaces: set[str], revision: str) -> bool:

@@ -3,9 +3,9 @@
 # also: 
 # settle: 25
 inject() {
-kubectl -n sm-gateways patch deployment/istio-ingressgateway --type=json -p '[{"op":"remove","path":"/spec/template/spec/securityContext/sysctls"}]'
+kubectl -n sm-gateways patch deployment/istio-ingressgateway --type=json -p '[{"op":"replace","path":"/spec/template/spec/securityContext/sysctls/0/value","value":"1024"}]'
 }
 heal() {
-kubectl apply --server-side --force-conflicts -f "$RIG/manifests/gateways.yaml" >/dev/null
+kubectl -n sm-gateways patch deployment/istio-ingressgateway --type=json -p '[{"op":"replace","path":"/spec/template/spec/securityContext/sysctls/0/value","value":"0"}]'
 kubectl -n sm-gateways rollout status deployment/istio-ingressgateway --timeout=90s
 }
