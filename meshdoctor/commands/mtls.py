@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     except Unseen as why:
         return _blind(arguments, why)
     _print(arguments, shown, found)
+    if shown.is_limited or (found and found.is_limited):
+        print("meshdoctor: there are too many pairs to tell all: only those seen; -n NAMESPACE tells all of one.", file=sys.stderr)
     if left:
         print(f"meshdoctor: {left} proxies were not asked: what they take is not observed.", file=sys.stderr)
     if found is not None:
@@ -75,7 +77,7 @@ def _print(arguments: argparse.Namespace, shown: Picture, found: Forecast | None
             told["what_if"] = mtls_forecast.as_json(found)
         print(schema.encode(told))
     elif found is not None:
-        print(mtls_forecast.text(found), end="")
+        print(mtls_forecast.text(found, width()), end="")
     elif arguments.output == "servers":
         print(reports.servers_table(shown.doors, colour=colour), end="")
     elif arguments.output == "matrix":

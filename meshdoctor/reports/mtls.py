@@ -157,6 +157,7 @@ def as_json(picture: Any) -> dict[str, Any]:
     return {
         "schema": "meshdoctor.mtls/v1",
         "window_s": picture.window_s,
+        "only_seen_pairs": picture.is_limited,
         "prometheus": picture.untold,
         "coverage": [coverage_json(c) for c in picture.coverage],
         "servers": [door_json(d) for d in picture.doors],

@@ -251,9 +251,8 @@ def test_blind_is_not_plain() -> None:
 # What was seen.
 
 
-def inbound(remote: str, sni: str = "", **more: Any) -> Any:
-    more = {"code": 200, "cluster": "inbound|8080||"} | more
-    return line(downstream_remote=f"{remote}:5000", downstream_local="10.1.0.2:8080", sni=sni, **more)
+def inbound(remote: str, sni: str = "", code: int = 200, cluster: str = "inbound|8080||", **more: Any) -> Any:
+    return line(cluster, code=code, downstream_remote=f"{remote}:5000", downstream_local="10.1.0.2:8080", sni=sni, **more)
 
 
 def seen_pair(mesh: Mesh, client: str = "front") -> Pair:

@@ -56,29 +56,61 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return self.client, self.server, self.port, self.host, self.service_port
 
 
-def cells(mesh: Mesh) -> tuple[Cell, ...]:
-    """Every pair of workloads that could call each other by a name, in order. Found once a snapshot."""
-    return _cells(mesh, "mtls cells", targets)
+Wanted = Callable[[Subject, Subject], bool]
 
 
-def cells_by_address(mesh: Mesh) -> tuple[Cell, ...]:
+def cells(mesh: Mesh, wanted: Wanted | None = None) -> tuple[Cell, ...]:
+    """The pairs of workloads that could call each other by a name, in order: all, or those (client, server) that are wanted."""
+    return _kept(mesh, "mtls cells", targets, wanted)
+
+
+def cells_by_address(mesh: Mesh, wanted: Wanted | None = None) -> tuple[Cell, ...]:
     """The same for calls to a pod's own address, which no Service and no DestinationRule speaks of."""
-    return _cells(mesh, "mtls cells by address", addresses)
+    return _kept(mesh, "mtls cells by address", addresses, wanted)
 
 
-def _cells(mesh: Mesh, key: str, called: Callable[[Mesh], tuple[Target, ...]]) -> tuple[Cell, ...]:
+def possible(mesh: Mesh) -> int:
+    """How many pairs there are, without looking at them."""
+    return len(_callers(mesh)) * len(served(mesh))
+
+
+def served(mesh: Mesh) -> dict[tuple[Subject, int], Takes]:
+    """What each port of each server takes; where its pods differ, what the first kind of them does. Found once a snapshot."""
+    found: dict[tuple[Subject, int], Takes] | None = mesh.memo.get("mtls served")
+    if found is None:
+        ends = (several[0] for _, several in _servers(mesh, targets(mesh)))
+        found = mesh.memo["mtls served"] = {(e.owner, e.port): _taken(mesh, e) for e in ends}
+    return found
+
+
+def _kept(mesh: Mesh, key: str, called: Callable[[Mesh], tuple[Target, ...]], wanted: Wanted | None) -> tuple[Cell, ...]:
+    """Found once a snapshot where all are wanted."""
+    if wanted is not None:
+        return _cells(mesh, called(mesh), wanted)
     known: tuple[Cell, ...] | None = mesh.memo.get(key)
     if known is None:
-        planes = {p.subject for p in istiod_pods(mesh)}
-        callers = _variants(mesh, (p for p in mesh[Pod] if is_live(p) and p.subject not in planes))
-        found = (
-            _cell(mesh, client, pods, target, ends)
-            for target, ends in _servers(mesh, called(mesh), planes)
-            for client, pods in callers.items()
-            if client != ends[0].owner
-        )
-        known = mesh.memo[key] = tuple(sorted((c for c in found if c is not None), key=lambda c: c.key))
+        known = mesh.memo[key] = _cells(mesh, called(mesh), lambda client, server: True)
     return known
+
+
+def _cells(mesh: Mesh, called: tuple[Target, ...], wanted: Wanted) -> tuple[Cell, ...]:
+    callers = _callers(mesh)
+    found = (
+        _cell(mesh, client, pods, target, ends)
+        for target, ends in _servers(mesh, called)
+        for client, pods in callers.items()
+        if client != ends[0].owner and wanted(client, ends[0].owner)
+    )
+    return tuple(sorted((c for c in found if c is not None), key=lambda c: c.key))
+
+
+def _callers(mesh: Mesh) -> dict[Subject, tuple[Pod, ...]]:
+    found: dict[Subject, tuple[Pod, ...]] | None = mesh.memo.get("mtls callers")
+    if found is None:
+        planes = {p.subject for p in istiod_pods(mesh)}
+        pods = (p for p in mesh[Pod] if is_live(p) and p.subject not in planes)
+        found = mesh.memo["mtls callers"] = _variants(mesh, pods)
+    return found
 
 
 def _variants(mesh: Mesh, pods: Iterable[Pod]) -> dict[Subject, tuple[Pod, ...]]:
@@ -95,9 +127,10 @@ def _kind(pod: Pod) -> object:
     return pod.proxy is not None, pod.spec.host_network, marks, labels
 
 
-def _servers(mesh: Mesh, called: tuple[Target, ...], planes: set[Subject]) -> Iterator[tuple[Target, tuple[Endpoint, ...]]]:
+def _servers(mesh: Mesh, called: tuple[Target, ...]) -> Iterator[tuple[Target, tuple[Endpoint, ...]]]:
     """Each target with the endpoints of one workload that differ. Gateways and control planes end TLS by rules of their own,
     and what the cluster itself needs is never in the mesh."""
+    planes = {p.subject for p in istiod_pods(mesh)}
     for target in called:
         if target.namespace in IGNORED_NAMESPACES:
             continue
