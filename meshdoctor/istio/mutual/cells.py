@@ -10,12 +10,14 @@ import msgspec
 
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.injection import IGNORED_NAMESPACES
+from meshdoctor.istio.mutual.interception import has_settings, init_args
 from meshdoctor.istio.mutual.routes import subsets_used
 from meshdoctor.istio.mutual.sending import Sends, sends
 from meshdoctor.istio.mutual.taking import Takes, takes
 from meshdoctor.istio.mutual.targets import REDIRECTION, TLS_MODE, Endpoint, Target, addresses, targets
 from meshdoctor.istio.workloads import is_gateway, is_live
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import DestinationRule, Sidecar
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -94,23 +96,44 @@ def _kept(mesh: Mesh, key: str, called: Callable[[Mesh], tuple[Target, ...]], wa
 
 
 def _cells(mesh: Mesh, called: tuple[Target, ...], wanted: Wanted) -> tuple[Cell, ...]:
-    callers = _callers(mesh)
-    found = (
-        _cell(mesh, client, pods, target, ends)
-        for target, ends in _servers(mesh, called)
-        for client, pods in callers.items()
-        if client != ends[0].owner and wanted(client, ends[0].owner)
-    )
-    return tuple(sorted((c for c in found if c is not None), key=lambda c: c.key))
+    """Clients that are alike for all that mutual TLS depends on are judged once."""
+    found: list[Cell] = []
+    for target, ends in _servers(mesh, called):
+        shared: dict[object, Cell | None] = {}
+        for client, (pods, alike) in _callers(mesh).items():
+            if client == ends[0].owner or not wanted(client, ends[0].owner):
+                continue
+            cell = shared[alike] if alike in shared else _cell(mesh, client, pods, target, ends)
+            if alike is not None and (cell is None or cell.sends.by != client):
+                shared[alike] = cell
+            if cell is not None:
+                found.append(cell if cell.client == client else msgspec.structs.replace(cell, client=client))
+    return tuple(sorted(found, key=lambda c: c.key))
 
 
-def _callers(mesh: Mesh) -> dict[Subject, tuple[Pod, ...]]:
-    found: dict[Subject, tuple[Pod, ...]] | None = mesh.memo.get("mtls callers")
+def _callers(mesh: Mesh) -> dict[Subject, tuple[tuple[Pod, ...], object]]:
+    """Every client: its kinds of pods, and what it has in common with those that are alike (None: with nobody)."""
+    found: dict[Subject, tuple[tuple[Pod, ...], object]] | None = mesh.memo.get("mtls callers")
     if found is None:
         planes = {p.subject for p in istiod_pods(mesh)}
-        pods = (p for p in mesh[Pod] if is_live(p) and p.subject not in planes)
-        found = mesh.memo["mtls callers"] = _variants(mesh, pods)
+        variants = _variants(mesh, (p for p in mesh[Pod] if is_live(p) and p.subject not in planes))
+        selective = _selects_clients(mesh)
+        found = mesh.memo["mtls callers"] = {c: (pods, _alike(pods, selective=selective)) for c, pods in variants.items()}
     return found
+
+
+def _selects_clients(mesh: Mesh) -> bool:
+    """Whether some Sidecar or DestinationRule is for some workloads of its namespace only."""
+    kinds: tuple[type[Sidecar] | type[DestinationRule], ...] = (Sidecar, DestinationRule)
+    things = (t for kind in kinds if mesh.state(kind) in USABLE for t in mesh[kind])
+    return any(t.spec.workload_selector and t.spec.workload_selector.wanted for t in things)
+
+
+def _alike(pods: tuple[Pod, ...], *, selective: bool) -> object:
+    pod = pods[0]
+    if len(pods) > 1 or pod.proxy is None or has_settings(pod):
+        return None
+    return pod.namespace, is_gateway(pod), init_args(pod), frozenset(pod.labels.items()) if selective else None
 
 
 def _variants(mesh: Mesh, pods: Iterable[Pod]) -> dict[Subject, tuple[Pod, ...]]:
