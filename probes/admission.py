@@ -37,7 +37,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     if (
         level not in {"baseline", "restricted"}
         or not called(mesh, namespace.labels, {})
-        or not _uses_istio_init(mesh, namespace.name)
+        or not uses_istio_init(mesh, namespace.name)
     ):
         return
     refused = _newest(mesh, namespace.name, VIOLATES)
@@ -55,7 +55,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     yield fail(namespace, says, at=f"metadata.labels[{ENFORCE}]", evidence=evidence, confidence=certainty, also=also)
 
 
-def _uses_istio_init(mesh: Mesh, namespace: str) -> bool:
+def uses_istio_init(mesh: Mesh, namespace: str) -> bool:
     """Whether injection adds istio-init here: as the namespace's injected pods show, else those of the mesh."""
     own = [p for p in mesh[Pod].within(namespace) if p.proxy is not None and not is_gateway(p)]
     pods = own or [p for p in injected_pods(mesh) if not is_gateway(p)][:50]

@@ -16,8 +16,18 @@ KINDS = (Namespace, Service, Pod, Deployment)
 INJECT = "sidecar.istio.io/inject"
 
 
-def _annotated(mesh: Mesh) -> Iterator[tuple[KubernetesObject, str, str, Annotation | None]]:
-    """Istio's annotations that somebody wrote; those of a controlled pod are its template's."""
+Annotated = tuple[KubernetesObject, str, str, Annotation | None]
+
+
+def _annotated(mesh: Mesh) -> tuple[Annotated, ...]:
+    """Istio's annotations that somebody wrote; those of a controlled pod are its template's. Read once a snapshot."""
+    if "annotated" not in mesh.memo:
+        mesh.memo["annotated"] = tuple(_read(mesh))
+    found: tuple[Annotated, ...] = mesh.memo["annotated"]
+    return found
+
+
+def _read(mesh: Mesh) -> Iterator[Annotated]:
     for thing in (*mesh[Namespace], *mesh[Service], *mesh[Pod], *mesh[Deployment]):
         if isinstance(thing, Pod) and thing.metadata.owner_references:
             continue

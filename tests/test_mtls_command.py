@@ -76,7 +76,7 @@ def test_what_if(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--what-if", "shop"), ("--what-if", "nowhere=STRICT"), ("--window", "soon"), ("-o", "svg"), ("--what-if", "=" * 9000)],
+    [("--what-if", "shop"), ("--what-if", "nowhere=STRICT"), ("--since", "soon"), ("-o", "svg"), ("--what-if", "=" * 9000)],
 )
 def test_what_cannot_be_meant(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     try:

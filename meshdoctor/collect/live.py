@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
 
-from meshdoctor.collect.asked import gather_limited
+from meshdoctor.collect.asked import Answers, gather_limited
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
-from meshdoctor.collect.metrics import ask_prometheus
+from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
-from meshdoctor.collect.proxies import ask_envoy
+from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
+from meshdoctor.collect.traffic import ask_traffic
 from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
-from meshdoctor.istio.injection import called
+from meshdoctor.istio.injection import INJECT, called
+from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
@@ -28,13 +31,14 @@ from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
-from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Pod
 
 CONFIG_MAPS = ("istio", "istio-sidecar-injector", "istio-ca-root-cert")
 AT_ONCE = 8
+GATEWAYS = ("istio", "gateway.networking.k8s.io/gateway-name")  # labels that most gateways carry
 
 Progress = Callable[[str], None]
 
@@ -46,6 +50,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     istio_namespace: str | None = None
     most_proxies: int = MOST
     active: bool = False  # also create test pods with dryRun=All
+    traffic_s: float = 0.0  # look twice at the counters of proxies, so many seconds apart, instead of asking them for all else
+    tested: tuple[str, ...] = ()  # where to create them; where none is named, in up to 20 namespaces that are injected
+    history: bool = False  # also ask Prometheus who sent plain text within 7 days
     wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
 
 
@@ -79,38 +86,56 @@ async def collect(api: ApiClient, options: Options, progress: Progress = _quiet)
     return assemble(api, listed, runtime, kubernetes=kubernetes)
 
 
-async def ask_early(api: ApiClient, options: Options) -> tuple[Istiod, ...]:
-    """The replicas of istiod, found by their label and asked while the long lists are still on their way."""
+class Early(msgspec.Struct, frozen=True):
+    """What was asked while the long lists were still on their way."""
+
+    istiods: tuple[Istiod, ...] = ()
+    proxies: dict[tuple[str, str], Answers] = {}
+
+
+async def ask_early(api: ApiClient, options: Options) -> Early:
+    """The replicas of istiod and the gateways, found by their labels. What is not found so, is found among all pods."""
+    labels = () if options.traffic_s else GATEWAYS  # counters are asked for later, of all proxies at once
+    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in labels))
+    wanted = [p for p in replicas if options.istio_namespace in (None, p.namespace)]
+    pods = {(p.namespace, p.name): p for p in chain(*gateways) if is_gateway(p) and _answers(p)}
+    begun, istiods = await asyncio.gather(
+        gather_limited(AT_ONCE, [begin(api, p, gateway=True) for p in pods.values()]),
+        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in wanted]),
+    )
+    return Early(tuple(istiods), dict(zip(pods, begun, strict=True)))
+
+
+async def _labelled(api: ApiClient, label: str) -> list[Pod]:
     try:
-        pods = await api.list(Pod, label_selector="app=istiod")
+        pods = await api.list(Pod, label_selector=label)
     except MeshdoctorError:
-        return ()  # they are found among all pods, or it is said there why not
-    running = [p for p in pods.objects if p.status.phase == "Running" and options.istio_namespace in (None, p.namespace)]
-    return tuple(await gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running]))
+        return []  # it is said of all pods why not
+    return [p for p in pods.objects if p.status.phase == "Running"]
 
 
 async def ask_running(
-    api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet, early: Iterable[Istiod] = ()
+    api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet, early: Early | None = None
 ) -> Runtime:
-    """What istiod, the chosen proxies and Prometheus say, given the objects. Replicas in `early` have told already."""
+    """What istiod, the chosen proxies and Prometheus say, given the objects. Those in `early` have told already."""
     try:
         replicas = [p for p in istiod_pods(mesh) if options.istio_namespace in (None, p.namespace)]
     except Unseen:
         return Runtime()
     progress(f"asking {len(replicas)} istiod")
-    prometheus = asyncio.create_task(_prometheus(api, mesh))  # nothing waits for it but the end
+    queries = QUERIES | (TRAFFIC if options.traffic_s else {}) | (HISTORY if options.history else {})
+    longest = LONGEST_HISTORY if options.history else LONGEST
+    prometheus = asyncio.create_task(_prometheus(api, mesh, queries, longest))  # nothing waits for it but the end
     try:
-        asked = await _ask_pods(api, mesh, replicas, options, progress, early)
+        asked = await _ask_pods(api, mesh, replicas, options, progress, early or Early())
         return msgspec.structs.replace(asked, prometheus=await prometheus)
     finally:
         prometheus.cancel()
 
 
-async def _ask_pods(
-    api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Options, progress: Progress, early: Iterable[Istiod]
-) -> Runtime:
+async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Options, progress: Progress, early: Early) -> Runtime:
     """The replicas of istiod first: what they say tells which proxies look bad."""
-    told = {(i.namespace, i.name): i for i in early}
+    told = {(i.namespace, i.name): i for i in early.istiods}
     running = [p for p in replicas if p.status.phase == "Running"]
     asked, config_maps = await asyncio.gather(
         gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running if (p.namespace, p.name) not in told]),
@@ -119,14 +144,29 @@ async def _ask_pods(
     told |= {(i.namespace, i.name): i for i in asked}
     istiods = [told[p.namespace, p.name] for p in running]
     informed = mesh.told(istiods, _configured(config_maps))
+    if options.traffic_s:
+        progress(f"watching traffic for {options.traffic_s:g} s")
+        counted = await ask_traffic(api, mesh, options.traffic_s)
+        return Runtime(tuple(istiods), tuple(counted), None, config_maps)
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     with_tokens, endpoints = _verifies_tokens(informed), _endpoints(mesh)
     envoys = await gather_limited(
         AT_ONCE,
-        [ask_envoy(api, p, gateway=is_gateway(p), tokens=with_tokens(p), endpoints=endpoints) for p in _askable(choice)],
+        [
+            ask_envoy(
+                api,
+                p,
+                gateway=is_gateway(p),
+                tokens=with_tokens(p),
+                endpoints=endpoints,
+                begun=early.proxies.get((p.namespace, p.name)),
+            )
+            for p in _askable(choice)
+        ],
     )
-    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
+    tests = _tests(mesh, options) if options.active else []
+    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n, labels) for n, labels in tests])
     return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
 
 
@@ -138,23 +178,32 @@ def _endpoints(mesh: Mesh) -> int:
         return 0
 
 
-def _injected_namespaces(mesh: Mesh) -> list[str]:
-    """The namespaces in which a pod would be injected: where a dry run shows something. At most twenty."""
+def _tests(mesh: Mesh, options: Options) -> list[tuple[str, dict[str, str]]]:
+    """Namespaces where a dry run shows something, and the labels of the test pod: at most twenty that are injected,
+    or those that were named. Where a namespace is not enrolled the pod asks for a sidecar itself: what enrolling would do."""
     try:
-        return [n.name for n in mesh[Namespace] if called(mesh, n.labels, {})][:MOST]
+        names = [n for n in mesh[Namespace] if not options.tested or n.name in options.tested]
+        chosen = [(n.name, bool(called(mesh, n.labels, {}))) for n in names]
     except Unseen:
         return []
+    if options.tested:
+        return [(name, {} if injected else {INJECT: "true"}) for name, injected in chosen]
+    return [(name, dict[str, str]()) for name, injected in chosen if injected][:MOST]
 
 
 def _askable(choice: Choice) -> list[Pod]:
     """Pods whose proxy container runs: the others have nobody to answer."""
     both = (*choice.gateways, *choice.sidecars)
-    return [p for p in both if (status := p.proxy_status) is not None and status.state.running is not None]
+    return [p for p in both if _answers(p)]
 
 
-async def _prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+def _answers(pod: Pod) -> bool:
+    return (status := pod.proxy_status) is not None and status.state.running is not None
+
+
+async def _prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str], longest: float) -> Prometheus | None:
     try:
-        return await ask_prometheus(api, mesh)
+        return await ask_prometheus(api, mesh, queries, longest=longest)
     except Unseen:
         return None
 

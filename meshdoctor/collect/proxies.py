@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 import msgspec
@@ -23,29 +24,46 @@ INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
 ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
-async def ask_envoy(api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, endpoints: int = 0) -> Envoy:
+async def ask_envoy(
+    api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, endpoints: int = 0, begun: Answers | None = None
+) -> Envoy:
     """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with.
 
-    `endpoints` is how many the mesh has: a proxy that may know very many is not asked for them.
+    `endpoints` is how many the mesh has: a proxy that may know very many is not asked for them. `begun` is what it told
+    already.
     """
-    answers = Answers(api, pod.namespace, pod.name)
-    await answers.get("state", ADMIN, "/server_info", _state)
-    if not answers.dead:
+    answers = begun or await begin(api, pod, gateway=gateway)
+    if not answers.is_silent:
         if endpoints <= MOST_ENDPOINTS:
             await answers.get("clusters", ADMIN, "/clusters?format=json", decode_envoy.clusters)
         else:
             answers.missing["clusters"] = _too_many(pod, endpoints)
-        await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
-        await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
-        await answers.get("rejected", ADMIN, REJECTED, decode_envoy.rejected)
-        if gateway:
-            await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
-            await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
-            _split_secrets(answers)
         if tokens:
             await answers.get("jwks", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.jwks)
-    await ask_logs(answers)
     return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
+
+
+async def begin(api: ApiClient, pod: Pod, *, gateway: bool) -> Answers:
+    """What can be asked before anything is known of the mesh. Its log comes from the kubelet, and waits for nobody."""
+    answers, apart = Answers(api, pod.namespace, pod.name), Answers(api, pod.namespace, pod.name)
+    await asyncio.gather(_ask_admin(answers, gateway=gateway), ask_logs(apart))
+    answers.is_silent = answers.dead
+    answers.parts |= apart.parts
+    answers.missing |= apart.missing
+    return answers
+
+
+async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
+    await answers.get("state", ADMIN, "/server_info", _state)
+    if answers.dead:
+        return
+    await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
+    await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
+    await answers.get("rejected", ADMIN, REJECTED, decode_envoy.rejected)
+    if gateway:
+        await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
+        await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
+        _split_secrets(answers)
 
 
 async def ask_logs(answers: Answers) -> None:

@@ -26,15 +26,15 @@ COULD_NOT_SEE = 3
 def run(arguments: argparse.Namespace) -> int:
     """Print the picture or the forecast; 2 where a pair breaks (would break), 3 where too much could not be read."""
     wish = parse(arguments.what_if) if arguments.what_if else None
-    if not seconds(arguments.window):
-        raise UsageError(f"--window {arguments.window!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
+    if not seconds(arguments.since):
+        raise UsageError(f"--since {arguments.since!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
     waiting = Waiting(colour=not arguments.no_color)
     try:
         mesh, left = run_async(_look(arguments, waiting))
     finally:
         waiting.stop()
     try:
-        shown = picture(mesh, arguments.namespace, window=arguments.window, by_address=arguments.addresses)
+        shown = picture(mesh, arguments.namespace, window=arguments.since, by_address=arguments.addresses)
         found = forecast(mesh, wish) if wish else None
     except Unseen as why:
         return _blind(arguments, why)
@@ -52,7 +52,7 @@ async def _look(arguments: argparse.Namespace, waiting: Waiting) -> tuple[Mesh, 
     async with open_api(arguments) as api:
         mesh = await collect(api, options(arguments, api), waiting)
         waiting("asking proxies for their handshakes")
-        return await with_handshakes(api, mesh, arguments.window)
+        return await with_handshakes(api, mesh, arguments.since)
 
 
 def _blind(arguments: argparse.Namespace, why: Unseen) -> int:

@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy, Operation, Rule, Source
 from meshdoctor.model.workloads import Pod
@@ -28,7 +29,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
 
 
-def policies_for(mesh: Mesh, pod: Pod) -> tuple[AuthorizationPolicy, ...]:
+def policies_for(mesh: Mesh, pod: Labelled) -> tuple[AuthorizationPolicy, ...]:
     """The policies enforced at a pod's sidecar: of its namespace and of the root, by selector. Dry-run ones are left out."""
     found = []
     for namespace in dict.fromkeys((pod.namespace, mesh.mesh_config.root_namespace)):
@@ -118,7 +119,7 @@ def matches(pattern: str, value: str) -> bool:
     return pattern == value
 
 
-def denied_by_silence(mesh: Mesh, pod: Pod, request: Request) -> bool:
+def denied_by_silence(mesh: Mesh, pod: Labelled, request: Request) -> bool:
     """Whether an ALLOW policy covers the pod and none of them can match the request."""
     allows = [p for p in policies_for(mesh, pod) if p.spec.action == "ALLOW"]
     return bool(allows) and all(refusals(p, request) for p in allows)

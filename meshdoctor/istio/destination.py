@@ -51,7 +51,7 @@ def destination_steps(mesh: Mesh, call: Call, target: Destination, found: list[R
         labels = ", ".join(f"{k}={v}" for k, v in subset[1].labels.items())
         yield Step("subset", f"{target.subset}: pods with {labels}", subject=subset[0].subject, path=f"spec.subsets[{subset[2]}]")
     for rule in rules:
-        for at, policy in _policies(rule, chosen, port):
+        for at, policy in policies_at(rule, chosen, port):
             yield from (Step("policy", says, subject=rule.subject, path=f"{at}.{part}") for says, part in _sets(policy))
     yield from _pods(mesh, rules, chosen, found, port)
 
@@ -62,7 +62,7 @@ def _why_not(mesh: Mesh, call: Call, rule: DestinationRule) -> str:
     return "a rule nearer to the client, or with a more specific host, comes first"
 
 
-def _policies(rule: DestinationRule, subset: Subset | None, port: int) -> Iterator[tuple[str, Policy]]:
+def policies_at(rule: DestinationRule, subset: Subset | None, port: int) -> Iterator[tuple[str, Policy]]:
     """The policies that hold, the most specific first: what one sets hides the same part of the next."""
     named = []
     if subset is not None and subset.traffic_policy is not None:

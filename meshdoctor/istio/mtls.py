@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.workloads import Pod
@@ -58,7 +59,7 @@ def selects(policy: PeerAuthentication, namespace: str, labels: dict[str, str]) 
     return policy.namespace == namespace and wanted.items() <= labels.items()
 
 
-def server_mode(mesh: Mesh, pod: Pod, port: int | None = None) -> Decision:
+def server_mode(mesh: Mesh, pod: Labelled, port: int | None = None) -> Decision:
     """What a pod accepts on a workload port (any port without its own setting where None)."""
     return server_mode_of(mesh, pod.namespace, pod.labels, port)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from io import StringIO
@@ -13,10 +14,13 @@ from rich.text import Text
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
 from meshdoctor.model.text import plain
 from meshdoctor.reports.places import location
+from meshdoctor.reports.preview_text import print_preview
+from meshdoctor.reports.preview_words import added_first
 
 Line = Callable[[str, int], str]
 SNIPPET = 160  # of a line; a whole file may be one
 SUPPRESSED = 10
+FULL, MOST = 20, 500  # causes and findings that are told; nobody reads on, and JSON has them all
 GLYPHS = {
     "critical": ("✖", "bold red"),
     "high": ("✖", "red"),
@@ -39,8 +43,9 @@ def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> st
     """The whole diagnosis."""
     out, console = _console(colour, width)
     console.print(headline(found))
-    for number, each in enumerate(found.causes, 1):
+    for number, each in enumerate(found.causes[:FULL], 1):
         _cause(console, number, each, found.observed_at)
+    _more(console, "causes", [(c.problem, c.title) for c in found.causes[FULL:]])
     _unseen(console, found)
     _footer(console, found)
     return out.getvalue()
@@ -49,9 +54,16 @@ def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> st
 def findings(found: Diagnosis, *, colour: bool = False, width: int = 100, line: Line | None = None) -> str:
     """The findings alone, worst first; `line` gives the words of a file at a line."""
     out, console = _console(colour, width)
-    shown = [f for f in found.findings if f.subject.kind != "Source"]
-    for finding in shown:
-        _finding(console, finding, line)
+    shown = [f for f in added_first(found) if f.subject.kind != "Source"]
+    before = set(found.changes.findings.same) if found.changes else set()
+    if found.changes is not None:
+        print_preview(console, found.changes)
+    for finding in shown[:MOST]:
+        if finding.id in before:
+            _finding_before(console, finding)
+        else:
+            _finding(console, finding, line)
+    _more(console, "findings", [(f.code, f.title) for f in shown[MOST:]])
     if not shown:
         console.print(Text("● No finding.", "green"))
     _left_out(console, found)
@@ -141,6 +153,13 @@ def _finding(console: Console, finding: Finding, line: Line | None) -> None:
         _snippet(console, line(finding.file, finding.line), finding.line, finding.column or 1)
 
 
+def _finding_before(console: Console, finding: Finding) -> None:
+    """One that the mesh has already: in one line."""
+    glyph, style = STATUS[finding.status]
+    words = f"as before: {finding.code} {f'{finding.problem} ' if finding.problem else ''}{finding.subject}: {finding.summary}"
+    console.print(Text.assemble((f"{glyph} ", style), (plain(words, 400), "dim")))
+
+
 def _snippet(console: Console, text: str, number: int, column: int) -> None:
     """The line of a file, and a mark under the place in it."""
     begin = max(0, column - 60)
@@ -151,6 +170,14 @@ def _snippet(console: Console, text: str, number: int, column: int) -> None:
     console.print(Text.assemble((f"   {head}", "dim"), words), soft_wrap=True)
     before = cell_len(plain(text[begin : column - 1]))
     console.print(Text(f"   {' ' * (len(head) - 2)}| {' ' * before}^", "dim"), soft_wrap=True)
+
+
+def _more(console: Console, what: str, rest: list[tuple[str, str]]) -> None:
+    """What is not told one by one: how many of each sort."""
+    if rest:
+        console.print(Text(f"\nand {len(rest)} more {what} (-o json has them all):", "bold"))
+        for (name, title), number in Counter(rest).most_common(FULL):
+            _field(console, f"{number}", f"{name} {title}")
 
 
 def _left_out(console: Console, found: Diagnosis) -> None:

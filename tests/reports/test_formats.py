@@ -133,3 +133,12 @@ def test_every_format_says_the_same_faults() -> None:
     for said in (sarif.findings(found), junit.findings(found), github.findings(found), html.findings(found), text.findings(found)):
         assert "MD5400" in said
         assert "MD5401" in said
+
+
+def test_text_tells_the_first_and_counts_the_rest() -> None:
+    ports = "---\n".join(
+        f"apiVersion: v1\nkind: Service\nmetadata: {{name: s{n}}}\nspec: {{ports: [{{port: many}}]}}\n" for n in range(510)
+    )
+    told = text.findings(diagnosis(ports))
+    assert "and 10 more findings (-o json has them all):" in told
+    assert told.splitlines()[-3].split(maxsplit=2)[:2] == ["10", "MD5401"]

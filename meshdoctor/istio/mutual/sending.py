@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from meshdoctor.istio.imports import limits_of, sidecar_of, takes_any
+from meshdoctor.istio.imports import imports_of, sidecar_of, takes_any
 from meshdoctor.istio.mtls import server_mode_of
 from meshdoctor.istio.mtls_wide import auto_mtls, tls_mode
 from meshdoctor.istio.mutual.client_rules import ClientTLS, client_tls, rules_for
@@ -18,7 +18,8 @@ from meshdoctor.istio.mutual.interception import is_redirected, past_outbound
 from meshdoctor.istio.mutual.targets import REDIRECTION, TLS_MODE, Endpoint, Target
 from meshdoctor.istio.visibility import export_path, sees
 from meshdoctor.istio.workloads import is_gateway
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import Sidecar
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -72,15 +73,20 @@ def _unseen(mesh: Mesh, client: Pod, target: Target) -> Sends | None:
     origin = target.origin
     if origin is not None and not sees(mesh, client.namespace, origin):
         return Sends("nothing", f"{origin.subject} is not exported to {client.namespace}", origin.subject, export_path(origin))
-    sidecar = None if is_gateway(client) else sidecar_of(mesh, client.namespace, client.labels)
-    if sidecar is None or takes_any(mesh, limits_of(sidecar, client.namespace), (target.host,), target.namespace):
+    sidecar = None if is_gateway(client) else _sidecar(mesh, client)
+    if sidecar is None or takes_any(mesh, imports_of(sidecar, client.namespace), (target.host,), target.namespace):
         return None
     return Sends("nothing", f"{sidecar.subject} does not import {target.host}", sidecar.subject, "spec.egress")
 
 
+def _sidecar(mesh: Mesh, client: Pod) -> Sidecar | None:
+    """The Sidecar that holds for a client; none where Sidecars may not be read: the verdict says so elsewhere."""
+    return sidecar_of(mesh, client) if mesh.state(Sidecar) in USABLE else None
+
+
 def _past_registry(mesh: Mesh, client: Pod, why: Sends) -> Sends:
     """What becomes of calls to what a proxy does not know: passed through as they are, or refused with REGISTRY_ONLY."""
-    sidecar = sidecar_of(mesh, client.namespace, client.labels)
+    sidecar = _sidecar(mesh, client)
     own = sidecar.spec.outbound_traffic_policy if sidecar else None
     only = own.mode == "REGISTRY_ONLY" if own and own.mode else mesh.mesh_config.registry_only
     how: How = "nothing" if only else "plaintext"
