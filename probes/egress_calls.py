@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from meshdoctor.istio import accesslog_lookup as log
-from meshdoctor.istio.destination import client_tls
 from meshdoctor.istio.gateways import MESH, gateway_pods_of, services_of_pods
 from meshdoctor.istio.hosts import registered, service_host
 from meshdoctor.istio.imports import sidecar_of
+from meshdoctor.istio.mutual.client_rules import client_tls
 from meshdoctor.istio.routing import Route, destination_rules, destinations, rule_host, virtual_services_for
 from meshdoctor.istio.visibility import sees
 from meshdoctor.model.cluster import Service
@@ -119,7 +119,7 @@ def encrypted_twice(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
     host = rule_host(rule, mesh.cluster.domain)
     for entry in (r.origin for r in registered(mesh, host) if isinstance(r.origin, ServiceEntry)):
         for port in entry.spec.ports:
-            tls = client_tls((rule,), None, port.number)
+            tls = client_tls((rule,), "", port.number).tls
             if tls is not None and tls.mode in BEGINS_TLS and port.protocol.upper() in ENCRYPTED:
                 at = "spec.trafficPolicy.tls.mode"
                 protocol = quote(entry, f"spec.ports[{port.number}].protocol", port.protocol)
@@ -137,7 +137,7 @@ def encrypted_port_declared_http(mesh: Mesh, entry: ServiceEntry) -> Iterator[Dr
             continue
         for host in entry.spec.hosts:
             rules = destination_rules(mesh, host, entry.namespace, (entry.namespace,))
-            tls = client_tls(rules, None, port.number)
+            tls = client_tls(rules, "", port.number).tls
             if tls is not None and tls.mode in BEGINS_TLS:
                 continue
             failed = log.flagged(log.newer(log.lines(mesh), entry.changed), "DPE")

@@ -189,7 +189,7 @@ def _mtls(sub: Sub) -> None:
     mtls.add_argument("--what-if", metavar="WHERE=MODE", help="who would break: mesh=STRICT, NS=STRICT, NS/WORKLOAD[:PORT]=STRICT")
     mtls.add_argument("--all", action="store_true", help="also the pairs that were not seen to call each other")
     mtls.add_argument("--addresses", action="store_true", help="also calls to pods' own addresses, past their Services")
-    mtls.add_argument("--window", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
+    mtls.add_argument("--since", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
     _output(mtls, "table", "matrix", "servers", "json")
     _source(mtls)
 

@@ -26,19 +26,21 @@ COULD_NOT_SEE = 3
 def run(arguments: argparse.Namespace) -> int:
     """Print the picture or the forecast; 2 where a pair breaks (would break), 3 where too much could not be read."""
     wish = parse(arguments.what_if) if arguments.what_if else None
-    if not seconds(arguments.window):
-        raise UsageError(f"--window {arguments.window!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
+    if not seconds(arguments.since):
+        raise UsageError(f"--since {arguments.since!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
     waiting = Waiting(colour=not arguments.no_color)
     try:
         mesh, left = run_async(_look(arguments, waiting))
     finally:
         waiting.stop()
     try:
-        shown = picture(mesh, arguments.namespace, window=arguments.window, by_address=arguments.addresses)
+        shown = picture(mesh, arguments.namespace, window=arguments.since, by_address=arguments.addresses)
         found = forecast(mesh, wish) if wish else None
     except Unseen as why:
         return _blind(arguments, why)
     _print(arguments, shown, found)
+    if shown.is_limited or (found and found.is_limited):
+        print("meshdoctor: there are too many pairs to tell all: only those seen; -n NAMESPACE tells all of one.", file=sys.stderr)
     if left:
         print(f"meshdoctor: {left} proxies were not asked: what they take is not observed.", file=sys.stderr)
     if found is not None:
@@ -50,7 +52,7 @@ async def _look(arguments: argparse.Namespace, waiting: Waiting) -> tuple[Mesh, 
     async with open_api(arguments) as api:
         mesh = await collect(api, options(arguments, api), waiting)
         waiting("asking proxies for their handshakes")
-        return await with_handshakes(api, mesh, arguments.window)
+        return await with_handshakes(api, mesh, arguments.since)
 
 
 def _blind(arguments: argparse.Namespace, why: Unseen) -> int:
@@ -75,7 +77,7 @@ def _print(arguments: argparse.Namespace, shown: Picture, found: Forecast | None
             told["what_if"] = mtls_forecast.as_json(found)
         print(schema.encode(told))
     elif found is not None:
-        print(mtls_forecast.text(found), end="")
+        print(mtls_forecast.text(found, width()), end="")
     elif arguments.output == "servers":
         print(reports.servers_table(shown.doors, colour=colour), end="")
     elif arguments.output == "matrix":

@@ -8,13 +8,15 @@ from typing import Any
 from meshdoctor.istio.hosts import Registered
 from meshdoctor.istio.matching import Call
 from meshdoctor.istio.mtls import server_mode, speaks_mtls
+from meshdoctor.istio.mtls_wide import tls_mode
+from meshdoctor.istio.mutual.client_rules import client_tls
 from meshdoctor.istio.routing import destination_rules, owners_of, rules_of
 from meshdoctor.istio.steps import Lost, Step
 from meshdoctor.istio.visibility import sees
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import ClientTLSSettings, Destination, DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy
+from meshdoctor.model.networking import Destination, DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy
 from meshdoctor.model.workloads import Pod
 
 Policy = TrafficPolicy | PortTrafficPolicy
@@ -85,11 +87,6 @@ def _sets(policy: Policy) -> Iterator[tuple[str, str]]:
             yield f"{field} is set", field
 
 
-def client_tls(rules: tuple[DestinationRule, ...], subset: Subset | None, port: int) -> ClientTLSSettings | None:
-    """The TLS settings that a client's DestinationRules give it for a port; None where auto mTLS decides."""
-    return next((p.tls for r in rules for _, p in policies_at(r, subset, port) if p.tls and p.tls.mode), None)
-
-
 def _pods(
     mesh: Mesh, rules: tuple[DestinationRule, ...], subset: Subset | None, found: list[Registered], port: int
 ) -> Iterator[Step]:
@@ -116,12 +113,12 @@ def _security(mesh: Mesh, rules: tuple[DestinationRule, ...], subset: Subset | N
     """What the client sends against what the server takes."""
     target = next((p.target for p in service.spec.ports if p.port == port), port)
     decision = server_mode(mesh, pod, target if isinstance(target, int) else None)
-    settings = client_tls(rules, subset, port)
+    settings = client_tls(rules, subset.name if subset else "", port).tls
     automatic = mesh.mesh_config.enable_auto_mtls is not False
-    sends = settings.mode if settings else "ISTIO_MUTUAL (auto mTLS)" if automatic and speaks_mtls(pod) else "plain text"
+    sends = tls_mode(settings) if settings else "ISTIO_MUTUAL (auto mTLS)" if automatic and speaks_mtls(pod) else "plain text"
     policy = decision.policy
     who = str(policy.subject) if policy else "the default"
-    plain = sends in ("plain text", "DISABLE") or (settings is not None and settings.mode == "SIMPLE")
+    plain = sends in ("plain text", "DISABLE", "SIMPLE")
     broken = plain and decision.mode == "STRICT"
     end = ": refused, 503 UC" if broken else ""
     says = f"the client sends {sends}, the server takes {decision.mode} ({who}){end}"

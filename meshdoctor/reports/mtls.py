@@ -77,8 +77,8 @@ def matrix(pairs: Iterable[Any], width: int, *, colour: bool = False) -> str:
         old = cells.get(key)
         if old is None or _rank(p) < _rank(old):
             cells[key] = p
-    clients = {c: _short(c) if _is_alone(c, cells) else c for c in sorted({c for c, _ in cells})}
-    first = max((len(plain(c, 40)) for c in clients.values()), default=6)
+    clients = {c: _short(c) if _is_alone(c, cells) else plain(c, 90) for c in sorted({c for c, _ in cells})}
+    first = max((cell_len(c) for c in clients.values()), default=6)
     groups = _fitting(sorted({s for _, s in cells}), width, first)
     blocks = (_block(cells, clients, names, first, colour=colour) for names in groups)
     return "\n".join(blocks) + ("\n" + LEGEND + "\n" if cells else "")
@@ -98,7 +98,7 @@ def _fitting(servers: list[str], width: int, first: int) -> Iterable[list[str]]:
     group: list[str] = []
     used = first
     for name in servers:
-        size = max(len(plain(_short(name), 40)), 9) + 2
+        size = max(cell_len(_short(name)), 9) + 2
         if group and (used + size > width or name.split("/")[0] != group[0].split("/")[0]):
             yield group
             group, used = [], first
@@ -109,12 +109,12 @@ def _fitting(servers: list[str], width: int, first: int) -> Iterable[list[str]]:
 
 
 def _short(name: str) -> str:
-    return name.partition("/")[2] or name
+    return plain(name.partition("/")[2] or name, 60)
 
 
 def _block(cells: dict[tuple[str, str], Any], clients: dict[str, str], servers: list[str], first: int, *, colour: bool) -> str:
     """The columns of some servers; clients that cannot reach any of them are left out."""
-    head = (f"to {servers[0].partition('/')[0]}".ljust(first), *(_short(s) for s in servers))
+    head = (plain(f"to {servers[0].partition('/')[0]}", 60).ljust(first), *(_short(s) for s in servers))
     rows: list[Sequence[object]] = []
     for client, name in clients.items():
         found = [cells.get((client, s)) for s in servers]
@@ -157,6 +157,7 @@ def as_json(picture: Any) -> dict[str, Any]:
     return {
         "schema": "meshdoctor.mtls/v1",
         "window_s": picture.window_s,
+        "only_seen_pairs": picture.is_limited,
         "prometheus": picture.untold,
         "coverage": [coverage_json(c) for c in picture.coverage],
         "servers": [door_json(d) for d in picture.doors],

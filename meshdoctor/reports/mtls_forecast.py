@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,9 +12,15 @@ from meshdoctor.reports.mtls import seen_json, who
 MOST = 20
 
 
-def text(found: Any) -> str:
-    """The forecast, worst first."""
-    return "\n".join(plain(line, 400) for line in _lines(found)) + "\n"
+def text(found: Any, width: int) -> str:
+    """The forecast, worst first, in lines of that width."""
+    return "".join(f"{line}\n" for each in _lines(found) for line in _wrapped(plain(each, 800), width))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line in several where it is too long; the others begin below its first word."""
+    lead = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, max(width, 40), subsequent_indent=f"{lead}  ", break_on_hyphens=False) or [""]
 
 
 def _lines(found: Any) -> Iterator[str]:
@@ -130,6 +137,7 @@ def as_json(found: Any) -> dict[str, Any]:
         "strangers": [seen_json(s) | {"server": s.server, "port": s.port or None} for s in found.strangers],
         "not_read": found.unread,
         "window_s": found.window_s,
+        "only_seen_pairs": found.is_limited,
     }
 
 

@@ -205,6 +205,4 @@ def _coverage(mesh: Coverage) -> tuple[Run, ...]:
         return Run("○ no calls seen", "dim"), Run(strict)
     glyph, role = ("●", "ok") if mesh.is_met else ("▲", "warn")
     calls = mesh.mtls + mesh.plaintext
-    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(
-        f" of {calls} calls seen in {mesh.window_s:.0f} s (goal 99 %){strict}"
-    )
+    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(f" of {calls} calls in {mesh.window_s:.0f} s (goal 99 %){strict}")

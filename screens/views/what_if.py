@@ -8,7 +8,7 @@ from meshdoctor.istio.mutual.forecast import forecast
 from meshdoctor.istio.mutual.wish import Wish
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports import mtls_forecast
-from screens.text import Run, wrap
+from screens.text import Run
 from screens.threads import aside
 from screens.views.asked import AskedText
 from screens.widgets.rows import Row
@@ -36,11 +36,8 @@ class WhatIf(AskedText):
         return self.what
 
     async def ask(self) -> str:
-        return await aside(lambda: mtls_forecast.text(forecast(self._mesh, self._wish)))
+        width = self.app.size.width - 4
+        return await aside(lambda: mtls_forecast.text(forecast(self._mesh, self._wish), width))
 
     def lines(self, text: str) -> Iterable[Row]:
-        width = max(self.app.size.width - 6, 20)
-        for number, line in enumerate(text.splitlines()):
-            lead = len(line) - len(line.lstrip())
-            for part, words in enumerate(wrap(line.strip(), width - lead)):
-                yield Row(f"{number}.{part}", (Run(f"{' ' * lead}{words}", ROLES.get(line[:1], "")),))
+        return (Row(f"{n}", (Run(line, ROLES.get(line[:1], "")),)) for n, line in enumerate(text.splitlines()))

@@ -10,12 +10,14 @@ import msgspec
 
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.injection import IGNORED_NAMESPACES
+from meshdoctor.istio.mutual.interception import has_settings, init_args
 from meshdoctor.istio.mutual.routes import subsets_used
 from meshdoctor.istio.mutual.sending import Sends, sends
 from meshdoctor.istio.mutual.taking import Takes, takes
 from meshdoctor.istio.mutual.targets import REDIRECTION, TLS_MODE, Endpoint, Target, addresses, targets
 from meshdoctor.istio.workloads import is_gateway, is_live
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import DestinationRule, Sidecar
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -56,29 +58,82 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return self.client, self.server, self.port, self.host, self.service_port
 
 
-def cells(mesh: Mesh) -> tuple[Cell, ...]:
-    """Every pair of workloads that could call each other by a name, in order. Found once a snapshot."""
-    return _cells(mesh, "mtls cells", targets)
+Wanted = Callable[[Subject, Subject], bool]
 
 
-def cells_by_address(mesh: Mesh) -> tuple[Cell, ...]:
+def cells(mesh: Mesh, wanted: Wanted | None = None) -> tuple[Cell, ...]:
+    """The pairs of workloads that could call each other by a name, in order: all, or those (client, server) that are wanted."""
+    return _kept(mesh, "mtls cells", targets, wanted)
+
+
+def cells_by_address(mesh: Mesh, wanted: Wanted | None = None) -> tuple[Cell, ...]:
     """The same for calls to a pod's own address, which no Service and no DestinationRule speaks of."""
-    return _cells(mesh, "mtls cells by address", addresses)
+    return _kept(mesh, "mtls cells by address", addresses, wanted)
 
 
-def _cells(mesh: Mesh, key: str, called: Callable[[Mesh], tuple[Target, ...]]) -> tuple[Cell, ...]:
+def possible(mesh: Mesh) -> int:
+    """How many pairs there are, without looking at them."""
+    return len(_callers(mesh)) * len(served(mesh))
+
+
+def served(mesh: Mesh) -> dict[tuple[Subject, int], Takes]:
+    """What each port of each server takes; where its pods differ, what the first kind of them does. Found once a snapshot."""
+    found: dict[tuple[Subject, int], Takes] | None = mesh.memo.get("mtls served")
+    if found is None:
+        ends = (several[0] for _, several in _servers(mesh, targets(mesh)))
+        found = mesh.memo["mtls served"] = {(e.owner, e.port): _taken(mesh, e) for e in ends}
+    return found
+
+
+def _kept(mesh: Mesh, key: str, called: Callable[[Mesh], tuple[Target, ...]], wanted: Wanted | None) -> tuple[Cell, ...]:
+    """Found once a snapshot where all are wanted."""
+    if wanted is not None:
+        return _cells(mesh, called(mesh), wanted)
     known: tuple[Cell, ...] | None = mesh.memo.get(key)
     if known is None:
-        planes = {p.subject for p in istiod_pods(mesh)}
-        callers = _variants(mesh, (p for p in mesh[Pod] if is_live(p) and p.subject not in planes))
-        found = (
-            _cell(mesh, client, pods, target, ends)
-            for target, ends in _servers(mesh, called(mesh), planes)
-            for client, pods in callers.items()
-            if client != ends[0].owner
-        )
-        known = mesh.memo[key] = tuple(sorted((c for c in found if c is not None), key=lambda c: c.key))
+        known = mesh.memo[key] = _cells(mesh, called(mesh), lambda client, server: True)
     return known
+
+
+def _cells(mesh: Mesh, called: tuple[Target, ...], wanted: Wanted) -> tuple[Cell, ...]:
+    """Clients that are alike for all that mutual TLS depends on are judged once."""
+    found: list[Cell] = []
+    for target, ends in _servers(mesh, called):
+        shared: dict[object, Cell | None] = {}
+        for client, (pods, alike) in _callers(mesh).items():
+            if client == ends[0].owner or not wanted(client, ends[0].owner):
+                continue
+            cell = shared[alike] if alike in shared else _cell(mesh, client, pods, target, ends)
+            if alike is not None and (cell is None or cell.sends.by != client):
+                shared[alike] = cell
+            if cell is not None:
+                found.append(cell if cell.client == client else msgspec.structs.replace(cell, client=client))
+    return tuple(sorted(found, key=lambda c: c.key))
+
+
+def _callers(mesh: Mesh) -> dict[Subject, tuple[tuple[Pod, ...], object]]:
+    """Every client: its kinds of pods, and what it has in common with those that are alike (None: with nobody)."""
+    found: dict[Subject, tuple[tuple[Pod, ...], object]] | None = mesh.memo.get("mtls callers")
+    if found is None:
+        planes = {p.subject for p in istiod_pods(mesh)}
+        variants = _variants(mesh, (p for p in mesh[Pod] if is_live(p) and p.subject not in planes))
+        selective = _selects_clients(mesh)
+        found = mesh.memo["mtls callers"] = {c: (pods, _alike(pods, selective=selective)) for c, pods in variants.items()}
+    return found
+
+
+def _selects_clients(mesh: Mesh) -> bool:
+    """Whether some Sidecar or DestinationRule is for some workloads of its namespace only."""
+    kinds: tuple[type[Sidecar] | type[DestinationRule], ...] = (Sidecar, DestinationRule)
+    things = (t for kind in kinds if mesh.state(kind) in USABLE for t in mesh[kind])
+    return any(t.spec.workload_selector and t.spec.workload_selector.wanted for t in things)
+
+
+def _alike(pods: tuple[Pod, ...], *, selective: bool) -> object:
+    pod = pods[0]
+    if len(pods) > 1 or pod.proxy is None or has_settings(pod):
+        return None
+    return pod.namespace, is_gateway(pod), init_args(pod), frozenset(pod.labels.items()) if selective else None
 
 
 def _variants(mesh: Mesh, pods: Iterable[Pod]) -> dict[Subject, tuple[Pod, ...]]:
@@ -95,9 +150,10 @@ def _kind(pod: Pod) -> object:
     return pod.proxy is not None, pod.spec.host_network, marks, labels
 
 
-def _servers(mesh: Mesh, called: tuple[Target, ...], planes: set[Subject]) -> Iterator[tuple[Target, tuple[Endpoint, ...]]]:
+def _servers(mesh: Mesh, called: tuple[Target, ...]) -> Iterator[tuple[Target, tuple[Endpoint, ...]]]:
     """Each target with the endpoints of one workload that differ. Gateways and control planes end TLS by rules of their own,
     and what the cluster itself needs is never in the mesh."""
+    planes = {p.subject for p in istiod_pods(mesh)}
     for target in called:
         if target.namespace in IGNORED_NAMESPACES:
             continue

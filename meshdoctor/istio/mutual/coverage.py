@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from meshdoctor.istio.mutual.cells import Cell
 from meshdoctor.istio.mutual.seen import PROMETHEUS, Seen
 from meshdoctor.model.subject import Subject
 
@@ -41,9 +40,9 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.share is None else self.share >= GOAL
 
 
-def coverage(cells: Iterable[Cell], seen: Iterable[Seen], read: frozenset[Subject]) -> tuple[Coverage, ...]:
-    """The mesh first, then each namespace that has servers. `read` are the workloads of which a proxy's log was read."""
-    modes = {(c.server, c.port): c.takes.mode for c in cells}
+def coverage(modes: Mapping[tuple[Subject, int], str], seen: Iterable[Seen], read: frozenset[Subject]) -> tuple[Coverage, ...]:
+    """The mesh first, then each namespace that has servers. `modes` are those of servers' ports; `read` the workloads of
+    which a proxy's log was read."""
     taken = tuple(seen)
     spaces = sorted({server.namespace for server, _ in modes} | {s.server.namespace for s in taken})
     return tuple(_of(space, modes, taken, read) for space in ("", *spaces))
@@ -64,8 +63,3 @@ def _of(space: str, modes: Mapping[tuple[Subject, int], str], seen: tuple[Seen, 
         ports=len(ports),
         unread=len({server for server, _ in ports} - read),
     )
-
-
-def plain_edges(seen: Iterable[Seen]) -> tuple[Seen, ...]:
-    """What was taken in plain text, most calls first."""
-    return tuple(sorted((s for s in seen if s.plaintext), key=lambda s: (-s.plaintext, str(s.client), str(s.server), s.port)))

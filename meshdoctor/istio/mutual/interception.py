@@ -13,6 +13,7 @@ import msgspec
 from meshdoctor.model.workloads import Pod
 
 PREFIX = "traffic.sidecar.istio.io/"
+INTERCEPTION = "sidecar.istio.io/interceptionMode"
 INIT = ("istio-init", "istio-validation")
 FLAGS = {
     "-b": "includeInboundPorts",
@@ -59,11 +60,21 @@ def past_outbound(pod: Pod, address: str, port: int) -> Interception | None:
 
 def is_redirected(pod: Pod) -> bool:
     """Whether anything is redirected at all: not with the interception mode NONE."""
-    return pod.annotations.get("sidecar.istio.io/interceptionMode", "").upper() != "NONE"
+    return pod.annotations.get(INTERCEPTION, "").upper() != "NONE"
+
+
+def has_settings(pod: Pod) -> bool:
+    """Whether the pod has settings of its own for what is redirected."""
+    return any(a.startswith((PREFIX, INTERCEPTION)) for a in pod.annotations)
+
+
+def init_args(pod: Pod) -> tuple[str, ...] | None:
+    """What the container that redirects was told; None where there is none."""
+    return next((c.args for c in pod.all_containers if c.name in INIT), None)
 
 
 def _setting(pod: Pod, name: str) -> str:
-    args = next((c.args for c in pod.all_containers if c.name in INIT), None)
+    args = init_args(pod)
     if args is not None:
         flag = next(f for f, n in FLAGS.items() if n == name)
         found = next((args[i + 1] for i, a in enumerate(args[:-1]) if a == flag), None)

@@ -9,10 +9,12 @@ from typing import Literal
 import msgspec
 
 from meshdoctor.istio.injection import IGNORED_NAMESPACES
-from meshdoctor.istio.mutual.cells import RANK, Cell, cells, cells_by_address
+from meshdoctor.istio.mutual.cells import RANK, Cell, cells, cells_by_address, possible, served
 from meshdoctor.istio.mutual.coverage import Coverage, coverage
+from meshdoctor.istio.mutual.forecast import MOST_PAIRS
 from meshdoctor.istio.mutual.seen import QUERY, Seen, seen, server_logs, told_by_prometheus
 from meshdoctor.istio.mutual.taking import Takes
+from meshdoctor.istio.mutual.targets import addresses
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
@@ -74,7 +76,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs, worst first, and the figures of the mesh and its namespaces. `strangers` are callers whose address is no
-    pod's. `untold` is why Prometheus added nothing; None where it did."""
+    pod's. `untold` is why Prometheus added nothing; None where it did. `is_limited`: of a mesh with too many pairs those
+    alone that were seen."""
 
     pairs: tuple[Pair, ...]
     doors: tuple[Door, ...]
@@ -82,6 +85,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     strangers: tuple[Seen, ...]
     untold: str | None
     window_s: float | None
+    is_limited: bool = False
 
 
 def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_address: bool = False) -> Picture:
@@ -89,17 +93,26 @@ def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_
 
     Raises Unseen where pods, Services or PeerAuthentications may not be read.
     """
-    named = cells(mesh)
-    called = {(c.client, c.server, c.port) for c in named}
     told, untold = _prometheus(mesh, window)
     every = (*seen(mesh), *told)
-    met = {(s.client, s.server, s.port) for s in every}
-    loose = [c for c in cells_by_address(mesh) if by_address or ((k := (c.client, c.server, c.port)) in met and k not in called)]
-    wanted = (c for c in (*named, *loose) if namespace in (None, c.client.namespace, c.server.namespace))
+    met = {(s.client, s.server) for s in every}
+    is_limited = namespace is None and possible(mesh) > MOST_PAIRS
+
+    def wanted(client: Subject, server: Subject) -> bool:
+        return namespace in (None, client.namespace, server.namespace) and (not is_limited or (client, server) in met)
+
+    def loose(client: Subject, server: Subject) -> bool:
+        return wanted(client, server) and (by_address or (client, server) in met)
+
+    named = cells(mesh, wanted if is_limited or namespace else None)
+    called = set() if by_address else {(c.client, c.server, c.port) for c in named}
+    by_port = {(s.client, s.server, s.port) for s in every}
+    others = [c for c in cells_by_address(mesh, loose) if (c.client, c.server, c.port) not in called]
+    some = (*named, *(c for c in others if by_address or (c.client, c.server, c.port) in by_port))
     by_pair, live = _by_pair(every), _live(mesh)
-    pairs = [_pair(mesh, c, by_pair.get((c.client, c.server), ()), live.get((c.server, c.port))) for c in wanted]
+    pairs = [_pair(mesh, c, by_pair.get((c.client, c.server), ()), live.get((c.server, c.port))) for c in some]
     kept = (p for p in pairs if p.calls or p.cell.client_has_proxy or p.cell.client.namespace not in IGNORED_NAMESPACES)
-    figures = coverage(named, every, server_logs(mesh))
+    figures = coverage({place: t.mode for place, t in served(mesh).items()}, every, server_logs(mesh))
     return Picture(
         pairs=tuple(sorted(kept, key=_worst_first)),
         doors=tuple(d for d in _doors(mesh) if namespace in (None, d.server.namespace)),
@@ -107,6 +120,7 @@ def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_
         strangers=tuple(s for s in every if s.client is None and namespace in (None, s.server.namespace)),
         untold=untold,
         window_s=max((e.logs.window_s for e in mesh.envoys if e.has("logs")), default=None),
+        is_limited=is_limited,
     )
 
 
@@ -148,7 +162,7 @@ def _known(mesh: Mesh, cell: Cell) -> Known:
 def _live(mesh: Mesh) -> dict[tuple[Subject, int], str]:
     """What the live inbound listeners take, by workload and port; where the pods of a workload differ, what one of them does."""
     modes = {owner: envoy.inbound_modes for owner, envoy in _told(mesh) if envoy.has("inbound")}
-    ports = {(c.server, c.port) for c in (*cells(mesh), *cells_by_address(mesh))}
+    ports = dict.fromkeys((*served(mesh), *((e.owner, e.port) for t in addresses(mesh) for e in t.endpoints)))
     found = {(server, port): modes[server].get(port) or modes[server].get(0) for server, port in ports if server in modes}
     return {place: mode for place, mode in found.items() if mode}
 
@@ -165,10 +179,9 @@ def _doors(mesh: Mesh) -> list[Door]:
             before = counted.get((owner, port), (0, 0))
             counted[owner, port] = (before[0] + tls, before[1] + every)
     live = _live(mesh)
-    ports = {(c.server, c.port): c.takes for c in cells(mesh)}
     return [
         Door(server=server, port=port, takes=took, live=live.get((server, port)), handshakes=counted.get((server, port)))
-        for (server, port), took in sorted(ports.items(), key=lambda p: p[0])
+        for (server, port), took in sorted(served(mesh).items(), key=lambda p: p[0])
     ]
 
 
