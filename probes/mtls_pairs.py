@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.authz import identity_fields
+from meshdoctor.istio.authorization.identity import identity_fields
 from meshdoctor.istio.hosts import fqdn, matches
 from meshdoctor.istio.mtls import scope_of
 from meshdoctor.istio.mtls_status import MUTUAL, MtlsStatus

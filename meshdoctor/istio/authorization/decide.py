@@ -109,7 +109,7 @@ def _at(mesh: Mesh, point: Point, request: Request) -> Decision:
         if not _is_preflight(request):
             token = checked(attached(mesh, RequestAuthentication, point), request.claims, mesh.now)
     held = _Held(mesh, point, policies, msgspec.structs.replace(request, claims=token.claims))
-    decision = held.custom() or _refused(point, token) or held.denied() or held.allowed(token)
+    decision = held.custom() or _refused(point, token) or held.denied() or held.allowed()
     return msgspec.structs.replace(decision, at=point, asks=held.asks, dry_run=held.on_trial())
 
 
@@ -123,9 +123,7 @@ def _refused(point: Point, token: Token) -> Decision | None:
         return None
     why = f"its token is refused: {token.reason}"
     details = f"jwt_authn_access_denied{{{token.reason}}}"
-    return Decision(
-        verdict=Verdict.UNAUTHENTICATED, why=why, at=point, policy=token.policy, path=token.path, details=details
-    )
+    return Decision(verdict=Verdict.UNAUTHENTICATED, why=why, at=point, policy=token.policy, path=token.path, details=details)
 
 
 class _Held:
@@ -175,7 +173,7 @@ class _Held:
         self._maybe += hits
         return None
 
-    def allowed(self, token: Token) -> Decision:
+    def allowed(self) -> Decision:
         """What ALLOW policies say, after all that may still deny."""
         those = self._by_action.get("ALLOW", ())
         hits = self._hits(those)
@@ -183,21 +181,21 @@ class _Held:
         if those and not hits:
             return self._silent(those)
         perhaps = self._maybe if sure or not those else [*self._maybe, *hits]
-        if perhaps or token.state == "unknown":
-            depends = dict.fromkeys(u for h in perhaps for u in h.match.unknown)
-            return self._depends(perhaps, tuple(depends) or ("the token",), sure)
+        if perhaps:
+            return self._depends(perhaps)
         if sure is None:
             return Decision(verdict=Verdict.ALLOWED, why="no policy says otherwise")
         return self._decision(Verdict.ALLOWED, f"rule {sure.rule.index} of {sure.policy.subject} allows it", sure, "")
 
-    def _depends(self, perhaps: list[Hit], depends: tuple[str, ...], sure: Hit | None) -> Decision:
-        first = perhaps[0] if perhaps else sure
-        verb = "allows" if first and (first.policy.spec.action or "ALLOW") == "ALLOW" else "denies"
-        by = f": rule {first.rule.index} of {first.policy.subject} {verb} some" if first else ""
-        why = f"it depends on {', '.join(depends)}{by}"
-        if first is None:
-            return Decision(verdict=Verdict.DEPENDS, why=why, depends=depends)
-        return msgspec.structs.replace(self._decision(Verdict.DEPENDS, why, first, ""), depends=depends)
+    def _depends(self, perhaps: list[Hit]) -> Decision:
+        """Rules that may match: what of the request would tell, and what each would do."""
+        told = []
+        for hit in perhaps:
+            verb = "allowed" if (hit.policy.spec.action or "ALLOW") == "ALLOW" else "denied"
+            told.append(f"{verb} if {', '.join(hit.match.unknown)}" if hit.match.unknown else f"{verb} otherwise")
+        depends = tuple(dict.fromkeys(u for h in perhaps for u in h.match.unknown))
+        why = "; ".join(dict.fromkeys(told))
+        return msgspec.structs.replace(self._decision(Verdict.DEPENDS, why, perhaps[0], ""), depends=depends)
 
     def _silent(self, those: Policies) -> Decision:
         near = nearest(those, self._request, self._domains)

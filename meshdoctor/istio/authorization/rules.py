@@ -106,7 +106,7 @@ def _best(alternatives: tuple[Tests, ...], request: Request) -> Match:
 def _all(tests: Tests, request: Request) -> Match:
     results = [(t, t.holds(request)) for t in tests]
     misses = tuple(Miss(t.path, t.told(request)) for t, held in results if held is False)
-    unknown = tuple(t.words for t, held in results if held is None)
+    unknown = tuple(f"{t.words} {list(t.values)}" for t, held in results if held is None)
     return Match(False, misses) if misses else Match(None if unknown else True, (), unknown)
 
 
@@ -144,8 +144,14 @@ def _built(policy: AuthorizationPolicy, rule: Rule, index: int, domains: tuple[s
         return BuiltRule(index, *joined)
     of_http = next((t for half in joined for tests in half for t in tests if t.attribute.is_http), None)
     if of_http is not None and (policy.spec.action or "ALLOW") == "ALLOW":
-        return BuiltRule(index, left_out=Miss(of_http.path, f"{of_http.words} is of HTTP and the port is TCP: the rule is left out"))
-    return BuiltRule(index, *(tuple(tuple(t for t in tests if not t.attribute.is_http) for tests in half) for half in joined))
+        return BuiltRule(
+            index, left_out=Miss(of_http.path, f"{of_http.words} is of HTTP and the port is TCP: the rule is left out")
+        )
+    return BuiltRule(index, _without_http(joined[0]), _without_http(joined[1]))
+
+
+def _without_http(alternatives: tuple[Tests, ...]) -> tuple[Tests, ...]:
+    return tuple(tuple(t for t in tests if not t.attribute.is_http) for tests in alternatives)
 
 
 def _tests(
