@@ -50,13 +50,7 @@ def why(row: Any) -> str:
     elif str(decision.verdict) == "depends":
         said = f"{by} {decision.why}".strip()
     else:
-        said = (
-            f"{by}: {decision.why}"
-            if by and by not in decision.why
-            else f"DENY {by}"
-            if decision.policy is not None
-            else decision.why
-        )
+        said = f"DENY {by}" if decision.why.endswith("denies it") else f"{by}: {decision.why}" if by else decision.why
     return "; ".join((said, *(f"if {name} agrees" for name in decision.asks), *decision.dry_run))
 
 

@@ -6,6 +6,7 @@ Envoy's jwt_authn filter. Signatures are not verified here: a token is told by i
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from meshdoctor.model.security import JWTRule, RequestAuthentication
 Claims = dict[str, Any]
 SKEW_S = 60  # seconds that Envoy lets clocks differ
 SPACE_DELIMITED = ("permission", "scope")
+_PROVIDER = re.compile(r"\borigins-(\d{1,4})\b")
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -28,23 +30,47 @@ class Token(msgspec.Struct, frozen=True):
     path: str = ""
 
 
+class TokenRule(msgspec.Struct, frozen=True):
+    """One of `jwtRules`, and where it stands."""
+
+    policy: RequestAuthentication
+    index: int
+    rule: JWTRule
+
+    @property
+    def path(self) -> str:
+        return f"spec.jwtRules[{self.index}]"
+
+
+def rules_of(policies: tuple[RequestAuthentication, ...]) -> tuple[TokenRule, ...]:
+    """All rules of a workload's policies."""
+    return tuple(TokenRule(p, i, r) for p in policies for i, r in enumerate(p.spec.jwt_rules))
+
+
+def provider_rule(policies: tuple[RequestAuthentication, ...], text: str) -> TokenRule | None:
+    """The rule that Envoy names in an error (`Provider 'origins-1'`: numbered by issuer), else the first there is."""
+    rules = sorted(rules_of(policies), key=lambda r: r.rule.issuer)
+    named = _PROVIDER.search(text)
+    number = int(named[1]) if named else 0
+    return rules[number] if number < len(rules) else None
+
+
 def checked(policies: tuple[RequestAuthentication, ...], claims: Claims | None, now: datetime) -> Token:
     """What the policies of a workload make of a token with these claims; empty without a token, None where it is not known."""
-    rules = [(p, i, r) for p in policies for i, r in enumerate(p.spec.jwt_rules)]
+    rules = rules_of(policies)
     if claims is None:
         # without any rule no token is looked at, and none tells anything of the caller
         return Token("unknown", None) if rules else Token("none", {})
     if not claims or not rules:
         return Token("none", {})
-    last = Token("refused", {}, "Jwt_issuer_is_not_configured", rules[0][0], "spec.jwtRules")
-    for policy, index, rule in rules:
-        if rule.issuer != claims.get("iss"):
+    last = Token("refused", {}, "Jwt_issuer_is_not_configured", rules[0].policy, "spec.jwtRules")
+    for each in rules:
+        if each.rule.issuer != claims.get("iss"):
             continue
-        at = f"spec.jwtRules[{index}]"
-        field, reason = _refusal(rule, claims, now)
+        field, reason = _refusal(each.rule, claims, now)
         if not reason:
-            return Token("taken", seen_claims(rule, claims), "", policy, at)
-        last = Token("refused", {}, reason, policy, f"{at}{field}")
+            return Token("taken", seen_claims(each.rule, claims), "", each.policy, each.path)
+        last = Token("refused", {}, reason, each.policy, f"{each.path}{field}")
     return last
 
 

@@ -47,6 +47,15 @@ spec:
 ---
 """
 
+# Envoy judges the requests of a connection by the policies that were there when it was opened, until it is drained
+FRESH = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: fresh, namespace: NS}
+spec: {host: "*.NS.svc.cluster.local", trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}}
+---
+"""
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """One request: what was foretold and what became of it."""
@@ -82,7 +91,9 @@ class Bench:
     def __enter__(self) -> Bench:
         labels = "labels: {istio-injection: enabled}"
         made = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}, {labels}}}\n---\n"
-        self._ctl("apply", "-f", "-", stdin=made + "".join(SERVER.replace("APP", s).replace("NS", NAMESPACE) for s in SERVERS))
+        self._ctl(
+            "apply", "-f", "-", stdin=(made + FRESH + "".join(SERVER.replace("APP", s) for s in SERVERS)).replace("NS", NAMESPACE)
+        )
         self._ctl("wait", "pod", "--all", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=120s")
         listed = self._ctl("get", "pods,services", "-n", NAMESPACE, "-o", "json")
         spaces = self._ctl("get", "namespaces", "-o", "json")
