@@ -7,7 +7,7 @@ from datetime import datetime
 
 from meshdoctor.istio.authorization.decide import Nearest, decide
 from meshdoctor.istio.authorization.logged import SILENCE, Named, named, told
-from meshdoctor.istio.authorization.scope import policies_for
+from meshdoctor.istio.authorization.scope import covered, policies_for
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
 from meshdoctor.model import gatewayapi
@@ -130,9 +130,8 @@ def allows_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
         return
     closed: dict[Subject, Pod] = {}
     refused: list[tuple[Pod, list[AccessLogEntry]]] = []
-    for pod in injected_pods(mesh):
-        covering = policies_for(mesh, pod)
-        if policy not in covering or any(p is not policy and p.spec.action == "ALLOW" and p.spec.rules for p in covering):
+    for pod in covered(mesh, policy):
+        if any(p is not policy and p.spec.action == "ALLOW" and p.spec.rules for p in policies_for(mesh, pod)):
             continue
         entries = _since(denials(mesh, pod, SILENCE), policy.changed)
         if entries:

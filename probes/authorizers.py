@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.authorization.logged import AUTHORIZER
 from meshdoctor.istio.authorization.providers import Provider, name_of, provider_of, trouble
-from meshdoctor.istio.authorization.scope import policies_for
+from meshdoctor.istio.authorization.scope import covered
 from meshdoctor.istio.rates import per_second
-from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
+from meshdoctor.istio.workloads import services_of, workload_name
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
@@ -68,9 +68,9 @@ def _without_endpoint(mesh: Mesh, provider: Provider) -> Service | None:
 def _failing(mesh: Mesh, policy: AuthorizationPolicy, words: str) -> Failed:
     """Requests of the last minute, at proxies that the policy covers, which were not decided but failed."""
     found = []
-    for pod in injected_pods(mesh):
+    for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("logs") or policy not in policies_for(mesh, pod):
+        if envoy is None or not envoy.has("logs"):
             continue
         for entry in envoy.logs.access:
             is_newer = policy.changed is None or entry.time is None or entry.time > policy.changed

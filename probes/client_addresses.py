@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from meshdoctor.istio.authorization.rules import built
-from meshdoctor.istio.authorization.scope import policies_for
-from meshdoctor.istio.workloads import gateway_pods, services_of
+from meshdoctor.istio.authorization.scope import covered
+from meshdoctor.istio.workloads import is_gateway, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
@@ -27,8 +27,8 @@ def address_of_a_node(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft
     fields = _address_fields(policy)
     if policy.is_dry_run or not fields:
         return
-    for pod in gateway_pods(mesh):
-        if policy not in policies_for(mesh, pod):
+    for pod in covered(mesh, policy):
+        if not is_gateway(pod):
             continue
         topology = _topology(mesh, pod)
         trusted, by_protocol = topology.get("numTrustedProxies") or 0, topology.get("proxyProtocol") is not None
@@ -49,7 +49,7 @@ def address_of_a_node(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft
 
 def _address_fields(policy: AuthorizationPolicy) -> list[tuple[str, str]]:
     """(path, attribute) of each list of a policy that holds addresses of callers."""
-    tests = (t for rule in built(policy, ()) for alternative in rule.sources for t in alternative)
+    tests = (t for rule in built(policy) for alternative in rule.sources for t in alternative)
     return list(dict.fromkeys((t.path, t.attribute.name) for t in tests if t.attribute.name in ADDRESSES))
 
 

@@ -8,9 +8,9 @@ from meshdoctor.istio.authorization.decide import SILENCE, decide
 from meshdoctor.istio.authorization.logged import target_port
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.istio.authorization.rules import BuiltRule, built
-from meshdoctor.istio.authorization.scope import policies_for
+from meshdoctor.istio.authorization.scope import covered
 from meshdoctor.istio.protocols import HTTP, declared
-from meshdoctor.istio.workloads import injected_pods, is_gateway, services_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, services_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.mesh import Mesh
@@ -26,14 +26,11 @@ def http_fields_on_tcp(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draf
     """A policy asks for what only HTTP has, on a port that is TCP: there ALLOW never matches, and DENY matches more."""
     action = policy.spec.action or "ALLOW"
     rules = [] if policy.is_dry_run or action not in ("ALLOW", "DENY") else _asking_http(policy)
-    seen: set[tuple[Subject, int]] = set()
     found: list[tuple[Pod, Service, ServicePort, str, str]] = []
-    for pod in _covered(mesh, policy) if rules else ():
+    sidecars = (p for p in covered(mesh, policy) if not is_gateway(p)) if rules else ()
+    for pod in (pods[0] for pods in by_owner(mesh, sidecars).values()):
         for service, port in _tcp_ports(mesh, pod):
             number = target_port(pod, port.target)
-            if (mesh.owner(pod), number) in seen:
-                continue
-            seen.add((mesh.owner(pod), number))
             for rule, at in rules:
                 says = _harm(mesh, pod, policy, rule, number)
                 if says:
@@ -53,18 +50,12 @@ def http_fields_on_tcp(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draf
 def _asking_http(policy: AuthorizationPolicy) -> list[tuple[BuiltRule, str]]:
     """The rules that ask for what only HTTP has, and where."""
     found = []
-    for rule in built(policy, ()):
+    for rule in built(policy):
         tests = [t for half in (rule.operations, rule.sources) for alternative in half for t in alternative]
         at = next((t.path for t in tests if t.attribute.is_http), "")
         if at:
             found.append((rule, at))
     return found
-
-
-def _covered(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Pod]:
-    for pod in injected_pods(mesh):
-        if not is_gateway(pod) and policy in policies_for(mesh, pod):
-            yield pod
 
 
 def _tcp_ports(mesh: Mesh, pod: Pod) -> Iterator[tuple[Service, ServicePort]]:
@@ -83,7 +74,7 @@ def _harm(mesh: Mesh, pod: Pod, policy: AuthorizationPolicy, rule: BuiltRule, po
     if on_http.holds is False:
         return ""  # its ports leave this one out
     if (policy.spec.action or "ALLOW") == "DENY":
-        on_tcp = built(policy, (), is_http=False)[rule.index].match(connection)
+        on_tcp = built(policy, is_http=False)[rule.index].match(connection)
         return f"rule {rule.index} denies connections whatever HTTP field it names" if on_tcp.holds is not False else ""
     refused = decide(mesh, pod, connection).details == SILENCE
     return f"rule {rule.index} never matches, and no other lets a connection in" if refused else ""

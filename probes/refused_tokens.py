@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.authorization.logged import TOKEN, told
 from meshdoctor.istio.authorization.rules import built
-from meshdoctor.istio.authorization.scope import policies_for, tokens_for
+from meshdoctor.istio.authorization.scope import covered, policies_for, tokens_for
 from meshdoctor.istio.authorization.tokens import provider_rule
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.selecting import SELECTABLE, is_in_mesh, selected
-from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
+from meshdoctor.istio.workloads import services_of, workload_name
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import Evidence, Harm
@@ -37,9 +37,9 @@ OF_TOKENS = "request.auth."
 @probe("JWT-002", over=RequestAuthentication, needs=(RequestAuthentication, Pod, Envoy, Service, *SHOWING))
 def tokens_refused(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
     """Requests get 401: their token's issuer, audience, time or signature does not fit a rule."""
-    for pod in injected_pods(mesh):
+    for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("logs") or policy not in tokens_for(mesh, pod)[:1]:
+        if envoy is None or not envoy.has("logs") or policy is not tokens_for(mesh, pod)[0]:
             continue
         by_reason: dict[str, list[AccessLogEntry]] = {}
         for entry in envoy.logs.access:
@@ -86,7 +86,7 @@ def no_token_is_asked_for(mesh: Mesh, policy: RequestAuthentication) -> Iterator
 
 
 def _asks_for_token(policy: AuthorizationPolicy) -> bool:
-    tests = (t for rule in built(policy, ()) for alternative in rule.sources for t in alternative)
+    tests = (t for rule in built(policy) for alternative in rule.sources for t in alternative)
     return any(t.attribute.name.startswith(OF_TOKENS) for t in tests)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.authorization.scope import tokens_for
-from meshdoctor.istio.workloads import injected_pods, services_of
+from meshdoctor.istio.authorization.scope import covered
+from meshdoctor.istio.workloads import services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
@@ -24,9 +24,9 @@ STAND_INS = ("RXJyb3ItSXN0aW9kRmFpbGVk", "0xObjM0UvS_oaazj")
 def keys_not_fetched(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
     """istiod could not fetch an issuer's keys: proxies hold its stand-in key and refuse every token."""
     issuers = {r.issuer: r for r in policy.spec.jwt_rules if not r.jwks}
-    for pod in injected_pods(mesh):
+    for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("jwks") or policy not in tokens_for(mesh, pod):
+        if envoy is None or not envoy.has("jwks"):
             continue
         for issuer, keys in envoy.jwks.items():
             rule = issuers.get(issuer)

@@ -19,9 +19,11 @@ from meshdoctor.istio.authorization.request import Request
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Unseen
+from meshdoctor.model.text import plain
 from meshdoctor.reports import authorization as reports
 
-DENIED = 2
+DENIED, COULD_NOT_SEE = 2, 3
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,13 +37,29 @@ def run(arguments: argparse.Namespace) -> int:
         mesh, _ = run_async(look(arguments, waiting))
     finally:
         waiting.stop()
+    try:
+        return _answer(mesh, pasted, asked, arguments)
+    except Unseen as why:
+        return _blind(arguments, why)
+
+
+def _answer(mesh: Mesh, pasted: Pasted | None, asked: Request, arguments: argparse.Namespace) -> int:
     service = service_named(mesh, arguments.service, arguments.namespace) if arguments.service else None
     if pasted is not None:
         return _why(mesh, pasted, service, arguments)
     assert service is not None
-    if arguments.propose:
-        return _propose(mesh, service, arguments)
-    return _table(mesh, service, asked, arguments)
+    return _propose(mesh, service, arguments) if arguments.propose else _table(mesh, service, asked, arguments)
+
+
+def _blind(arguments: argparse.Namespace, why: Unseen) -> int:
+    """Without one of the kinds that decide nothing is said, neither yes nor no."""
+    if arguments.output == "json":
+        from meshdoctor.reports import schema
+
+        print(schema.encode({"schema": "meshdoctor.who-can/v1", "error": str(why), "source": why.source}))
+    do = f" See by hand: {why.source.command}" if why.source.command else ""
+    print(plain(f"meshdoctor: who may call cannot be told: {why}.{do}", 600), file=sys.stderr)
+    return COULD_NOT_SEE
 
 
 def _table(mesh: Mesh, service: Service, asked: Request, arguments: argparse.Namespace) -> int:

@@ -75,6 +75,18 @@ TWO_PORTS = service("shop/pay", "tcp-echo:8078:8078,http:80:8080")
         ({"rules": [{"from": [{"source": {"principals": ["*"]}}]}]}, False),
         ({"action": "DENY", "rules": [{"to": [{"operation": {"paths": ["/admin"]}}]}]}, True),
         ({"action": "DENY", "rules": [{"to": [{"operation": {"paths": ["/admin"], "ports": ["8080"]}}]}]}, False),
+        (
+            {
+                "action": "DENY",
+                "rules": [
+                    {
+                        "from": [{"source": {"principals": ["cluster.local/ns/a/sa/b"]}}],
+                        "to": [{"operation": {"paths": ["/admin"]}}],
+                    }
+                ],
+            },
+            True,
+        ),
         ({"action": "AUDIT", "rules": [{"to": [{"operation": {"paths": ["/admin"]}}]}]}, False),
     ],
 )

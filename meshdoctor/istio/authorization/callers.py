@@ -63,9 +63,9 @@ def entrances(mesh: Mesh, service: Service, port: int | None = None) -> tuple[En
 def who_can(mesh: Mesh, entrance: Entrance, asked: Request, callers: Iterable[Pod]) -> Iterator[Row]:
     """A row for each identity among the callers, those that show none last."""
     groups: dict[str, list[Pod]] = {}
-    for pod in callers:
-        principal = shown(mesh, pod, entrance.pod, entrance.target, entrance.service, entrance.port.port)
-        groups.setdefault(principal, []).append(pod)
+    for pods in by_owner(mesh, callers).values():
+        principal = shown(mesh, pods[0], entrance.pod, entrance.target, entrance.service, entrance.port.port)
+        groups.setdefault(principal, []).extend(pods)
     for principal in sorted(groups, key=lambda p: (p == "", p)):
         yield _row(mesh, entrance, asked, principal, groups[principal])
 

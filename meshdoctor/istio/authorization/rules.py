@@ -6,7 +6,7 @@ Sources: istio.io, AuthorizationPolicy reference; istio, pilot/pkg/security/auth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -119,7 +119,7 @@ def _any(values: Iterable[bool | None]) -> bool | None:
     return None if unknown else False
 
 
-def built(policy: AuthorizationPolicy, domains: tuple[str, ...], *, is_http: bool = True) -> tuple[BuiltRule, ...]:
+def built(policy: AuthorizationPolicy, domains: tuple[str, ...] = (trust.OWN,), *, is_http: bool = True) -> tuple[BuiltRule, ...]:
     """The rules of a policy for ports of HTTP or of TCP; `domains` are the mesh's trust domain and its aliases.
 
     On TCP a rule that asks for anything of HTTP is left out of an ALLOW policy as a whole; from any other policy only
@@ -185,19 +185,12 @@ def _test(at: str, words: str, known: Attribute, values: tuple[str, ...], domain
     return Test(at, words, known, values, not_)
 
 
-def asks_http(policy: AuthorizationPolicy) -> Iterator[Test]:
-    """The lists of a policy that ask for what only HTTP has."""
-    for rule in built(policy, ()):
-        tests = {t.path: t for half in (rule.sources, rule.operations) for alternative in half for t in alternative}
-        yield from (t for t in tests.values() if t.attribute.is_http)
-
-
-def refusals(policy: AuthorizationPolicy, request: Request, domains: tuple[str, ...] = ()) -> list[tuple[int, str]]:
+def refusals(policy: AuthorizationPolicy, request: Request, domains: tuple[str, ...] = (trust.OWN,)) -> list[tuple[int, str]]:
     """Why no rule of a policy matches, as (rule index, the field that fails); empty where some rule does or may."""
     if not policy.spec.rules:
         return [(-1, "it has no rules")]
     failing = []
-    for rule in built(policy, domains or ("cluster.local",), is_http=request.is_http):
+    for rule in built(policy, domains, is_http=request.is_http):
         match = rule.match(request)
         if match.holds is not False:
             return []

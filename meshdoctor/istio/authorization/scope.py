@@ -6,6 +6,7 @@ istio.io, "Use Layer 7 features" (waypoints take policies by targetRefs only, zt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from meshdoctor.istio.ambient import has_waypoint, waypoint_of
 from meshdoctor.istio.injection import namespace_labels
 from meshdoctor.istio.selecting import REDIRECTION, labels_of
-from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.istio.workloads import is_gateway, is_live
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import PolicyTargetReference
@@ -93,12 +94,29 @@ def _is_target(target: PolicyTargetReference, namespace: str, point: Point, gate
     return is_here and (group, target.kind, target.name) == (GATEWAY_API, "Gateway", gateway)
 
 
+def covered(mesh: Mesh, policy: AuthorizationPolicy | RequestAuthentication) -> Iterator[Pod]:
+    """The live sidecars and gateways at which a policy holds (waypoints apart), found by its selector or targets."""
+    root, targets, pods = mesh.mesh_config.root_namespace, policy.spec.targets, mesh[Pod]
+    for namespace in pods.namespaces if policy.namespace == root and not targets else (policy.namespace,):
+        if targets:
+            some = [p for t in targets for p in pods.matching(namespace, {OF_GATEWAY: t.name})]
+        else:
+            some = list(pods.matching(namespace, labels_of(policy)))
+        for pod in some:
+            if pod.proxy is not None and is_live(pod) and _holds(policy, _own(pod), root):
+                yield pod
+
+
+def _own(pod: Labelled) -> Point:
+    """A workload's own proxy."""
+    return Point("sidecar", pod.namespace, "", pod.labels)
+
+
 def policies_for(mesh: Mesh, pod: Labelled) -> tuple[AuthorizationPolicy, ...]:
     """The policies that are enforced at a workload's own proxy. Dry-run ones are left out."""
-    point = Point("sidecar", pod.namespace, "", pod.labels)
-    return tuple(p for p in attached(mesh, AuthorizationPolicy, point) if not p.is_dry_run)
+    return tuple(p for p in attached(mesh, AuthorizationPolicy, _own(pod)) if not p.is_dry_run)
 
 
 def tokens_for(mesh: Mesh, pod: Labelled) -> tuple[RequestAuthentication, ...]:
     """The RequestAuthentications that hold at a workload's own proxy."""
-    return attached(mesh, RequestAuthentication, Point("sidecar", pod.namespace, "", pod.labels))
+    return attached(mesh, RequestAuthentication, _own(pod))
