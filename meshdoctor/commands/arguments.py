@@ -140,6 +140,7 @@ def _looking(sub: Sub) -> None:
     trace.add_argument("-H", "--header", action="append", default=[], metavar="NAME:VALUE", help="a header of the request")
     _output(trace, "text", "json")
     _source(trace)
+    _authorizing(sub)
     permissions = sub("permissions", "what may be read here, and what each missing right hides")
     permissions.add_argument("--role", action="store_true", help="print the smallest ClusterRole that sees everything")
     _source(permissions)
@@ -192,6 +193,24 @@ def _mtls(sub: Sub) -> None:
     mtls.add_argument("--since", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
     _output(mtls, "table", "matrix", "servers", "json")
     _source(mtls)
+
+
+def _authorizing(sub: Sub) -> None:
+    who = sub("who-can", "who may call a Service, by which policy; why a request was refused; the least its callers need")
+    who.add_argument("service", metavar="SERVICE", nargs="?", help="NAME or NAMESPACE/NAME; not needed for --why of a log line")
+    who.add_argument("--from", dest="caller", metavar="NS[/WORKLOAD]", help="only this namespace or workload as the caller")
+    who.add_argument("-X", "--method", help="HTTP method")
+    who.add_argument("--path", help="path of the request")
+    who.add_argument("--host", help="Host header of the request")
+    who.add_argument("--port", type=int, help="only this port: the Service's or the pods' own")
+    who.add_argument("-H", "--header", action="append", default=[], metavar="NAME:VALUE", help="a header of the request")
+    who.add_argument("--jwt-claims", metavar="JSON", help='the claims of a valid token, e.g. {"iss": ..., "sub": ...}; {} for none')
+    who.add_argument(
+        "--why", metavar="LINE", nargs="?", const="-", help="explain this access log line, request or curl (default: stdin)"
+    )
+    who.add_argument("--propose", action="store_true", help="print the least AuthorizationPolicy for the calls that were observed")
+    _output(who, "table", "json")
+    _source(who)
 
 
 def _about(sub: Sub) -> None:

@@ -9,7 +9,7 @@ from meshdoctor.gate.compared import lost
 from meshdoctor.gate.looked import Looked
 from meshdoctor.gate.parts import modes, policies
 from meshdoctor.gate.registry import question
-from meshdoctor.istio.authz import policies_for
+from meshdoctor.istio.authorization.scope import policies_for
 from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.model.findings import Evidence, Status
 from meshdoctor.model.istiod import ProxySync

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.authz import Request, denied_by_silence, policies_for, principal_of
+from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.rules import refusals
+from meshdoctor.istio.authorization.scope import policies_for
+from meshdoctor.istio.authorization.showing import principal_of
 from meshdoctor.istio.workloads import by_owner, services_of
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.text import counted
@@ -61,11 +64,11 @@ def gateways_allowed(scope: Scope) -> Iterator[Outcome]:
         yield skips("no gateway routes to a workload here")
         return
     refused = 0
-    for (principal, owner, port), (gateway, pod, route) in pairs.items():
-        request = Request(principal=principal, namespace=gateway.namespace, port=port or None)
-        if pod.proxy is not None and denied_by_silence(scope.mesh, pod, request):
+    for (principal, owner, port), (_, pod, route) in pairs.items():
+        request = Request(principal=principal, port=port or None)
+        policies = [p for p in policies_for(scope.mesh, pod) if p.spec.action == "ALLOW"] if pod.proxy is not None else []
+        if policies and all(refusals(p, request) for p in policies):
             refused += 1
-            policies = [p for p in policies_for(scope.mesh, pod) if p.spec.action == "ALLOW"]
             says = f"no ALLOW policy of {owner} lets the gateway in ({principal}, port {port}), though {route} routes to it"
             yield breaks(says, *(quote(p, "spec.rules") for p in policies[:3]), problem="AZ-001")
     if not refused:
