@@ -104,9 +104,23 @@ def test_a_disk_that_is_read_only_is_told() -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
-    command = [sys.executable, "-m", "meshdoctor", "bundle", "create", "--demo", DEMO, "--yes", "-o", str(tmp_path / "b.tar.gz")]
+    command = [
+        sys.executable,
+        "-m",
+        "meshdoctor",
+        "bundle",
+        "create",
+        "--demo",
+        DEMO,
+        "-v",
+        "--yes",
+        "-o",
+        str(tmp_path / "b.tar.gz"),
+    ]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(2.5)
+    assert running.stderr is not None
+    running.stderr.readline()  # the first request was made
+    time.sleep(0.5)
     running.send_signal(sent)
     running.communicate(timeout=30)
     assert running.returncode == (130 if sent == signal.SIGINT else -signal.SIGKILL)
@@ -170,3 +184,11 @@ def test_a_tool_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) 
     done = create("-o", str(tmp_path / "b"), "--encrypt", "age:age1xyz", env=os.environ | {"PATH": "/nowhere"})
     assert done.returncode == 64
     assert "needs age, which is not installed" in done.stderr
+
+
+def test_what_has_no_room_is_left_out_before_it_costs_time() -> None:
+    kept, partial = contents.trimmed(recorder().answers, ["shop"], (), 300)
+    pods = json.loads(kept["api GET /api/v1/pods?resourceVersion=0"].body)
+    assert {p["metadata"]["namespace"] for p in pods["items"]} == {"shop"}
+    assert partial["/api/v1/pods"] == ("shop",)
+    assert contents.trimmed(recorder().answers, ["shop"], (), 1_000_000) == (recorder().answers, {})
