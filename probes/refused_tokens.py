@@ -36,7 +36,7 @@ OF_TOKENS = "request.auth."
 
 @probe("JWT-002", over=RequestAuthentication, needs=(RequestAuthentication, Pod, Envoy, Service, *SHOWING))
 def tokens_refused(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
-    """Requests get 401: their token's issuer, audience, time or signature does not fit a rule."""
+    """Requests get 401 (403 for an audience): their token's issuer, audience, time or signature does not fit a rule."""
     for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
         if envoy is None or not envoy.has("logs") or policy is not tokens_for(mesh, pod)[0]:

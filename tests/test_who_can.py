@@ -49,7 +49,7 @@ def test_who_may_call_and_by_which_rule(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_table_puts_those_who_may_first(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "bank/payment")
     lines = out.splitlines()
-    assert re.match(r"● may +shop/cart: cart-v1 +8080/http 8079/http +bank/payment-callers\[0\]$", lines[1])
+    assert re.match(r"● may +shop/cart: cart-v1 +8080,8079/http +bank/payment-callers\[0\]$", lines[1])
     assert lines[-1].startswith("✖ reset")
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from meshdoctor.istio.authorization.decide import Decision, Verdict, decide
 from meshdoctor.istio.authorization.logged import target_port
-from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.request import Request, forwarded_for
 from meshdoctor.istio.authorization.showing import shown
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.protocols import HTTP, declared
@@ -92,13 +92,12 @@ def _differing(found: list[Decision]) -> Decision:
 
 def _request(asked: Request, entrance: Entrance, principal: str, address: str | None) -> Request:
     """The request as it comes from an address, with what is asked for."""
-    forwarded = asked.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     is_http = asked.is_http and entrance.protocol != "tcp"
     return msgspec.structs.replace(
         asked,
         principal=principal,
         source_ip=address,
-        remote_ip=(forwarded if is_http else "") or address,
+        remote_ip=(forwarded_for(asked.headers) if is_http else "") or address,
         destination_ip=entrance.pod.status.pod_ip or None,
         port=entrance.target,
         is_http=is_http,
