@@ -12,7 +12,7 @@ from meshdoctor.istio.authorization.request import Request, forwarded_for
 from meshdoctor.istio.authorization.showing import shown
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.protocols import HTTP, declared
-from meshdoctor.istio.workloads import by_owner, is_live, pods_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, pods_of
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
@@ -73,7 +73,7 @@ def who_can(mesh: Mesh, entrance: Entrance, asked: Request, callers: Iterable[Po
 def _row(mesh: Mesh, entrance: Entrance, asked: Request, principal: str, pods: list[Pod]) -> Row:
     owners = tuple(sorted(by_owner(mesh, pods)))
     mode = server_mode(mesh, entrance.pod, entrance.target)
-    if principal == "" and mode.mode == "STRICT":
+    if principal == "" and mode.mode == "STRICT" and not is_gateway(entrance.pod):  # gateways take what their servers say
         why = f"{mode.policy.subject if mode.policy else 'the default'} takes mutual TLS only"
         return Row(
             principal, owners, entrance, Decision(verdict=Verdict.DENIED, why=why), mode.policy.subject if mode.policy else None
