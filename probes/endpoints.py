@@ -32,7 +32,8 @@ def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
     if service.spec.type == "ExternalName" or not (service.spec.selector or slices) or not mesh.given(EndpointSlice):
         return  # of manifests nobody has made endpoints yet
     if not any(e.is_ready and e.addresses for s in slices for e in s.endpoints or ()):
-        yield _without_endpoints(mesh, service)
+        if not _is_about_to(mesh, service):
+            yield _without_endpoints(mesh, service)
         return
     pods = pods_of(mesh, service)
     for i, port in enumerate(service.spec.ports):
@@ -46,6 +47,13 @@ def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
                 why=f"its pods have {', '.join(offered)}" if offered else "its pods name no port",
                 pods=pods,
             )
+
+
+def _is_about_to(mesh: Mesh, service: Service) -> bool:
+    """Whether a Service that manifests bring just now will have endpoints: pods are there, or a workload will make some."""
+    if service.created is None or service.created < mesh.now:
+        return False
+    return bool(pods_of(mesh, service) or makers(mesh, service.namespace, service.spec.selector))
 
 
 def _named(pods: tuple[Pod, ...], name: str) -> bool:

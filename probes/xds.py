@@ -41,6 +41,16 @@ def all_told(mesh: Mesh) -> list[ProxySync]:
     return [s for i in mesh.istiods for s in i.syncz]
 
 
+def those_asked(mesh: Mesh, part: str) -> tuple[Istiod, ...]:
+    """The replicas of istiod that told a part; raises Unseen where none could be asked, or none told it."""
+    told = tuple(i for i in mesh.istiods if i.has(part))
+    if not told:
+        all_told(mesh)
+        for istiod in mesh.istiods[:1]:
+            istiod.part(part)
+    return told
+
+
 def sync_command(proxy: ProxySync | Pod) -> str:
     """How to see a proxy's sync state by hand."""
     return f"istioctl proxy-status {proxy.name}.{proxy.namespace}"

@@ -11,12 +11,14 @@ import msgspec
 from meshdoctor.model.envoy import AccessLogEntry, Logs
 
 Line = tuple[datetime | None, str]
+LONGEST_NUMBER = 19  # digits; more is no count of anything
 
 # The default text format of Istio; source: pilot/pkg/model/telemetry_logging.go (EnvoyTextLogFormat).
 _TEXT = re.compile(
     r'^\[(?P<start_time>[^\]]*)\] "(?P<method>\S*) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+) (?P<response_flags>\S+) '
     r'(?P<response_code_details>\S+) (?P<connection_termination_details>\S+) "(?P<upstream_transport_failure_reason>[^"]*)" '
-    r'\d+ \d+ \d+ \S+ "[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
+    r'(?P<bytes_received>\d+) (?P<bytes_sent>\d+) (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "(?P<request_id>[^"]*)" '
+    r'"(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" (?P<upstream_cluster>\S+) \S+ '
     r"(?P<downstream_local_address>\S+) (?P<downstream_remote_address>\S+) (?P<requested_server_name>\S+) (?P<route_name>\S+)"
 )
 
@@ -68,6 +70,10 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         value = fields.get(name)
         return "" if value in (None, "-", "") else str(value)
 
+    def number(name: str) -> int | None:
+        said = word(name)
+        return int(said) if said.isdecimal() and len(said) < LONGEST_NUMBER else None
+
     code = word("response_code")
     return AccessLogEntry(
         time=moment(word("start_time")) or when,
@@ -84,6 +90,11 @@ def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
         downstream_remote=word("downstream_remote_address"),
         downstream_local=word("downstream_local_address"),
         sni=word("requested_server_name"),
+        tells_sni="requested_server_name" in fields,
         route=word("route_name"),
         protocol=word("protocol"),
+        request_id=word("request_id"),
+        duration_ms=number("duration"),
+        bytes_received=number("bytes_received"),
+        bytes_sent=number("bytes_sent"),
     )

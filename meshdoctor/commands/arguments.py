@@ -51,12 +51,14 @@ def parser() -> argparse.ArgumentParser:
     _add_common(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    def sub(name: str, text: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[common])
+    def sub(name: str, text: str, shared: Parser = common) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[shared])
         return made
 
     _diagnosing(sub)
+    _onboarding(sub)
     _looking(sub)
+    _bundles(sub)
     _about(sub)
     return top
 
@@ -77,12 +79,29 @@ def _diagnosing(sub: Sub) -> None:
 def _checking(sub: Sub) -> None:
     check = sub("check", "the findings alone, of a live mesh or of manifests")
     check.add_argument("paths", metavar="PATH", nargs="*", help="manifests: files, folders, patterns, or - for standard input")
-    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH as it would be with these manifests")
+    check.add_argument("--live", action="store_true", help="judge the live mesh; with PATH say what these manifests change on it")
     _source(check)
     _output(check, "text", "json", "junit", "sarif", "markdown", "github", "html")
     check.add_argument("--strict", action="store_true", help="exit 1 on any warning")
     check.add_argument("--suppressions", metavar="FILE", help="findings not to report (default: .meshdoctor.toml, if there)")
     check.add_argument("--baseline", metavar="FILE", help="report only what is new since this former `-o json`")
+
+
+def _onboarding(sub: Sub) -> None:
+    scan = sub("scan", "how far each namespace is on its way into the mesh", _common(several=True))
+    _source(scan)
+    _output(scan, "text", "json", "markdown")
+    scan.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    scan.set_defaults(namespaces=None)
+    scan.add_argument("--active", action="store_true", help="also create a test pod with dryRun=All in each namespace")
+    gate = sub("gate", "ready for a change, or healthy after it: one verdict, one exit code", _common(several=True))
+    _source(gate)
+    _output(gate, "text", "json")
+    gate.set_defaults(namespaces=None)
+    gate.add_argument("--save", metavar="FILE", help="keep how it is now, to compare with after the change")
+    gate.add_argument("--before", metavar="FILE", help="compare with what --save kept: only what is new closes the gate")
+    gate.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    gate.add_argument("--active", action="store_true", help="also create test pods with dryRun=All")
 
 
 def _looking(sub: Sub) -> None:
@@ -91,15 +110,29 @@ def _looking(sub: Sub) -> None:
     _source(proxies)
     proxy = sub("proxy", "what one proxy says of itself")
     proxy.add_argument("pod", metavar="POD", help="NAME or NAMESPACE/NAME of a pod, or KIND/NAME of its workload")
-    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync")
-    proxy.add_argument("part", nargs="?", choices=parts, default="sync", help="which part (default: sync)")
+    parts = ("clusters", "listeners", "routes", "endpoints", "certs", "sync", "diff")
+    proxy.add_argument(
+        "part",
+        nargs="?",
+        choices=parts,
+        default="sync",
+        help="which part (default: sync; diff: what istiod wants against what Envoy has)",
+    )
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
-    graph.add_argument("node", metavar="NAME", nargs="?", help="only around this: NAMESPACE/NAME of a workload, Service or host")
+    graph.add_argument(
+        "node", metavar="NAME", nargs="?", help="only around this: [KIND/]NAMESPACE/NAME of a workload, Service or host"
+    )
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
-    _output(graph, "tree", "table", "json", "dot", "mermaid")
+    graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
+    graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
+    graph.add_argument(
+        "--window", dest="traffic_s", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)"
+    )
+    _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
+    _mtls(sub)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
     trace.add_argument("target", metavar="HOST[:PORT][/PATH]", help="what it calls, e.g. cart.shop:8090/items")
@@ -111,6 +144,55 @@ def _looking(sub: Sub) -> None:
     permissions = sub("permissions", "what may be read here, and what each missing right hides")
     permissions.add_argument("--role", action="store_true", help="print the smallest ClusterRole that sees everything")
     _source(permissions)
+
+
+def _bundles(sub: Sub) -> None:
+    bundle = sub("bundle", "write a redacted bundle of the mesh, look into one, compare two")
+    actions = bundle.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=text, description=text, parents=[_common()], conflict_handler="resolve"
+        )
+        return made
+
+    create = action("create", "write what a diagnosis reads into one file, secrets removed")
+    create.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file (default: meshdoctor-CONTEXT-TIME.tar.gz)")
+    create.add_argument("--tier", choices=("T0", "T1"), default="T1", help="T0: < 2 MB, 10 s; T1: <= 50 MB, 120 s (default)")
+    create.add_argument(
+        "-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", default=[], help="these namespaces, and the control plane"
+    )
+    create.add_argument("--encrypt", metavar="age:RECIPIENT|gpg:ID", help="encrypt the file with age or gpg")
+    create.add_argument(
+        "--pseudonyms", action="store_true", help="other names and addresses in the place of yours, the same everywhere"
+    )
+    create.add_argument("--keep-code", action="store_true", help="leave Lua and the configuration of plug-ins in")
+    create.add_argument("--preview", action="store_true", help="say what would be in it and what was removed; write nothing")
+    create.add_argument("--yes", action="store_true", help="do not ask before writing")
+    _source(create)
+    inspect = action("inspect", "what is in a bundle, what is not, and what was removed")
+    inspect.add_argument("file", metavar="FILE")
+    _output(inspect, "text", "json")
+    diff = action("diff", "what changed between two bundles: objects, fields, findings")
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    _output(diff, "text", "json")
+    opened = sub("open", "the application on a bundle: ours, bug-report, support bundle, must-gather, folder of YAML")
+    opened.add_argument("file", metavar="FILE")
+    serve = sub("serve", "a bundle as a read-only Kubernetes API on this machine, for kubectl and istioctl")
+    serve.add_argument("file", metavar="FILE")
+    serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serve.add_argument("--write-kubeconfig", metavar="FILE", help="where to write the kubeconfig (default: a temporary file)")
+
+
+def _mtls(sub: Sub) -> None:
+    mtls = sub("mtls", "which calls are mutual TLS, as configured and as seen, and who would break")
+    mtls.add_argument("--what-if", metavar="WHERE=MODE", help="who would break: mesh=STRICT, NS=STRICT, NS/WORKLOAD[:PORT]=STRICT")
+    mtls.add_argument("--all", action="store_true", help="also the pairs that were not seen to call each other")
+    mtls.add_argument("--addresses", action="store_true", help="also calls to pods' own addresses, past their Services")
+    mtls.add_argument("--since", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
+    _output(mtls, "table", "matrix", "servers", "json")
+    _source(mtls)
 
 
 def _authorizing(sub: Sub) -> None:
@@ -142,6 +224,7 @@ def _about(sub: Sub) -> None:
 
 def _source(to: argparse.ArgumentParser) -> None:
     to.add_argument("--demo", metavar="SCENARIO", help="a recorded mesh instead of a cluster")
+    to.add_argument("--bundle", metavar="FILE", help="a bundle instead of a cluster: ours, or another tool's")
 
 
 def _output(to: argparse.ArgumentParser, *formats: str) -> None:
@@ -156,14 +239,14 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _common() -> Parser:
-    """Flags that every command takes, also behind its name."""
+def _common(*, several: bool = False) -> Parser:
+    """Flags that every command takes, also behind its name; with `several`, -n takes more than one namespace."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_common(common)
+    _add_common(common, several=several)
     return common
 
 
-def _add_common(to: argparse.ArgumentParser) -> None:
+def _add_common(to: argparse.ArgumentParser, *, several: bool = False) -> None:
     quiet = to.argument_default == argparse.SUPPRESS
     default = argparse.SUPPRESS if quiet else None
     group = to.add_argument_group("the cluster")
@@ -171,7 +254,11 @@ def _add_common(to: argparse.ArgumentParser) -> None:
         "--kubeconfig", metavar="FILE", default=default, help="kubeconfig file (default: KUBECONFIG, ~/.kube/config)"
     )
     group.add_argument("--context", metavar="NAME", default=default, help="context of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
+    if several:
+        words = "report these namespaces only"
+        group.add_argument("-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", action="extend", help=words)
+    else:
+        group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
     group.add_argument(
         "--istio-namespace", metavar="NS", default=default, help="the control plane's namespace (default: found by label)"
     )

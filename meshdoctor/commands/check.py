@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from meshdoctor.collect.files import mesh_of_manifests
 from meshdoctor.collect.reading.given import Given, read
 from meshdoctor.commands.terminal import wants_colour, width
@@ -16,6 +18,7 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.preview import finding_changes, preview
 from meshdoctor.reports.exit_codes import exit_code
 from meshdoctor.triage import baseline, suppressions_file
 from meshdoctor.triage.suppress import Suppression, suppress
@@ -33,19 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     known = _known(arguments.baseline)
     began = time.perf_counter()
     given = read(arguments.paths, arguments.namespace or "") if arguments.paths else Given()
-    mesh = _mesh(given, arguments)
+    before, mesh = _meshes(given, arguments)
     found = judge(mesh, collect_seconds=time.perf_counter() - began, namespace=arguments.namespace)
     found = suppress(found, mesh, written)
+    if before is not None:
+        former = suppress(judge(before, namespace=arguments.namespace), before, written)
+        made = preview(before, mesh, given.things, finding_changes(former, found))
+        found = msgspec.structs.replace(found, changes=made)
     if known is not None:
         found = baseline.new_since(found, known)
     print(FORMATS[arguments.output](found, arguments, given), end="")
     return exit_code(found, strict=arguments.strict)
 
 
-def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
-    """What to judge; PATH without --live or --demo needs no cluster."""
-    if arguments.paths and not (arguments.live or arguments.demo):
-        return mesh_of_manifests(given)
+def _meshes(given: Given, arguments: argparse.Namespace) -> tuple[Mesh | None, Mesh]:
+    """What to judge, and before it the mesh as it is where the manifests go over one; PATH alone needs no cluster."""
+    if arguments.paths and not (arguments.live or arguments.demo or arguments.bundle):
+        return None, mesh_of_manifests(given)
     from meshdoctor.commands.session import Waiting, look, run_async
 
     waiting = Waiting(colour=not arguments.no_color)
@@ -54,10 +61,10 @@ def _mesh(given: Given, arguments: argparse.Namespace) -> Mesh:
     finally:
         waiting.stop()
     if not arguments.paths:
-        return mesh
+        return None, mesh
     nowhere = [t for t in given.things if t.NAMESPACED and not t.namespace]
     notes = [f"{t.subject} has no namespace, so nothing of the mesh meets it: give -n" for t in nowhere[:3]]
-    return mesh.overlaid(given.things, manifests=given.manifests, complaints=given.complaints, notes=[*given.notes, *notes])
+    return mesh, mesh.overlaid(given.things, manifests=given.manifests, complaints=given.complaints, notes=[*given.notes, *notes])
 
 
 def _suppressions(name: str | None) -> Sequence[Suppression]:

@@ -38,6 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(schema.encode([{h.lower() or "state": str(v) for h, v in zip(head, row, strict=True)} for row in rows]))
     else:
+        if arguments.part == "diff":
+            from meshdoctor.commands.proxy_diff import differing
+
+            rows = differing(rows)
         print(table(head, rows, colour=wants_colour(arguments)), end="")
     return 0
 
@@ -48,6 +52,10 @@ async def _ask(arguments: argparse.Namespace, waiting: Waiting) -> Rows:
         pod = proxy_named(mesh, arguments.pod, arguments.namespace)
         if arguments.part == "sync":
             return _sync(mesh, pod.namespace, pod.name)
+        if arguments.part == "diff":
+            from meshdoctor.commands.proxy_diff import diff
+
+            return await diff(api, mesh, pod)
         answer = await api.pod_get(pod.namespace, pod.name, ADMIN, PATHS[arguments.part])
         return RENDER[arguments.part](answer.body)
 

@@ -26,10 +26,11 @@ def parent_of(route: Route, reference: ParentReference) -> Subject:
 
 def lets_in(mesh: Mesh, gateway: Gateway, namespace: str) -> bool:
     """Whether some listener of a Gateway takes routes of a namespace."""
-    return not gateway.spec.listeners or any(_allows(mesh, gateway, each, namespace) for each in gateway.spec.listeners)
+    return not gateway.spec.listeners or any(allows(mesh, gateway, each, namespace) for each in gateway.spec.listeners)
 
 
-def _allows(mesh: Mesh, gateway: Gateway, listener: Listener, namespace: str) -> bool:
+def allows(mesh: Mesh, gateway: Gateway, listener: Listener, namespace: str) -> bool:
+    """Whether a listener takes routes of a namespace."""
     said = (listener.allowed_routes or {}).get("namespaces") or {}
     where = said.get("from") or "Same"
     if where == "All":

@@ -105,9 +105,9 @@ class ApiClient:
         except msgspec.DecodeError as why:
             raise not_the_api(self.credentials.server, plain_words(body)) from why
 
-    async def dry_run_pod(self, namespace: str) -> DryRun:
-        """What admission does to a test pod; refused unless the client was opened with `dry_runs`."""
-        return await dry_run_pod(self._session, namespace)
+    async def dry_run_pod(self, namespace: str, labels: dict[str, str] | None = None) -> DryRun:
+        """What admission does to a test pod with these labels; refused unless the client was opened with `dry_runs`."""
+        return await dry_run_pod(self._session, namespace, labels)
 
     async def livez(self) -> bool:
         """True where the API server says that it lives. Raises what keeps it from that."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from meshdoctor.model.changes import Preview
 from meshdoctor.model.sources import Source
 from meshdoctor.model.subject import Subject
 
@@ -174,3 +175,4 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()  # what was left out and counted, e.g. proxies beyond the twenty asked
     suppressed: tuple[Suppressed, ...] = ()
     known: int = 0  # findings left out because the baseline had them
+    changes: Preview | None = None  # what the manifests change on the mesh; None where there are none, or no mesh

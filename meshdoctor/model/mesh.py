@@ -8,6 +8,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
+from meshdoctor.model.applied import applied
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Secret, Service
 from meshdoctor.model.dryrun import DryRun
@@ -51,6 +54,10 @@ class Table(Generic[T]):
         """That object, or None where it does not exist; Unseen where its namespace could not be read."""
         self._must_see(namespace)
         return self._by_key.get((namespace, name))
+
+    def seen(self, key: tuple[str, str]) -> T | None:
+        """The object of this namespace and name among those that were seen."""
+        return self._by_key.get(key)
 
     def within(self, namespace: str) -> tuple[T, ...]:
         """The objects of a namespace; Unseen where it could not be read."""
@@ -158,7 +165,7 @@ class Mesh:
         return Mesh(self._tables, now=self.now, cluster=self.cluster, istiods=istiods, mesh_config=mesh_config)
 
     def overlaid(self, things: Iterable[KubernetesObject], **given: Iterable[Any]) -> Mesh:
-        """This mesh as it would be with these objects in place of those of the same kind, namespace and name."""
+        """This mesh as it would be with these objects applied: new ones, and others of the same kind, namespace and name."""
         new: dict[type[KubernetesObject], dict[tuple[str, str], KubernetesObject]] = {}
         for thing in things:
             new.setdefault(type(thing), {})[thing.namespace, thing.name] = thing
@@ -168,13 +175,35 @@ class Mesh:
         made._tables = dict(self._tables)
         for kind, by_key in new.items():
             old = self._tables.get(kind)
-            kept = [o for o in old if (o.namespace, o.name) not in by_key] if old else []
-            source = old.source if old else Source(name=kind.resource())
-            made._tables[kind] = Table([*kept, *by_key.values()], source)
+            if old is None:  # an empty table is false, and may be one that was denied
+                old = Table((), Source(name=kind.resource()))
+            kept = [o for o in old if (o.namespace, o.name) not in by_key]
+            given_now = (applied(o, old.seen(key), self.now) for key, o in by_key.items())
+            made._tables[kind] = Table([*kept, *given_now], old.source)
         replaced = {t.subject for by_key in new.values() for t in by_key.values()}
         made.manifests = (*(m for m in self.manifests if m.subject not in replaced), *given.get("manifests", ()))
         made.complaints = tuple(given.get("complaints", ()))
         made.notes = (*self.notes, *given.get("notes", ()))
+        return made
+
+    def heard(self, envoys: Iterable[Envoy], prometheus: Prometheus | None) -> Mesh:
+        """This mesh with what proxies and Prometheus said beyond what it has; parts of a proxy are added to its others."""
+        made = copy(self)
+        made.memo = {}
+        made._envoys = dict(self._envoys)
+        for each in envoys:
+            old = made._envoys.get((each.namespace, each.name))
+            parts, missing = (old.parts, old.missing) if old else ({}, {})
+            both = {"parts": {**parts, **each.parts}, "missing": {**missing, **each.missing}}
+            made._envoys[each.namespace, each.name] = msgspec.structs.replace(each, **both)
+        if prometheus is not None and self.prometheus is not None:
+            both = {
+                "parts": {**self.prometheus.parts, **prometheus.parts},
+                "missing": {**self.prometheus.missing, **prometheus.missing},
+            }
+            made.prometheus = msgspec.structs.replace(prometheus, **both)
+        else:
+            made.prometheus = prometheus or self.prometheus
         return made
 
     def state(self, kind: type[KubernetesObject]) -> SourceState:

@@ -26,6 +26,7 @@ class Destination(Record, frozen=True):
 class RouteDestination(Record, frozen=True):
     destination: Destination = Destination()
     weight: int = 0
+    headers: dict[str, Any] | None = None
 
 
 class HTTPMatchRequest(Record, frozen=True):
@@ -79,6 +80,7 @@ class Delegate(Record, frozen=True):
 
 class MirrorPolicy(Record, frozen=True):
     destination: Destination = Destination()
+    percentage: Percent | None = None
 
 
 class HTTPRoute(Record, frozen=True):
@@ -95,7 +97,10 @@ class HTTPRoute(Record, frozen=True):
     retries: HTTPRetry | None = None
     fault: HTTPFaultInjection | None = None
     mirror: Destination | None = None
+    mirror_percentage: Percent | None = None
     mirrors: tuple[MirrorPolicy, ...] = ()
+    headers: dict[str, Any] | None = None
+    cors_policy: dict[str, Any] | None = None
 
 
 class L4Match(Record, frozen=True):

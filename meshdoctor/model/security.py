@@ -168,6 +168,7 @@ class ExtensionSpec(Record, frozen=True):
     target_refs: tuple[PolicyTargetReference, ...] = ()
     url: str = ""
     phase: str = ""
+    fail_strategy: str = ""
 
     @property
     def targets(self) -> tuple[PolicyTargetReference, ...]:

@@ -7,6 +7,8 @@ from html import escape
 from meshdoctor.model.findings import Diagnosis, Finding
 from meshdoctor.model.text import plain
 from meshdoctor.reports.places import location
+from meshdoctor.reports.preview_html import preview_html
+from meshdoctor.reports.preview_words import added_first
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1b1f24 }
@@ -32,6 +34,7 @@ _PAGE = """<!doctype html>
 <title>meshdoctor</title><style>{style}</style></head><body>
 <h1>{headline}</h1>
 <p class="dim">{about}</p>
+{changes}
 {findings}
 {suppressed}
 {notes}
@@ -53,27 +56,30 @@ def findings(found: Diagnosis) -> str:
         style=_STYLE,
         headline=headline,
         about=_safe(about + known),
-        findings=_table(found.findings),
+        changes=preview_html(found.changes, _safe) if found.changes else "",
+        findings=_table(added_first(found), set(found.changes.findings.same) if found.changes else set()),
         suppressed=_suppressed(found),
         notes="".join(f"<p class='dim'>{_safe(n)}</p>\n" for n in found.notes),
     )
 
 
-def _table(findings: tuple[Finding, ...]) -> str:
+def _table(findings: tuple[Finding, ...], before: set[str]) -> str:
     if not findings:
         return ""
     head = "<tr><th>status</th><th>code</th><th>object</th><th>what</th></tr>"
-    return f"<table>{head}\n{''.join(_row(f) for f in findings)}</table>"
+    return f"<table>{head}\n{''.join(_row(f, before) for f in findings)}</table>"
 
 
-def _row(finding: Finding) -> str:
+def _row(finding: Finding, before: set[str]) -> str:
+    known = "<br>as before" if finding.id in before else ""
     codes = ", ".join((finding.problem or finding.code, *finding.codes))
     place = location(finding)
     where = "".join(f"<br><code class='dim'>{_safe(t)}</code>" for t in (finding.path, place) if t)
     why = f"<br><span class='dim'>{_safe(finding.why)}</span>" if finding.why else ""
     proof = "".join(f"<br><code class='dim'>$ {_safe(e.command)}</code>" for e in finding.evidence if e.command)
     return (
-        f"<tr><td class='{_safe(finding.status)}'>{_safe(finding.status)}<br>{_safe(finding.severity)}</td><td>{_safe(codes)}</td>"
+        f"<tr><td class='{_safe(finding.status)}'>{_safe(finding.status)}<br>{_safe(finding.severity)}{known}</td>"
+        f"<td>{_safe(codes)}</td>"
         f"<td>{_safe(finding.subject)}{where}</td><td><b>{_safe(finding.title)}</b><br>{_safe(finding.summary)}{why}{proof}</td></tr>\n"
     )
 

@@ -7,6 +7,8 @@ import re
 from meshdoctor.model.findings import Diagnosis, Finding, Status, Suppressed
 from meshdoctor.model.text import plain
 from meshdoctor.reports.places import location
+from meshdoctor.reports.preview_markdown import preview_lines
+from meshdoctor.reports.preview_words import added_first
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&$^=.])")
 _JOINER = "\u2060"  # invisible; keeps `@name`, `#1` and `://` from becoming mentions and links
@@ -20,9 +22,12 @@ def findings(found: Diagnosis) -> str:
     parts = [f"**meshdoctor**: {counts.fail} failed, {counts.warn} warned, {counts.unknown} unknown of {counts.rules} checks"]
     if found.known:
         parts[0] += f"; {found.known} findings known before"
-    shown = found.findings[:_MOST]
+    if found.changes is not None:
+        parts += preview_lines(found.changes, escaped)
+    shown = added_first(found)[:_MOST]
+    before = set(found.changes.findings.same) if found.changes else set()
     if shown:
-        parts += ["", "| | code | object | place | what |", "| --- | --- | --- | --- | --- |", *(_row(f) for f in shown)]
+        parts += ["", "| | code | object | place | what |", "| --- | --- | --- | --- | --- |", *(_row(f, before) for f in shown)]
     else:
         parts += ["", "No finding."]
     if len(found.findings) > _MOST:
@@ -35,8 +40,9 @@ def findings(found: Diagnosis) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _row(finding: Finding) -> str:
+def _row(finding: Finding, before: set[str]) -> str:
     status = finding.status if finding.status is not Status.WARN else f"{finding.status} {finding.severity}"
+    status = f"{status}, as before" if finding.id in before else str(status)
     codes = ", ".join((finding.problem or finding.code, *finding.codes))
     path = f" {finding.path}" if finding.path else ""
     cells = (status, codes, f"{finding.subject}{path}", location(finding), finding.summary)

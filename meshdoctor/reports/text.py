@@ -14,6 +14,8 @@ from rich.text import Text
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
 from meshdoctor.model.text import plain
 from meshdoctor.reports.places import location
+from meshdoctor.reports.preview_text import print_preview
+from meshdoctor.reports.preview_words import added_first
 
 Line = Callable[[str, int], str]
 SNIPPET = 160  # of a line; a whole file may be one
@@ -52,9 +54,15 @@ def diagnosis(found: Diagnosis, *, colour: bool = False, width: int = 100) -> st
 def findings(found: Diagnosis, *, colour: bool = False, width: int = 100, line: Line | None = None) -> str:
     """The findings alone, worst first; `line` gives the words of a file at a line."""
     out, console = _console(colour, width)
-    shown = [f for f in found.findings if f.subject.kind != "Source"]
+    shown = [f for f in added_first(found) if f.subject.kind != "Source"]
+    before = set(found.changes.findings.same) if found.changes else set()
+    if found.changes is not None:
+        print_preview(console, found.changes)
     for finding in shown[:MOST]:
-        _finding(console, finding, line)
+        if finding.id in before:
+            _finding_before(console, finding)
+        else:
+            _finding(console, finding, line)
     _more(console, "findings", [(f.code, f.title) for f in shown[MOST:]])
     if not shown:
         console.print(Text("● No finding.", "green"))
@@ -143,6 +151,13 @@ def _finding(console: Console, finding: Finding, line: Line | None) -> None:
         _field(console, "", finding.why, "dim")
     if line and finding.file and finding.line:
         _snippet(console, line(finding.file, finding.line), finding.line, finding.column or 1)
+
+
+def _finding_before(console: Console, finding: Finding) -> None:
+    """One that the mesh has already: in one line."""
+    glyph, style = STATUS[finding.status]
+    words = f"as before: {finding.code} {f'{finding.problem} ' if finding.problem else ''}{finding.subject}: {finding.summary}"
+    console.print(Text.assemble((f"{glyph} ", style), (plain(words, 400), "dim")))
 
 
 def _snippet(console: Console, text: str, number: int, column: int) -> None:

@@ -18,7 +18,8 @@ from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
-from meshdoctor.topology.build import graph_of, not_asked
+from meshdoctor.topology.build import graph_of
+from meshdoctor.topology.silent import blind_spots
 
 FEW_PATHS = 5  # of more than these some are likely to hold an identifier
 
@@ -72,7 +73,7 @@ def propose(mesh: Mesh, service: Service) -> Proposal:
     calls = tuple(_calls(p, s, ports) for p, s in sorted(seen.items()) if p)
     nameless = tuple(sorted(seen[""].callers)) if "" in seen else ()
     window = max((e.logs.window_s for e in mesh.envoys if e.has("logs")), default=0.0)
-    return Proposal(service.subject, _manifest(service, calls), calls, nameless, window, not_asked(mesh))
+    return Proposal(service.subject, _manifest(service, calls), calls, nameless, window, len(blind_spots(mesh)))
 
 
 class _Seen:

@@ -19,15 +19,22 @@ _NAMES = {
     "PeerAuthentication": ("name",),
     "RequestAuthentication": ("name",),
     "EnvoyFilter": ("obj", "ef"),
-    "Service": ("svc", "gw_svc"),
-    "Gateway": ("g",),
-    "Deployment": ("deploy", "owner", "istiod_deploy"),
+    "Service": ("svc", "gw_svc", "ew_svc"),
+    "Gateway": ("g", "w"),
+    "Deployment": ("deploy", "owner", "istiod_deploy", "gw"),
     "StatefulSet": ("owner",),
     "DaemonSet": ("owner",),
     "MutatingWebhookConfiguration": ("mwc", "stale_mwc"),
     "ValidatingWebhookConfiguration": ("vwc", "stale_vwc"),
     "Pod": ("pod",),
     "Namespace": ("ns",),
+    "Sidecar": ("sc",),
+    "ServiceEntry": ("se",),
+    "HorizontalPodAutoscaler": ("istiod_hpa", "gw_hpa"),
+    "WasmPlugin": ("w",),
+    "Certificate": ("cert",),
+    "CustomResourceDefinition": ("crd",),
+    "Node": ("node",),
 }
 
 
@@ -47,7 +54,7 @@ def _known(subject: Subject) -> dict[str, str]:
     values = {"kind": subject.kind.lower(), "owner_kind": subject.kind.lower()}
     values |= dict.fromkeys(_NAMES.get(subject.kind, ("name",)), subject.name)
     if subject.namespace:
-        spaces = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns")
+        spaces = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns", "monitoring_ns", "ztunnel_ns")
         values |= dict.fromkeys(spaces, subject.namespace)
     return values
 

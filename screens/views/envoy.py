@@ -39,7 +39,7 @@ class EnvoyView(TableView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,right_square_bracket", "turn(1)", "next part", id="envoy.next", key_display="tab", tooltip="next part"),
         Binding("shift+tab,left_square_bracket", "turn(-1)", "", show=False, id="envoy.previous", tooltip="previous part"),
-        Binding("l", "logs", "logs", id="envoy.logs", tooltip="the last lines of istio-proxy"),
+        Binding("l", "logs", "access log", id="envoy.logs", tooltip="requests of all pods of this workload, with what went wrong"),
     ]
 
     def __init__(self, pod: Subject) -> None:
@@ -76,9 +76,9 @@ class EnvoyView(TableView):
         self._show()
 
     async def action_logs(self) -> None:
-        from screens.views.logs import Logs
+        from screens.views.access_log import AccessLog
 
-        await self.boss.open(Logs(self.pod, "istio-proxy"))
+        await self.boss.open(AccessLog(self.pod))
 
     def _show(self) -> None:
         """The current part: its columns, and its rows where they came; else ask for them."""

@@ -35,6 +35,7 @@ class Findings(TableView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="findings.open", tooltip="what was seen, what it means, what to do"),
         Binding("e", "yaml", "YAML", id="findings.yaml", tooltip="the object as it is now"),
+        Binding("l", "logs", "access log", id="findings.logs", tooltip="requests of the workload that this is about"),
     ]
 
     def rows_of(self, seen: Seen) -> Iterable[Row]:
@@ -70,6 +71,11 @@ class Findings(TableView):
         from screens.views.proof import Proof
 
         await self.boss.open(Proof(row.payload))
+
+    async def action_logs(self) -> None:
+        from screens.views.access_log import show_log
+
+        await show_log(self, self.row.payload if self.row is not None else None)
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView

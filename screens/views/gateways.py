@@ -48,6 +48,7 @@ class Gateways(TableView):
         Binding(
             "enter", "open", "Envoy", id="gateways.open", tooltip="listeners, routes and certificates of a pod of this gateway"
         ),
+        Binding("l", "logs", "access log", id="gateways.logs", tooltip="requests of all pods of this gateway"),
         Binding("y", "yaml", "YAML", id="gateways.yaml", tooltip="the Gateway as it is now"),
     ]
 
@@ -95,6 +96,13 @@ class Gateways(TableView):
             await self.boss.open(EnvoyView(pods[0].subject))
         else:
             self.boss.say("No pod serves this Gateway.", "warn")
+
+    async def action_logs(self) -> None:
+        from screens.views.access_log import AccessLog
+
+        pods = self.row.payload[2] if self.row is not None and isinstance(self.row.payload, tuple) else []
+        if pods:
+            await self.boss.open(AccessLog(pods[0].subject))
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView

@@ -49,6 +49,7 @@ class Home(View):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="home.proof", tooltip="what was seen, what it means, what to do"),
+        Binding("l", "logs", "access log", show=False, id="home.logs", tooltip="requests of the workload that suffers"),
         Binding("y", "copy", "copy verdict", id="home.copy", tooltip="copy the verdict as text"),
         Binding("c", "contexts", "contexts", show=False, id="home.contexts", tooltip="another cluster"),
         Binding("d", "demo", "demo", show=False, id="home.demo", tooltip="the recorded mesh, where there is no cluster"),
@@ -151,6 +152,11 @@ class Home(View):
 
         if self.cause is not None:
             await self.boss.open(Proof(self.cause))
+
+    async def action_logs(self) -> None:
+        from screens.views.access_log import show_log
+
+        await show_log(self, self.cause)
 
     def action_copy(self) -> None:
         if self.seen is not None:

@@ -25,6 +25,7 @@ class Proof(View):
         Binding("enter", "open", "evidence", id="proof.open", tooltip="the selected evidence in full, or the finding it explains"),
         Binding("y", "copy", "copy command", id="proof.copy", tooltip="copy the selected command, or the first of the fix"),
         Binding("e", "yaml", "YAML", id="proof.yaml", tooltip="the object as it is now"),
+        Binding("l", "logs", "access log", id="proof.logs", tooltip="requests of the workload that this is about"),
         Binding("o", "docs", "docs", id="proof.docs", tooltip="copy the link to the documentation"),
     ]
 
@@ -109,6 +110,11 @@ class Proof(View):
         from screens.views.yaml import YamlView
 
         await self.boss.open(YamlView(self.what.subject))
+
+    async def action_logs(self) -> None:
+        from screens.views.access_log import show_log
+
+        await show_log(self, self.what)
 
     def action_docs(self) -> None:
         text = page_of(self.what.problem)

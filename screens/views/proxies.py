@@ -51,7 +51,9 @@ class Proxies(TableView):
             id="proxies.open",
             tooltip="listeners, routes, clusters, endpoints, certificates of this proxy",
         ),
-        Binding("l", "logs", "logs", id="proxies.logs", tooltip="the last lines of istio-proxy"),
+        Binding(
+            "l", "logs", "access log", id="proxies.logs", tooltip="requests of all pods of this workload, with what went wrong"
+        ),
         Binding("y", "yaml", "YAML", id="proxies.yaml", tooltip="the pod as it is now"),
         Binding("f", "faults", "faults only", id="proxies.faults", tooltip="only proxies that are not well"),
     ]
@@ -99,10 +101,10 @@ class Proxies(TableView):
         await self.boss.open(EnvoyView(row.payload[0]))
 
     async def action_logs(self) -> None:
-        from screens.views.logs import Logs
+        from screens.views.access_log import AccessLog
 
         if self.row is not None:
-            await self.boss.open(Logs(self.row.payload[0], "istio-proxy"))
+            await self.boss.open(AccessLog(self.row.payload[0]))
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView

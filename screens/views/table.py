@@ -28,6 +28,7 @@ class TableView(View):
     fields: ClassVar[frozenset[str]] = frozenset()
     empty: ClassVar[str] = "There is none."
     narrows = True
+    tall: ClassVar[int] = TALL
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "faults", "faults only", id="table.faults", tooltip="show only rows with a fault, or all again"),
@@ -159,7 +160,7 @@ class TableView(View):
     def _show_detail(self) -> None:
         doc = self.query_one("#detail", Doc)
         row = self.row
-        items = self.detail_of(row) if row is not None and self.app.size.height >= TALL else []
+        items = self.detail_of(row) if row is not None and self.app.size.height >= self.tall else []
         doc.display = bool(items)
         doc.set_items([Item(""), *items] if items else ())
 

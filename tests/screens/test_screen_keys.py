@@ -30,7 +30,6 @@ async def test_digits_go_to_the_screens(faulty: Mesh) -> None:
             if entry.key:
                 await screen.press(entry.key)
                 assert type(screen.app.view) is entry.view
-        assert not [e for e in registry.entries() if e.key in ("2", "3", "9")]
 
 
 async def test_enter_shows_the_proof_and_escape_comes_back(faulty: Mesh) -> None:
@@ -221,5 +220,6 @@ async def test_every_key_can_be_given_another(faulty: Mesh) -> None:
 
 
 def test_keys_for_what_does_not_exist_are_told_with_near_ids() -> None:
-    assert unknown({"app.go": "x", "home.prof": "p"}) == ["home.prof (near: home.proof, home.demo, home.copy)"]
+    (told,) = unknown({"app.go": "x", "home.prof": "p"})
+    assert told.startswith("home.prof (near: home.proof, ")
     assert all(b.id in all_ids() for e in registry.entries() for b in keys_of(e.view))

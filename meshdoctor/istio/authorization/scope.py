@@ -7,12 +7,13 @@ istio.io, "Use Layer 7 features" (waypoints take policies by targetRefs only, zt
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from meshdoctor.istio.ambient import has_waypoint, waypoint_of
 from meshdoctor.istio.injection import namespace_labels
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.istio.selecting import REDIRECTION, labels_of
 from meshdoctor.istio.workloads import is_gateway, is_live
 from meshdoctor.model.cluster import Service
@@ -25,15 +26,6 @@ OF_GATEWAY = "gateway.networking.k8s.io/gateway-name"
 WAYPOINT_CLASS = "istio-waypoint"
 GATEWAY_API = "gateway.networking.k8s.io"
 P = TypeVar("P", AuthorizationPolicy, RequestAuthentication)
-
-
-class Labelled(Protocol):
-    """What has a namespace and labels: a pod, or a workload with those of its pods."""
-
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def labels(self) -> dict[str, str]: ...
 
 
 class Point(msgspec.Struct, frozen=True):

@@ -5,10 +5,10 @@ Sources: istio.io, "Auto mutual TLS", DestinationRule and Sidecar references.
 
 from __future__ import annotations
 
-from meshdoctor.istio.destination import client_tls
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.mtls import server_mode, speaks_mtls
+from meshdoctor.istio.mutual.client_rules import client_tls
 from meshdoctor.istio.routing import destination_rules
 from meshdoctor.istio.selecting import REDIRECTION
 from meshdoctor.istio.visibility import sees
@@ -34,8 +34,8 @@ def shown(mesh: Mesh, client: Pod, server: Pod, port: int, service: Service | No
     host = service_host(service, mesh.cluster.domain)
     if not sees(mesh, client.namespace, service) or not is_imported(mesh, client.namespace, (host,), service.namespace):
         return ""  # its proxy does not know the Service, and passes what it calls through as it is
-    settings = client_tls(destination_rules(mesh, host, client.namespace, (service.namespace,)), None, service_port)
-    if settings is not None:
+    settings = client_tls(destination_rules(mesh, host, client.namespace, (service.namespace,)), "", service_port).tls
+    if settings is not None and settings.mode:
         return own if settings.mode == "ISTIO_MUTUAL" else ""
     automatic = mesh.mesh_config.enable_auto_mtls is not False
     return own if automatic and (speaks_mtls(server) or server.proxy is None) else ""
