@@ -20,7 +20,7 @@ def table_of(rows: Iterable[Any], *, colour: bool = False, columns: int | None =
     """One row for each identity and what it may, ports of which the same is true together; the last column cut to fit."""
     longest = LONGEST_WHO if columns is None else min(LONGEST_WHO, max(20, columns // 3))
     ports: dict[tuple[str, str, str], list[Any]] = {}
-    for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), r.principal == "")):
+    for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), not r.principal)):
         ports.setdefault((glyph(row), _cut(_who(row), longest), why(row)), []).append(row.entrance)
     made = [(mark, who, _ports(some), reason) for (mark, who, reason), some in ports.items()]
     if columns is not None:
@@ -64,8 +64,10 @@ def why(row: Any) -> str:
     return "; ".join((said, *(f"if {name} agrees" for name in decision.asks), *decision.dry_run))
 
 
-def short(principal: str) -> str:
+def short(principal: str | None) -> str:
     """`namespace/account` of an identity."""
+    if principal is None:
+        return "identity unknown"
     namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
     return f"{namespace}/{account}" if account else principal or "no identity"
 
