@@ -16,14 +16,14 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar
+from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar, WorkloadEntry
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 # What it takes to say who a caller is, and what becomes of its request
-SHOWING = (PeerAuthentication, DestinationRule, Sidecar, ServiceEntry)
+SHOWING = (PeerAuthentication, DestinationRule, Sidecar, ServiceEntry, WorkloadEntry)
 DECIDING = (*SHOWING, RequestAuthentication, Namespace, gatewayapi.Gateway)
 
 

@@ -21,7 +21,7 @@ from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.authorization import SHOWING, log_command
 from probes.registry import Draft, fail, probe, quote
-from probes.xds import refusals
+from probes.xds import all_told, refusals
 
 MEANS = {
     "Jwt_is_expired": "the token is too old",
@@ -36,7 +36,7 @@ OF_TOKENS = "request.auth."
 
 @probe("JWT-002", over=RequestAuthentication, needs=(RequestAuthentication, Pod, Envoy, Service, *SHOWING))
 def tokens_refused(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
-    """Requests get 401: their token's issuer, audience, time or signature does not fit a rule."""
+    """Requests get 401 (403 for an audience): their token's issuer, audience, time or signature does not fit a rule."""
     for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
         if envoy is None or not envoy.has("logs") or policy is not tokens_for(mesh, pod)[0]:
@@ -98,6 +98,8 @@ def _shares_target(one: AuthorizationPolicy, other: RequestAuthentication) -> bo
 @probe("JWT-004", needs=(RequestAuthentication, Istiod, Pod, Envoy, Deployment))
 def keys_refused(mesh: Mesh) -> Iterator[Draft]:
     """Proxies refuse their configuration, since the keys of a token rule are no valid keys."""
+    if not len(mesh[RequestAuthentication]):
+        return
     told_of: dict[tuple[Subject, str], list[tuple[Pod, str]]] = {}
     rules = {}
     for pod, _, error, _ in refusals(mesh):
@@ -105,6 +107,8 @@ def keys_refused(mesh: Mesh) -> Iterator[Draft]:
         if rule is not None:
             rules[rule.policy.subject, rule.path] = rule
             told_of.setdefault((rule.policy.subject, rule.path), []).append((pod, error))
+    if not told_of and not mesh.istiods:
+        all_told(mesh)  # nobody was asked: that is not a pass
     for key, refused in told_of.items():
         rule, (pod, error) = rules[key], refused[0]
         pods = {p.name for p, _ in refused}

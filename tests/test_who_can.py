@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from meshdoctor.cli import main
+from tests.served import serving
 
 ROOT = Path(__file__).parents[1]
 CART = "cluster.local/ns/shop/sa/cart"
@@ -49,7 +50,7 @@ def test_who_may_call_and_by_which_rule(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_table_puts_those_who_may_first(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "bank/payment")
     lines = out.splitlines()
-    assert re.match(r"● may +shop/cart: cart-v1 +8080/http 8079/http +bank/payment-callers\[0\]$", lines[1])
+    assert re.match(r"● may +shop/cart: cart-v1 +8080,8079/http +bank/payment-callers\[0\]$", lines[1])
     assert lines[-1].startswith("✖ reset")
 
 
@@ -184,3 +185,14 @@ def test_the_least_that_was_observed(capsys: pytest.CaptureFixture[str]) -> None
     assert "of access logs: 1 identity called" in out
     _, nobody, _ = run(capsys, "legacy/report", "--propose")
     assert "would refuse everybody" in nobody
+
+
+@pytest.mark.parametrize("kind", ["authorizationpolicies", "requestauthentications", "peerauthentications", "pods"])
+def test_what_may_not_be_read_is_no_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str) -> None:
+    with serving(tmp_path) as served:
+        served.server.deny(kind)
+        code = main(["who-can", "bank/payment", "--kubeconfig", served.kubeconfig, "-o", "json"])
+    said = capsys.readouterr()
+    assert code == 3
+    assert kind in json.loads(said.out)["error"]
+    assert f"who may call cannot be told: {kind}" in said.err

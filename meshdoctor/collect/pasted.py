@@ -36,7 +36,7 @@ class Pasted(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     host: str = ""
     port: int | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, tuple[str, ...]] = {}  # names in small letters
     claims: dict[str, Any] | None = None
     is_cut: bool = False
 
@@ -73,12 +73,12 @@ def _head(lines: list[str]) -> Pasted | None:
     for number, line in enumerate(lines):
         start = _START.match(line.strip())
         if start and start[2].startswith(("/", "http://", "https://", "*")):
-            headers = {}
+            headers: list[tuple[str, str]] = []
             for more in lines[number + 1 :]:
                 header = _HEADER.match(more.strip())
                 if header is None:
                     break
-                headers[header[1].lower()] = header[2]
+                headers.append((header[1].lower(), header[2]))
             return _request(start[1], start[2], headers)
     return None
 
@@ -95,7 +95,7 @@ def _curl(text: str) -> Pasted | None:
         words = shlex.split(text[text.index("curl") :])[1:]
     except ValueError:
         return None
-    method, url, usual, headers = "", "", "GET", dict[str, str]()
+    method, url, usual, headers = "", "", "GET", list[tuple[str, str]]()
     while words:
         word = words.pop(0)
         takes = word in _VALUED or (word.startswith("--data") and "=" not in word) or word in ("-X", "--request", "-H", "--header")
@@ -103,7 +103,7 @@ def _curl(text: str) -> Pasted | None:
         if word in ("-X", "--request"):
             method = value
         elif word in ("-H", "--header") and (header := _HEADER.match(value)):
-            headers[header[1].lower()] = header[2]
+            headers.append((header[1].lower(), header[2]))
         elif word.startswith(_BODIES) or word in ("-I", "--head"):
             usual = "POST" if word.startswith(_BODIES) else "HEAD"
         elif not word.startswith("-"):
@@ -111,8 +111,11 @@ def _curl(text: str) -> Pasted | None:
     return _request(method or usual, url if "://" in url else f"http://{url}", headers) if url else None
 
 
-def _request(method: str, target: str, headers: dict[str, str]) -> Pasted:
-    host, port, path = headers.pop("host", ""), None, target
+def _request(method: str, target: str, said: list[tuple[str, str]]) -> Pasted:
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in said:
+        headers[name] = (*headers.get(name, ()), value)
+    (host, *_), port, path = headers.pop("host", ("",)), None, target
     if not target.startswith(("/", "*")):
         try:
             parts = urlsplit(target)
@@ -121,7 +124,7 @@ def _request(method: str, target: str, headers: dict[str, str]) -> Pasted:
             return Pasted(method=method, path="/", host=host, headers=headers)
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         host = host or parts.netloc.rpartition("@")[2]
-    bearer = _BEARER.match(headers.pop("authorization", ""))
+    bearer = _BEARER.match(headers.pop("authorization", ("",))[0])
     claims = claims_of(bearer[1]) if bearer else {}
     return Pasted(method=method, path=path, host=host, port=port, headers=headers, claims=claims)
 

@@ -78,9 +78,13 @@ def _table(mesh: Mesh, service: Service, asked: Request, arguments: argparse.Nam
         found = {"schema": "meshdoctor.who-can/v1", "service": service.subject, "rows": [reports.as_json(r) for r in rows]}
         print(schema.encode(found))
     else:
-        columns = width() if sys.stdout.isatty() else None
-        print(reports.table_of(rows, colour=wants_colour(arguments), columns=columns), end="")
+        print(reports.table_of(rows, colour=wants_colour(arguments), columns=_columns()), end="")
     return DENIED if arguments.caller and rows and all(_is_refused(r) for r in rows) else 0
+
+
+def _columns() -> int | None:
+    """The terminal's width; none in a pipe, where nothing is cut."""
+    return width() if sys.stdout.isatty() else None
 
 
 def _is_refused(row: Row) -> bool:
@@ -99,7 +103,7 @@ def _why(mesh: Mesh, pasted: Pasted, service: Service | None, arguments: argpars
 
         print(schema.encode({"schema": "meshdoctor.why-refused/v1", **reports.refusal_json(found)}))
     else:
-        print(reports.refusal_text(found, colour=wants_colour(arguments)), end="")
+        print(reports.refusal_text(found, colour=wants_colour(arguments), columns=_columns()), end="")
     if pasted.is_cut:
         print("meshdoctor: only the first 1 MB of what was pasted was read.", file=sys.stderr)
     return DENIED if found.is_refused else 0
@@ -138,12 +142,13 @@ def _propose(mesh: Mesh, service: Service, arguments: argparse.Namespace) -> int
 
 def request_of(arguments: argparse.Namespace) -> Request:
     """The request that the flags tell. Raises UsageError for a header or claims that are none."""
-    headers = {}
+    headers: dict[str, tuple[str, ...]] = {}
     for each in arguments.header:
         name, sign, value = each.partition(":") if ":" in each else each.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"{each!r} is no header.", do="Write it as NAME:VALUE.")
-        headers[name.strip().lower()] = value.strip()
+        low = name.strip().lower()
+        headers[low] = (*headers.get(low, ()), value.strip())
     claims: dict[str, Any] | None = None
     if arguments.jwt_claims is not None:
         try:
@@ -153,7 +158,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
     path = arguments.path
     if path is not None and not path.startswith("/"):
         path = f"/{path}"
-    host = headers.pop("host", None) or arguments.host
+    host = headers.pop("host", (arguments.host,))[0]
     method = arguments.method.upper() if arguments.method else None
     return Request(method=method, path=path, host=host, headers=headers, claims=claims)
 

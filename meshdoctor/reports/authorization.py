@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,15 +18,24 @@ RED, BOLD, DIM = "31", "1", "2"
 
 def table_of(rows: Iterable[Any], *, colour: bool = False, columns: int | None = None) -> str:
     """One row for each identity and what it may, ports of which the same is true together; the last column cut to fit."""
-    ports: dict[tuple[str, str, str], list[str]] = {}
-    for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), r.principal == "")):
-        shown = ports.setdefault((glyph(row), _cut(_who(row), LONGEST_WHO), why(row)), [])
-        shown += [row.entrance.shown] if row.entrance.shown not in shown else []
-    made = [(mark, who, " ".join(some), reason) for (mark, who, reason), some in ports.items()]
+    longest = LONGEST_WHO if columns is None else min(LONGEST_WHO, max(20, columns // 3))
+    ports: dict[tuple[str, str, str], list[Any]] = {}
+    for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), not r.principal)):
+        ports.setdefault((glyph(row), _cut(_who(row), longest), why(row)), []).append(row.entrance)
+    made = [(mark, who, _ports(some), reason) for (mark, who, reason), some in ports.items()]
     if columns is not None:
         left = sum(max(len(r[i]) for r in (HEAD, *made)) + 2 for i in range(len(HEAD) - 1))
         made = [(*r[:-1], _cut(r[-1], max(24, columns - left))) for r in made]
     return table(HEAD, made, colour=colour)
+
+
+def _ports(entrances: Iterable[Any]) -> str:
+    """`8080,8090/http 8078/tcp`; a workload's own port that is another follows the arrow."""
+    by_protocol: dict[str, dict[str, None]] = {}
+    for each in entrances:
+        number, _, protocol = each.shown.partition("/")
+        by_protocol.setdefault(protocol, {})[number] = None
+    return " ".join(f"{','.join(numbers)}/{protocol}" for protocol, numbers in by_protocol.items())
 
 
 def glyph(row: Any) -> str:
@@ -41,8 +51,8 @@ def why(row: Any) -> str:
     decision, near = row.decision, row.decision.nearest
     by = "" if row.by is None else f"{row.by.namespace}/{row.by.name}{'' if decision.rule is None else f'[{decision.rule}]'}"
     if near is not None:
-        field = near.misses[0].says if near.misses else "allows nothing"
-        said = f"no ALLOW matches, nearest {by}: {field}"
+        field = near.misses[0].says.partition(" does not match ")[0] if near.misses else "it allows nothing"
+        said = f"{by} is nearest: {field}"
     elif str(decision.verdict) == "allowed":
         said = by or decision.why
     elif row.by is not None and row.by.kind == "PeerAuthentication":
@@ -54,8 +64,10 @@ def why(row: Any) -> str:
     return "; ".join((said, *(f"if {name} agrees" for name in decision.asks), *decision.dry_run))
 
 
-def short(principal: str) -> str:
+def short(principal: str | None) -> str:
     """`namespace/account` of an identity."""
+    if principal is None:
+        return "identity unknown"
     namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
     return f"{namespace}/{account}" if account else principal or "no identity"
 
@@ -121,7 +133,7 @@ def refusal_json(found: Any) -> dict[str, Any]:
     }
 
 
-def refusal_text(found: Any, *, colour: bool = False) -> str:
+def refusal_text(found: Any, *, colour: bool = False, columns: int | None = None) -> str:
     """Who asked whom for what, why it was refused, the field, and the command that shows the object."""
     mark = ("✖ refused" if found.said else "✖ is refused") if found.is_refused else "● not refused by a policy"
     if not found.said and not found.is_refused:
@@ -139,8 +151,16 @@ def refusal_text(found: Any, *, colour: bool = False) -> str:
         where = f"-n {found.subject.namespace} " if found.subject.namespace else ""
         rows.append(("show", f"kubectl {where}get {found.subject.kind.lower()}{group} {found.subject.name} -o yaml"))
     rows += [("note", note) for note in found.notes]
-    lines += [_styled(f"  {name:<12}", DIM, colour=colour) + plain(text) for name, text in rows if text]
+    lines += [_styled(f"  {name:<12}", DIM, colour=colour) + _wrapped(plain(text), columns) for name, text in rows if text]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, columns: int | None) -> str:
+    """A text broken at its blanks, under the column that it begins in."""
+    if columns is None:
+        return text
+    room = max(30, columns - 14)
+    return ("\n" + " " * 14).join(textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False))
 
 
 def _styled(text: str, code: str, *, colour: bool) -> str:

@@ -95,7 +95,7 @@ def _observed_clients(mesh: Mesh, service: Service) -> tuple[Subject, ...]:
 
 def _shown(mesh: Mesh, client: Subject, ports: tuple[Entrance, ...]) -> set[str]:
     pods = [p for p in mesh[Pod].within(client.namespace) if is_live(p) and mesh.owner(p) == client]
-    return {shown(mesh, p, e.pod, e.target, e.service, e.port.port) for p in pods[:1] for e in ports[:1]}
+    return {shown(mesh, p, e.pod, e.service, e.port.port) or "" for p in pods[:1] for e in ports[:1]}
 
 
 def _calls(principal: str, seen: _Seen, ports: tuple[Entrance, ...]) -> Calls:

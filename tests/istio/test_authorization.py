@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshdoctor.collect.files import mesh_of
 from meshdoctor.istio.authorization import trust
 from meshdoctor.istio.authorization.decide import Decision, Verdict, decide
 from meshdoctor.istio.authorization.paths import normalized
 from meshdoctor.istio.authorization.patterns import glob, in_block, is_account, matches_path, matches_subject
 from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.showing import shown
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.istiod import MeshConfig
 from meshdoctor.model.mesh import Mesh
@@ -25,8 +27,6 @@ Spec = dict[str, Any]
 
 
 def built(*things: str, **config: Any) -> Mesh:
-    from meshdoctor.collect.files import mesh_of
-
     return mesh_of(all_of(pod("bank/pay-1", ip="10.1.0.2"), *things), now=NOW, mesh_config=MeshConfig(**config))
 
 
@@ -170,22 +170,16 @@ REDIRECTED = {"ambient.istio.io/redirection": "enabled"}
 def test_ambient_pods_have_a_waypoint_and_a_ztunnel(spec: Spec, where: str, verdict: str) -> None:
     called = service("bank/pay", labels={"istio.io/use-waypoint": "waypoint"})
     ambient = pod("bank/pay-1", proxy=False, annotations=REDIRECTED, ip="10.1.0.2")
-    from meshdoctor.collect.files import mesh_of
-
     mesh = mesh_of(all_of(ambient, called, WAYPOINT, policy(spec, where)), now=NOW, mesh_config=MeshConfig())
     assert of(mesh, principal=CART, method="GET", port=8080).verdict == verdict
 
 
 def test_a_pod_outside_the_mesh_enforces_nothing() -> None:
-    from meshdoctor.collect.files import mesh_of
-
     mesh = mesh_of(all_of(pod("bank/pay-1", proxy=False), policy({})), now=NOW, mesh_config=MeshConfig())
     assert of(mesh).verdict is Verdict.ALLOWED
 
 
 def test_a_gateway_of_the_gateway_api_takes_policies_by_target() -> None:
-    from meshdoctor.collect.files import mesh_of
-
     front = pod("bank/pay-1", {"gateway.networking.k8s.io/gateway-name": "front"}, gateway=True)
     target = [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "front"}]
     mesh = mesh_of(all_of(front, policy(allow({}, action="DENY", targetRefs=target))), now=NOW, mesh_config=MeshConfig())
@@ -256,3 +250,31 @@ def test_a_glob_is_what_its_regular_expression_says(pattern: str, text: str) -> 
 
 def test_a_hostile_pattern_takes_no_time() -> None:
     assert not glob("*a" * 5000 + "b", "a" * 100_000)
+
+
+PLAIN = thing(
+    "networking.istio.io/v1",
+    "DestinationRule",
+    "shop/plain",
+    {"host": "pay.bank.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
+)
+ELSEWHERE = thing("networking.istio.io/v1", "Sidecar", "shop/default", {"egress": [{"hosts": ["./*"]}]})
+OFF = thing("security.istio.io/v1", "PeerAuthentication", "bank/off", {"mtls": {"mode": "DISABLE"}})
+
+
+@pytest.mark.parametrize(
+    ("others", "identity"),
+    [("", CART), (PLAIN, ""), (ELSEWHERE, ""), (OFF, "")],
+    ids=["automatic", "its DestinationRule", "its Sidecar", "the server's policy"],
+)
+def test_an_identity_is_shown_where_mutual_tls_is(others: str, identity: str) -> None:
+    server = pod("bank/pay-1", {"security.istio.io/tlsMode": "istio"}, ip="10.1.0.2")
+    mesh = mesh_of(
+        all_of(server, pod("shop/cart-1", ip="10.1.0.8"), service("bank/pay", "http:80:8080"), others),
+        now=NOW,
+        mesh_config=MeshConfig(),
+    )
+    client, answering = mesh[Pod].get("shop", "cart-1"), mesh[Pod].get("bank", "pay-1")
+    assert client is not None
+    assert answering is not None
+    assert shown(mesh, client, answering, mesh[Service].get("bank", "pay"), 80) == identity

@@ -59,7 +59,7 @@ KNOWN = {
         _fact("destination.port", lambda r: r.port, lambda value, port: value.isdecimal() and int(value) == port),
         _fact("connection.sni", _sni, matches),
         _fact("request.host", lambda r: r.host, matches_host, is_http=True),
-        _fact("request.method", lambda r: r.method, matches_header, is_http=True),
+        _fact("request.method", lambda r: r.method, lambda value, m: matches_header(value, (m,)), is_http=True),
         _fact("request.path", lambda r: r.path, matches_path, is_http=True),
         _fact(
             "request.auth.principal",
@@ -99,7 +99,7 @@ def _header(key: str) -> Attribute | None:
         known, has = request.header(name[1:-1])
         return matches_header(value, has) if known else None
 
-    return Attribute(key, holds, lambda r: r.header(name[1:-1])[1], is_http=True)
+    return Attribute(key, holds, lambda r: ", ".join(r.header(name[1:-1])[1]), is_http=True)
 
 
 def _claim(key: str) -> Attribute | None:

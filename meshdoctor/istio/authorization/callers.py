@@ -8,11 +8,11 @@ import msgspec
 
 from meshdoctor.istio.authorization.decide import Decision, Verdict, decide
 from meshdoctor.istio.authorization.logged import target_port
-from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.request import Request, forwarded_for
 from meshdoctor.istio.authorization.showing import shown
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.protocols import HTTP, declared
-from meshdoctor.istio.workloads import by_owner, is_live, pods_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, pods_of
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
@@ -38,9 +38,9 @@ class Entrance(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What one identity may do on one port: `principal` is empty for callers that show none."""
+    """What one identity may do on one port: `principal` is empty for callers that show none, None where that is not known."""
 
-    principal: str
+    principal: str | None
     callers: tuple[Subject, ...]
     entrance: Entrance
     decision: Decision
@@ -62,18 +62,18 @@ def entrances(mesh: Mesh, service: Service, port: int | None = None) -> tuple[En
 
 def who_can(mesh: Mesh, entrance: Entrance, asked: Request, callers: Iterable[Pod]) -> Iterator[Row]:
     """A row for each identity among the callers, those that show none last."""
-    groups: dict[str, list[Pod]] = {}
+    groups: dict[str | None, list[Pod]] = {}
     for pods in by_owner(mesh, callers).values():
-        principal = shown(mesh, pods[0], entrance.pod, entrance.target, entrance.service, entrance.port.port)
+        principal = shown(mesh, pods[0], entrance.pod, entrance.service, entrance.port.port)
         groups.setdefault(principal, []).extend(pods)
-    for principal in sorted(groups, key=lambda p: (p == "", p)):
+    for principal in sorted(groups, key=lambda p: (p is None, p == "", p or "")):
         yield _row(mesh, entrance, asked, principal, groups[principal])
 
 
-def _row(mesh: Mesh, entrance: Entrance, asked: Request, principal: str, pods: list[Pod]) -> Row:
+def _row(mesh: Mesh, entrance: Entrance, asked: Request, principal: str | None, pods: list[Pod]) -> Row:
     owners = tuple(sorted(by_owner(mesh, pods)))
     mode = server_mode(mesh, entrance.pod, entrance.target)
-    if principal == "" and mode.mode == "STRICT":
+    if principal == "" and mode.mode == "STRICT" and not is_gateway(entrance.pod):  # gateways take what their servers say
         why = f"{mode.policy.subject if mode.policy else 'the default'} takes mutual TLS only"
         return Row(
             principal, owners, entrance, Decision(verdict=Verdict.DENIED, why=why), mode.policy.subject if mode.policy else None
@@ -90,15 +90,14 @@ def _differing(found: list[Decision]) -> Decision:
     return msgspec.structs.replace(worst, verdict=Verdict.DEPENDS, why=f"its pods differ by their address; of one: {worst.why}")
 
 
-def _request(asked: Request, entrance: Entrance, principal: str, address: str | None) -> Request:
+def _request(asked: Request, entrance: Entrance, principal: str | None, address: str | None) -> Request:
     """The request as it comes from an address, with what is asked for."""
-    forwarded = asked.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     is_http = asked.is_http and entrance.protocol != "tcp"
     return msgspec.structs.replace(
         asked,
         principal=principal,
         source_ip=address,
-        remote_ip=(forwarded if is_http else "") or address,
+        remote_ip=(forwarded_for(asked.headers) if is_http else "") or address,
         destination_ip=entrance.pod.status.pod_ip or None,
         port=entrance.target,
         is_http=is_http,

@@ -16,7 +16,7 @@ from meshdoctor.istio.authorization.paths import normalized
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.istio.authorization.rules import BuiltRule, Match, Miss, built
 from meshdoctor.istio.authorization.scope import Point, attached, points
-from meshdoctor.istio.authorization.tokens import Token, checked
+from meshdoctor.istio.authorization.tokens import FOREIGN, Token, checked
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication
@@ -123,7 +123,8 @@ def _refused(point: Point, token: Token) -> Decision | None:
         return None
     why = f"its token is refused: {token.reason}"
     details = f"jwt_authn_access_denied{{{token.reason}}}"
-    return Decision(verdict=Verdict.UNAUTHENTICATED, why=why, at=point, policy=token.policy, path=token.path, details=details)
+    verdict = Verdict.DENIED if token.reason == FOREIGN else Verdict.UNAUTHENTICATED
+    return Decision(verdict=verdict, why=why, at=point, policy=token.policy, path=token.path, details=details)
 
 
 class _Held:
@@ -202,7 +203,7 @@ class _Held:
         if near.rule < 0:
             why = f"no ALLOW policy matches: {near.policy.subject} allows nothing"
         else:
-            why = f"no ALLOW policy matches; nearest is rule {near.rule} of {near.policy.subject}: {near.misses[0].says}"
+            why = f"no ALLOW policy matches; nearest is rule {near.rule} of {near.policy.subject}"
         path = near.misses[0].path if near.misses else "spec"
         return Decision(
             verdict=Verdict.DENIED,

@@ -64,7 +64,7 @@ def told(mesh: Mesh, entry: AccessLogEntry, server: Pod | None = None) -> Told:
     server, client = server or mesh.pods_by_ip.get(address), mesh.pods_by_ip.get(client_address)
     service, service_port = _called(mesh, server, port, cluster.host, cluster.port)
     request = Request(
-        principal=_principal(mesh, client, server, port, service, service_port),
+        principal=_principal(mesh, client, server, service, service_port),
         source_ip=client_address if client else None,
         remote_ip=client_address or None,
         destination_ip=address or None,
@@ -78,10 +78,10 @@ def told(mesh: Mesh, entry: AccessLogEntry, server: Pod | None = None) -> Told:
     return Told(request, server, client, service)
 
 
-def _principal(mesh: Mesh, client: Pod | None, server: Pod | None, port: int, service: Service | None, called: int) -> str | None:
+def _principal(mesh: Mesh, client: Pod | None, server: Pod | None, service: Service | None, called: int) -> str | None:
     if client is None:
         return None
-    return principal_of(mesh, client) if server is None else shown(mesh, client, server, port, service, called)
+    return principal_of(mesh, client) if server is None else shown(mesh, client, server, service, called)
 
 
 def _called(mesh: Mesh, server: Pod | None, port: int, host: str, service_port: int) -> tuple[Service | None, int]:

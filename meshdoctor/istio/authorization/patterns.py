@@ -31,9 +31,12 @@ def matches_host(pattern: str, host: str) -> bool:
     return pattern == "*" or matches(pattern.lower(), host.lower())
 
 
-def matches_header(pattern: str, value: str | None) -> bool:
-    """As `matches`, but `*` is a header that is there, be it empty; one that is not there matches nothing."""
-    return value is not None and (pattern == "*" or matches(pattern, value))
+def matches_header(pattern: str, values: tuple[str, ...]) -> bool:
+    """As `matches`, but `*` is a header that is there, be it empty. Of one sent several times each value is tried.
+
+    Envoys before 1.37 try them joined by commas.
+    """
+    return any(pattern == "*" or matches(pattern, value) for value in values)
 
 
 def glob(pattern: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from meshdoctor.istio.authorization.request import Request
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -103,7 +104,7 @@ def _by_words(mesh: Mesh, found: Refusal, code: int = 0) -> Refusal:
         return msgspec.structs.replace(found, why=f"rule {rule.rule} of {where} {does}", subject=policy.subject, path=at)
     if token is not None:
         why = f"its token was refused: {token['why']}"
-        by = decision.policy if decision and decision.verdict is Verdict.UNAUTHENTICATED else None
+        by = decision.policy if decision and isinstance(decision.policy, RequestAuthentication) else None
         return msgspec.structs.replace(found, why=why, subject=_subject(by))
     if AUTHORIZER.search(found.said):
         return msgspec.structs.replace(found, why="the external authorizer of a CUSTOM policy refused it or did not answer")

@@ -24,19 +24,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     method: str | None = None
     path: str | None = None
-    headers: dict[str, str] = {}  # names in small letters
+    headers: dict[str, tuple[str, ...]] = {}  # names in small letters, each with the values that were sent
     has_all_headers: bool = False  # a header that is not in `headers` was not sent
     claims: dict[str, Any] | None = None
     metadata: dict[str, dict[str, Any]] | None = None  # dynamic metadata of Envoy's filters
 
-    def header(self, name: str) -> tuple[bool, str | None]:
-        """Whether a header is known, and its value; None where it was not sent."""
+    def header(self, name: str) -> tuple[bool, tuple[str, ...]]:
+        """Whether a header is known, and its values; none where it was not sent."""
         pseudo = {":authority": self.host, ":method": self.method, ":path": self.path}
         low = name.lower()
         if low in pseudo or low == "host":
             value = pseudo[":authority" if low == "host" else low]
-            return value is not None, value
-        return low in self.headers or self.has_all_headers, self.headers.get(low)
+            return value is not None, () if value is None else (value,)
+        return low in self.headers or self.has_all_headers, self.headers.get(low, ())
 
 
 def namespace_of(principal: str) -> str:
@@ -48,3 +48,8 @@ def account_of(principal: str) -> str:
     """`namespace/account` of a principal, how people name it."""
     namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
     return f"{namespace}/{account}" if account else principal
+
+
+def forwarded_for(headers: dict[str, tuple[str, ...]]) -> str:
+    """The last address of X-Forwarded-For, which a sidecar takes for the client's; empty without one."""
+    return ",".join(headers.get("x-forwarded-for", ())).rpartition(",")[2].strip()

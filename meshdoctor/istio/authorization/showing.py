@@ -1,19 +1,12 @@
-"""Which identity a client shows to a server: its own where mutual TLS is between them, none in plain text.
-
-Sources: istio.io, "Auto mutual TLS", DestinationRule and Sidecar references.
-"""
+"""Which identity a client shows to a server: its own where mutual TLS is between them, none in plain text."""
 
 from __future__ import annotations
 
-from meshdoctor.istio.hosts import service_host
-from meshdoctor.istio.imports import is_imported
-from meshdoctor.istio.mtls import server_mode, speaks_mtls
-from meshdoctor.istio.mutual.client_rules import client_tls
-from meshdoctor.istio.routing import destination_rules
-from meshdoctor.istio.selecting import REDIRECTION
-from meshdoctor.istio.visibility import sees
+from meshdoctor.istio.mutual.sending import sends
+from meshdoctor.istio.mutual.targets import REDIRECTION, Target, targets
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
 
@@ -24,18 +17,27 @@ def principal_of(mesh: Mesh, pod: Pod) -> str:
     return f"{mesh.mesh_config.trust_domain}/ns/{pod.namespace}/sa/{pod.service_account}"
 
 
-def shown(mesh: Mesh, client: Pod, server: Pod, port: int, service: Service | None = None, service_port: int = 0) -> str:
-    """The identity that a client shows on a port of a server, called by a Service; empty in plain text."""
+def shown(mesh: Mesh, client: Pod, server: Pod, service: Service | None, port: int) -> str | None:
+    """The identity that a client shows to a server that it calls by a port of a Service; empty in plain text.
+
+    None where that cannot be told. Without a Service it is the client's own, as far as mutual TLS is between them.
+    """
     own = principal_of(mesh, client)
-    if own == "" or client.proxy is None or service is None:
+    if own == "" or service is None:
         return own
-    if server_mode(mesh, server, port).mode == "DISABLE":
-        return ""
-    host = service_host(service, mesh.cluster.domain)
-    if not sees(mesh, client.namespace, service) or not is_imported(mesh, client.namespace, (host,), service.namespace):
-        return ""  # its proxy does not know the Service, and passes what it calls through as it is
-    settings = client_tls(destination_rules(mesh, host, client.namespace, (service.namespace,)), "", service_port).tls
-    if settings is not None and settings.mode:
-        return own if settings.mode == "ISTIO_MUTUAL" else ""
-    automatic = mesh.mesh_config.enable_auto_mtls is not False
-    return own if automatic and (speaks_mtls(server) or server.proxy is None) else ""
+    target = _targets(mesh).get((service.subject, port))
+    end = next((e for e in target.endpoints if e.pod is server), None) if target else None
+    if target is None or end is None:
+        return own
+    how = sends(mesh, client, target, end).how
+    return None if how == "unknown" else own if how == "mTLS" else ""
+
+
+def _targets(mesh: Mesh) -> dict[tuple[Subject, int], Target]:
+    """The ports of Services, by Service and port. Built once a snapshot."""
+    all_of_them = targets(mesh)
+    known: dict[tuple[Subject, int], Target] | None = mesh.memo.get("targets of Services")
+    if known is None:
+        named = ((t.origin, t) for t in all_of_them)
+        known = mesh.memo["targets of Services"] = {(o.subject, t.port): t for o, t in named if isinstance(o, Service)}
+    return known

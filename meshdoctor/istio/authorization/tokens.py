@@ -15,6 +15,7 @@ import msgspec
 from meshdoctor.model.security import JWTRule, RequestAuthentication
 
 Claims = dict[str, Any]
+FOREIGN = "Audiences_in_Jwt_are_not_allowed"  # the one reason that Envoy answers with 403 instead of 401
 SKEW_S = 60  # seconds that Envoy lets clocks differ
 SPACE_DELIMITED = ("permission", "scope")
 _PROVIDER = re.compile(r"\borigins-(\d{1,4})\b")
@@ -84,7 +85,7 @@ def _refusal(rule: JWTRule, claims: Claims, now: datetime) -> tuple[str, str]:
     given = claims.get("aud", [])
     audiences = {_audience(a) for a in (given if isinstance(given, list) else [given])}
     if rule.audiences and audiences.isdisjoint(_audience(a) for a in rule.audiences):
-        return ".audiences", "Audiences_in_Jwt_are_not_allowed"
+        return ".audiences", FOREIGN
     return "", ""
 
 

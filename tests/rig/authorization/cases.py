@@ -15,7 +15,7 @@ import yaml
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.request import Request, forwarded_for
 
 NAMESPACE, ROOT = "meshdoctor-authz", "istio-d"
 HTTP, TCP = 8080, 8078
@@ -52,21 +52,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def facts(self, server: str, client_ip: str, server_ip: str, claims: dict[str, Any]) -> Request:
         """What the server's proxy knows of it."""
         principal = CLIENTS[self.client][1]
-        headers: dict[str, str] = {}
+        headers: dict[str, tuple[str, ...]] = {}
         for name, value in self.headers:
-            low = name.lower()
-            headers[low] = f"{headers[low]},{value}" if low in headers else value
-        forwarded = headers.get("x-forwarded-for", client_ip).rpartition(",")[2].strip()
+            headers[name.lower()] = (*headers.get(name.lower(), ()), value)
         port = SERVICE_PORT[self.port]
         return Request(
             principal=principal,
             source_ip=client_ip,
-            remote_ip=forwarded if self.method else client_ip,
+            remote_ip=forwarded_for(headers) or client_ip,
             destination_ip=server_ip,
             port=self.port,
             sni=f"outbound_.{port}_._.{server}.{NAMESPACE}.svc.cluster.local" if principal else "",
             is_http=bool(self.method),
-            host=headers.pop("host", f"{server}.{NAMESPACE}:{port}") if self.method else None,
+            host=headers.pop("host", (f"{server}.{NAMESPACE}:{port}",))[0] if self.method else None,
             method=self.method or None,
             path=self.path or None,
             headers=headers,
