@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _onboarding(sub)
     _looking(sub)
     _bundles(sub)
+    _incidents(sub)
     _about(sub)
     return top
 
@@ -190,6 +191,21 @@ def _mtls(sub: Sub) -> None:
     mtls.add_argument("--window", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
     _output(mtls, "table", "matrix", "servers", "json")
     _source(mtls)
+
+
+def _incidents(sub: Sub) -> None:
+    actions = ("list", "show", "open", "paste", "cause", "note", "action", "look", "draft", "sent", "postmortem", "close")
+    incident = sub("incident", "an incident from symptom to postmortem, kept in a folder that outlives a crash")
+    incident.add_argument(
+        "action",
+        choices=actions,
+        help="open TITLE, paste (from standard input), cause PROBLEM, note or action TEXT, look, draft or sent AUDIENCE",
+    )
+    incident.add_argument("words", metavar="TEXT", nargs="*", help="title, text, problem, or audience: internal, status, handover")
+    incident.add_argument("--incident", metavar="NAME", default="", help="which (default: the newest); its last four characters do")
+    incident.add_argument("--minutes", type=int, default=30, help="sent: when the next message is due (default: 30)")
+    _output(incident, "text", "markdown", "html", "json")
+    _source(incident)
 
 
 def _about(sub: Sub) -> None:
