@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _looking(sub)
     _bundles(sub)
     _changing(sub)
+    _incidents(sub)
     _about(sub)
     return top
 
@@ -241,6 +242,21 @@ def _writing(to: argparse.ArgumentParser) -> None:
     which.add_argument("--write", action="store_true", help="write it, after asking")
     to.add_argument("--yes", nargs="?", const="", metavar="NAME", help="do not ask; of high risk only with the object's NAME")
     _output(to, "text", "json")
+
+
+def _incidents(sub: Sub) -> None:
+    actions = ("list", "show", "open", "paste", "cause", "note", "action", "look", "draft", "sent", "postmortem", "close")
+    incident = sub("incident", "an incident from symptom to postmortem, kept in a folder that outlives a crash")
+    incident.add_argument(
+        "action",
+        choices=actions,
+        help="open TITLE, paste (from standard input), cause PROBLEM, note or action TEXT, look, draft or sent AUDIENCE",
+    )
+    incident.add_argument("words", metavar="TEXT", nargs="*", help="title, text, problem, or audience: internal, status, handover")
+    incident.add_argument("--incident", metavar="NAME", default="", help="which (default: the newest); its last four characters do")
+    incident.add_argument("--minutes", type=int, default=30, help="sent: when the next message is due (default: 30)")
+    _output(incident, "text", "markdown", "html", "json")
+    _source(incident)
 
 
 def _about(sub: Sub) -> None:
