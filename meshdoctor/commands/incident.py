@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import cast
 
 import msgspec
 
@@ -160,7 +159,7 @@ def _audience(arguments: argparse.Namespace) -> Audience:
     word = _words(arguments, f"an audience: {', '.join(AUDIENCES)}")
     if word not in AUDIENCES:
         raise UsageError(f"There is no audience {word!r}.", do=f"Audiences: {', '.join(AUDIENCES)}.")
-    return cast("Audience", word)
+    return word
 
 
 def _draft(arguments: argparse.Namespace) -> int:
