@@ -101,11 +101,12 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
             )
         raise
     said.result |= {"entry": entry.id}
+    wait = arguments.wait or plan.remedy.wait
     said.line(
         f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}",
-        f"          looking whether it heals, at most {plan.remedy.wait} s …",
+        f"          looking whether it heals, at most {wait:.0f} s …",
     )
-    verdict = await guide.verify(tried, entry)
+    verdict = await guide.verify(tried, entry, wait)
     said.result |= {"state": verdict.healed, "says": verdict.says, "seconds": round(verdict.seconds, 1)}
     said.line(f"{verdict.healed:9} {verdict.says} ({verdict.seconds:.0f} s)")
     said.line(*(f"new       {f.problem or f.code} {f.subject}: {f.summary}" for f in verdict.appeared))
