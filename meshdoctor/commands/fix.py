@@ -56,16 +56,26 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
                     raise
                 trial = why.refusal
             waiting.stop()
-            said.result |= {
-                "fix": tried.plan.remedy.id,
-                "title": tried.plan.title,
-                "risk": tried.plan.risk,
-                "patch": tried.plan.write.body,
-            }
+            said.result |= _described(tried)
             said.line(*plan_lines(tried, trial))
             return await _write(guide, tried, arguments, said, api.credentials.context)
         finally:
             waiting.stop()
+
+
+def _described(tried: Tried) -> dict[str, object]:
+    """The plan for scripts."""
+    plan = tried.plan
+    return {
+        "fix": plan.remedy.id,
+        "title": plan.title,
+        "risk": plan.risk,
+        "high": plan.is_high,
+        "target": plan.target,
+        "reach": plan.reach,
+        "kept_by": str(plan.owner) if plan.owner else None,
+        "patch": plan.operations,
+    }
 
 
 def _goes_on(refusal: Refusal, arguments: argparse.Namespace) -> bool:

@@ -40,7 +40,7 @@ class Said:
     def end(self, code: int) -> None:
         """Print the result, where JSON is wanted."""
         if self.as_json:
-            print(msgspec.json.format(msgspec.json.encode({**self.result, "exit": code}), indent=2).decode())
+            print(redact(msgspec.json.format(msgspec.json.encode({**self.result, "exit": code}), indent=2).decode()))
 
 
 def argument(text: str) -> tuple[str, str, str]:
