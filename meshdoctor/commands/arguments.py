@@ -220,6 +220,7 @@ def _changing(sub: Sub) -> None:
     fix.add_argument("problem", metavar="PROBLEM", help="what was found, e.g. RT-019")
     fix.add_argument("object", metavar="KIND/NS/NAME", help="where: VirtualService/shop/catalog; of cluster scope: Namespace//shop")
     fix.add_argument("--fix", metavar="ID", help="this of its fixes (default: the first that fits)")
+    fix.add_argument("--wait", metavar="SECONDS", type=_seconds, help="look so long for it to heal (default: what the fix needs)")
     _writing(fix)
     fix.add_argument(
         "--force", action="store_true", help="write even where a GitOps tool keeps the object, or no trial is possible"

@@ -56,16 +56,26 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
                     raise
                 trial = why.refusal
             waiting.stop()
-            said.result |= {
-                "fix": tried.plan.remedy.id,
-                "title": tried.plan.title,
-                "risk": tried.plan.risk,
-                "patch": tried.plan.write.body,
-            }
+            said.result |= _described(tried)
             said.line(*plan_lines(tried, trial))
             return await _write(guide, tried, arguments, said, api.credentials.context)
         finally:
             waiting.stop()
+
+
+def _described(tried: Tried) -> dict[str, object]:
+    """The plan for scripts."""
+    plan = tried.plan
+    return {
+        "fix": plan.remedy.id,
+        "title": plan.title,
+        "risk": plan.risk,
+        "high": plan.is_high,
+        "target": plan.target,
+        "reach": plan.reach,
+        "kept_by": str(plan.owner) if plan.owner else None,
+        "patch": plan.operations,
+    }
 
 
 def _goes_on(refusal: Refusal, arguments: argparse.Namespace) -> bool:
@@ -101,11 +111,12 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
             )
         raise
     said.result |= {"entry": entry.id}
+    wait = arguments.wait or plan.remedy.wait
     said.line(
         f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}",
-        f"          looking whether it heals, at most {plan.remedy.wait} s …",
+        f"          looking whether it heals, at most {wait:.0f} s …",
     )
-    verdict = await guide.verify(tried, entry)
+    verdict = await guide.verify(tried, entry, wait)
     said.result |= {"state": verdict.healed, "says": verdict.says, "seconds": round(verdict.seconds, 1)}
     said.line(f"{verdict.healed:9} {verdict.says} ({verdict.seconds:.0f} s)")
     said.line(*(f"new       {f.problem or f.code} {f.subject}: {f.summary}" for f in verdict.appeared))

@@ -17,6 +17,7 @@ from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.kinds import ALL
 from meshdoctor.model.pages import page
+from meshdoctor.model.redact import redact
 from meshdoctor.model.text import plain
 
 REFUSED = 64
@@ -39,7 +40,7 @@ class Said:
     def end(self, code: int) -> None:
         """Print the result, where JSON is wanted."""
         if self.as_json:
-            print(msgspec.json.format(msgspec.json.encode({**self.result, "exit": code}), indent=2).decode())
+            print(redact(msgspec.json.format(msgspec.json.encode({**self.result, "exit": code}), indent=2).decode()))
 
 
 def argument(text: str) -> tuple[str, str, str]:
@@ -78,7 +79,7 @@ def plan_lines(tried: Tried, trial: Refusal | None) -> list[str]:
 
 def labelled(label: str, words: str) -> list[str]:
     """A label of nine columns and words that are wrapped beside it."""
-    lines = textwrap.wrap(plain(words, 600), max(40, width() - 10), break_long_words=False, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(plain(redact(words), 600), max(40, width() - 10), break_long_words=False, break_on_hyphens=False) or [""]
     return [f"{label if i == 0 else '':9} {line}" for i, line in enumerate(lines)]
 
 

@@ -61,10 +61,9 @@ class Guide:
         entry, _ = await execute(self.api, self.journal, tried.plan.write, await self._holds(tried))
         return entry
 
-    async def verify(self, tried: Tried, entry: Entry) -> Verdict:
-        """Look until the symptom is gone, and put the verdict into the journal."""
-        plan = tried.plan
-        verdict = await verify(self._look, plan.finding, tried.findings, plan.remedy.wait)
+    async def verify(self, tried: Tried, entry: Entry, wait: float) -> Verdict:
+        """Look until the symptom is gone, at most `wait` seconds, and put the verdict into the journal."""
+        verdict = await verify(self._look, tried.plan.finding, tried.findings, wait)
         self.journal.note(entry, verdict.healed, says=verdict.says)
         return verdict
 
