@@ -134,8 +134,11 @@ def _named(cause: Cause, pasted: Pasted, by_id: dict[str, Finding]) -> str:
 
 
 def _next(ranked: list[Hypothesis]) -> tuple[str, str]:
-    """The cheapest check that tells the two likeliest apart: the one that could not be judged, else the first's own proof."""
-    top = ranked[:2]
+    """The cheapest check that tells the two likeliest apart: the one that could not be judged, else the first's own proof.
+
+    What is far behind the first needs no check.
+    """
+    top = [h for h in ranked[:2] if h.score > ranked[0].score - FOUND]
     unsure = next((h for h in top if not h.is_found and h.unknown), None)
     if unsure is not None:
         return unsure.check, f"{unsure.problem} could not be judged: {pages()[unsure.problem].detect}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Hypotheses(TableView):
     """The board of one incident."""
 
-    about = "Found: the mesh has it now. Like: what was pasted looks like it. What a rule looked for and did not find speaks against it."
+    about = "Found: the mesh has it now. Like: only what was pasted looks like it. Enter chooses the suspected cause."
     columns = (
         Column("", least=7, keep=True),
         Column("PROBLEM", least=7, keep=True),

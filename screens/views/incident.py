@@ -79,9 +79,9 @@ class IncidentView(View):
         return self.incident.title
 
     def body(self) -> ComposeResult:
-        yield Doc("funnel", classes="auto", label=0)
+        yield Doc("funnel", classes="auto", label=19)
         yield Container(classes="rule")
-        yield Doc("timeline", label=0)
+        yield Doc("timeline", label=20)
 
     def on_mount(self) -> None:
         self.query_one("#funnel", Doc).can_focus = False
@@ -113,11 +113,11 @@ class IncidentView(View):
         at, begun = funnel.current(states), self.incident.opened
         age = duration((now - begun.at).total_seconds()) if begun else "?"
         closed = "   closed" if self.incident.is_closed else ""
-        items = [Item((Run(self.incident.title, "strong"), Run(f"   opened {age} ago{closed}", "dim")))]
+        items = [Item((Run(self.incident.title, "strong"), Run(f"   opened {age} ago{closed}", "dim")), label="INCIDENT")]
         for number, state in enumerate(states, 1):
             mark = badge("OK", "") if state.done else badge("WARN", "") if state is at else Run("○", "dim")
             says = state.says if state.done or state is not at else f"{state.says}: {NEXT[state.step]}"
-            items.append(Item((mark, Run(f" {number} {state.title:<15}", "strong" if state is at else ""), Run(says, ""))))
+            items.append(Item((mark, Run(f" {says}", "strong" if state is at else "")), label=f"{number} {state.title}"))
         self.query_one("#funnel", Doc).set_items(items)
 
     # Writing: in a thread, since each line waits for the disk.
@@ -154,15 +154,7 @@ class IncidentView(View):
     def paste(self, text: str) -> None:
         """Read it, keep it without its secrets, and show what it can be."""
 
-        async def work() -> None:
-            found = await aside(lambda: understood(text))
-            self.incident = await aside(lambda: freeze.pasted(self.incident, found))
-            self.guard(self.show)
-            self.boss.say(
-                f"kept: {', '.join(found.kinds)}; h ranks what it can be" if found.kinds else "kept; it was not understood"
-            )
-
-        self.run_worker(work(), group="asked", exit_on_error=False)
+        self.write(lambda: freeze.pasted(self.incident, understood(text)), "kept; h ranks what it can be")
 
     def action_note(self) -> None:
         self._ask(lambda text: self.incident.add("note", "symptoms", text))
@@ -222,8 +214,7 @@ class IncidentView(View):
 
 def _line(entry: Entry) -> Item:
     role = "warn" if entry.kind == "action" else "strong" if entry.kind == "cause" else ""
-    head = Run(f"{entry.at.astimezone():%H:%M:%S}  {entry.kind:<8} ", "dim")
-    return Item((head, Run(entry.says, role)), key=str(entry.line))
+    return Item(entry.says, role, label=f"{entry.at.astimezone():%H:%M:%S}  {entry.kind}", key=str(entry.line))
 
 
 async def begin(view: View, title: str = "") -> None:

@@ -24,14 +24,12 @@ from screens.widgets.rows import Column, Row
     name="incidents",
     aliases=("incident", "triage"),
     title="Incidents",
-    says="what is being worked on, from symptom to postmortem",
+    says="from symptom to postmortem",
 )
 class Incidents(TableView):
     """Incidents first, then the register of temporary changes."""
 
-    about = (
-        "Enter goes on with an incident; n begins one; t on a cause, finding or object begins one about it. All outlives a crash."
-    )
+    about = "Enter goes on with an incident; n begins one; t on a cause, finding or object begins one about it."
     columns = (
         Column("STATE", least=10, keep=True),
         Column("WHAT", least=24, most=90, keep=True),

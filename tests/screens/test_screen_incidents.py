@@ -13,9 +13,8 @@ from screens.views.incident import IncidentView
 from tests.screens.conftest import Screen, opened
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+@pytest.fixture
+def folder() -> Path:
     return incident.incidents_folder()
 
 
