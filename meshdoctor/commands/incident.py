@@ -20,10 +20,10 @@ from meshdoctor.model.text import plain
 from meshdoctor.reports import story as stories
 from meshdoctor.triage import freeze, funnel, incident
 from meshdoctor.triage.comms import AUDIENCES, Audience, draft
-from meshdoctor.triage.hypotheses import Board, board
+from meshdoctor.triage.hypotheses import board, told
 from meshdoctor.triage.incident import Incident
 from meshdoctor.triage.postmortem import postmortem
-from meshdoctor.triage.symptoms import MOST_TEXT, Pasted, understood
+from meshdoctor.triage.symptoms import MOST_TEXT, understood
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,7 +68,8 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         print(msgspec.json.encode({"name": one.name, "timeline": one.timeline, "evidence": one.evidence}).decode())
         return 0
-    print(plain(f"{one.title}\n{one.folder}"))
+    print(plain(one.title, width() - 1))
+    print(plain(one.folder))
     for state in funnel.steps(one, datetime.now(UTC)):
         print(plain(f"  {'done' if state.done else 'open'}  {state.title:<15} {state.says}", width() - 1))
     for entry in one.timeline.entries:
@@ -93,34 +94,10 @@ def _paste(arguments: argparse.Namespace) -> int:
     given = sys.stdin.buffer.read(MOST_TEXT * 16) if not arguments.words else " ".join(arguments.words)
     pasted = understood(given)
     one = _chosen(arguments)
-    keep_pasted(one, pasted)
+    freeze.pasted(one, pasted)
     _, found = _looked(arguments)
     print("\n".join(told(pasted, board(pasted, found))))
     return 0
-
-
-def keep_pasted(one: Incident, pasted: Pasted) -> Incident:
-    """The incident with a pasted text, as far as it was understood."""
-    says = f"{', '.join(pasted.kinds)}: {'; '.join(pasted.says[:3]) or pasted.quote[:200]}" if pasted.kinds else "not understood"
-    return one.add("pasted", "symptoms", says, **msgspec.to_builtins(pasted))
-
-
-def told(pasted: Pasted, made: Board) -> list[str]:
-    """What a text says and what it can be, in lines."""
-    lines = [f"Understood as {', '.join(pasted.kinds)}." if pasted.kinds else "Not understood: it is kept as it is."]
-    lines += [f"  {s}" for s in pasted.says]
-    lines += [f"Names: {', '.join(pasted.names)}"] if pasted.names else []
-    lines += [pasted.left_out] if pasted.left_out else []
-    for number, each in enumerate(made.hypotheses, 1):
-        lines.append(f"{number}. {each.problem} {each.title}" + (f"  {each.subject}" if each.subject else ""))
-        lines += [f"     for      {s}" for s in each.for_]
-        lines += [f"     against  {s}" for s in each.against]
-        lines += [f"     unknown  {s}" for s in each.unknown]
-    if not made.hypotheses:
-        lines.append("Nothing known looks like it.")
-    lines += [f"Next check: {made.next_check or made.why}"] if made.next_check or made.why else []
-    lines += [f"Not looked at: {'; '.join(made.not_seen)}"] if made.not_seen else []
-    return [plain(line, 600) for line in lines]
 
 
 def _cause(arguments: argparse.Namespace) -> int:

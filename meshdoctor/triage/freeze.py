@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState, Unseen
 from meshdoctor.triage.changed import changes
 from meshdoctor.triage.incident import Entry, Incident
+from meshdoctor.triage.symptoms import Pasted
 from meshdoctor.triage.temporary import owner, register
 
 MOST = 500  # of findings and of changes; how many there were is kept too
@@ -24,7 +26,14 @@ def opened(incident: Incident, mesh: Mesh, found: Diagnosis) -> Incident:
     return incident.keep(evidence(mesh, found, "T0"))
 
 
-def looked(incident: Incident, mesh: Mesh, found: Diagnosis) -> Incident:
+def pasted(incident: Incident, text: Pasted) -> Incident:
+    """Keep a pasted text, as far as it was understood."""
+    words = "; ".join(text.says[:3]) or text.quote[:200].replace("\n", " ")
+    says = f"{', '.join(text.kinds) or 'not understood'}: {words}"
+    return incident.add("pasted", "symptoms", says, pasted=msgspec.to_builtins(text))
+
+
+def looked(incident: Incident, mesh: Mesh, found: Diagnosis, *, at: datetime | None = None) -> Incident:
     """Keep a later look, and say in the timeline what became of what was found at T0."""
     number = len(incident.of("look")) + 1
     kept = incident.keep(evidence(mesh, found, f"T{number}"))

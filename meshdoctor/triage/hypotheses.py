@@ -7,6 +7,7 @@ import msgspec
 from meshdoctor.model.findings import Cause, Check, Diagnosis, Finding, Status
 from meshdoctor.model.pages import pages
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import plain
 from meshdoctor.triage.symptoms import Pasted, table
 
 MOST = 8
@@ -133,8 +134,11 @@ def _named(cause: Cause, pasted: Pasted, by_id: dict[str, Finding]) -> str:
 
 
 def _next(ranked: list[Hypothesis]) -> tuple[str, str]:
-    """The cheapest check that tells the two likeliest apart: the one that could not be judged, else the first's own proof."""
-    top = ranked[:2]
+    """The cheapest check that tells the two likeliest apart: the one that could not be judged, else the first's own proof.
+
+    What is far behind the first needs no check.
+    """
+    top = [h for h in ranked[:2] if h.score > ranked[0].score - FOUND]
     unsure = next((h for h in top if not h.is_found and h.unknown), None)
     if unsure is not None:
         return unsure.check, f"{unsure.problem} could not be judged: {pages()[unsure.problem].detect}"
@@ -147,3 +151,21 @@ def _not_seen(found: Diagnosis) -> tuple[str, ...]:
     told = tuple(f"{s.name}: {s.reason or s.state}" for s in found.sources if s.state in ("denied", "error", "stale"))
     unknown = found.coverage.unknown
     return (*told, *((f"{unknown} of {found.coverage.rules} checks could not be judged",) if unknown else ()))
+
+
+def told(pasted: Pasted, made: Board) -> list[str]:
+    """What a text says and what it can be, in lines."""
+    lines = [f"Understood as {', '.join(pasted.kinds)}." if pasted.kinds else "Not understood: it is kept as it is."]
+    lines += [f"  {s}" for s in pasted.says]
+    lines += [f"Names: {', '.join(pasted.names)}"] if pasted.names else []
+    lines += [pasted.left_out] if pasted.left_out else []
+    for number, each in enumerate(made.hypotheses, 1):
+        lines.append(f"{number}. {each.problem} {each.title}" + (f"  {each.subject}" if each.subject else ""))
+        lines += [f"     for      {s}" for s in each.for_]
+        lines += [f"     against  {s}" for s in each.against]
+        lines += [f"     unknown  {s}" for s in each.unknown]
+    if not made.hypotheses:
+        lines.append("Nothing known looks like it.")
+    lines += [f"Next check: {made.next_check or made.why}"] if made.next_check or made.why else []
+    lines += [f"Not looked at: {'; '.join(made.not_seen)}"] if made.not_seen else []
+    return [plain(line, 600) for line in lines]

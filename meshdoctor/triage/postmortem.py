@@ -117,9 +117,11 @@ def _cause(incident: Incident) -> Iterator[Statement]:
 
 def _changes(incident: Incident) -> Iterator[Statement]:
     near = [e for e in incident.kept("change") if e.data.get("look") == "T0" and e.data.get("score", 0) >= 3]
-    for entry in near[:MOST]:
+    for entry in near[:8]:
         who = f" by {entry.data['who']}" if entry.data.get("who") else ""
         yield said(entry, f"{entry.data.get('at', '')} {entry.says}{who}; it meets {entry.data.get('of', '')}.")
+    if len(near) > 8:
+        yield said(near[8], f"{len(near) - 8} more changes of that time are in the evidence, from this line on.")
 
 
 def _done(incident: Incident) -> Iterator[Statement]:

@@ -57,7 +57,7 @@ def whole(folder: Path) -> Incident:
     made = made.add("action", "actions", "removed the rule", at=NOW + timedelta(minutes=9))
     made = made.add("message", "comms", "told: Incident channel", at=NOW + timedelta(minutes=10), next_minutes=30)
     healed = build(t.thing("v1", "Namespace", "shop"), now=NOW + timedelta(minutes=12))
-    return freeze.looked(made, healed, judge(healed))
+    return freeze.looked(made, healed, judge(healed), at=healed.now)
 
 
 def sourced(story: Story, made: Incident) -> None:
