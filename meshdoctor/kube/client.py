@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
@@ -151,7 +151,7 @@ class ApiClient:
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
-    ) -> AsyncIterator[WatchEvent[K]]:
+    ) -> AsyncGenerator[WatchEvent[K], None]:
         """Changes from a list's version on, until the server ends the watch. Raises Gone on 410: list again."""
         return watch_kind(self._session, kind, collection_path(kind, version, namespace), resource_version)
 
