@@ -240,6 +240,13 @@ class MeshdoctorApp(App[int]):
         else:
             self.say("This is home. :q or ctrl-c leaves.", "dim")
 
+    async def action_triage(self) -> None:
+        """Begin an incident about what is selected, or go on with the one that is open about it."""
+        from screens.views.incident import begin
+
+        if self.view is not None:
+            await begin(self.view)
+
     async def action_help(self) -> None:
         from screens.views.help import Help
 
@@ -255,6 +262,9 @@ class MeshdoctorApp(App[int]):
             await self.query_one(Ask).take(event)
 
     def action_ask(self, mode: Mode) -> None:
+        if self.is_asking and self._prompt.mode == "+":
+            self.query_one(Ask).insert_text_at_cursor(mode)  # the colon of a sentence
+            return
         if mode == "/" and (self.view is None or not self.view.narrows):
             self.say("There is nothing to filter here; 8 has all findings.", "dim")
             return
@@ -280,8 +290,11 @@ class MeshdoctorApp(App[int]):
 
     async def on_prompt_given(self, event: Prompt.Given) -> None:
         self._close_prompt()
+        view = self.view
         if event.mode == ":":
             await self._run_typed(event.value.strip())
+        elif event.mode == "+" and view is not None:
+            view.guard(lambda: view.given(event.value.strip()))
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
         self._close_prompt()

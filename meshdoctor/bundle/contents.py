@@ -9,7 +9,7 @@ import msgspec
 
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.layout import answer_path, is_wrapped, list_path
-from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, name_of, recorded_lists
+from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, name_of, namespaced, recorded_lists
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.bundle.tiers import ISTIOD
@@ -52,6 +52,65 @@ def fill(
             f"Objects of {len(dropped)} namespaces did not fit: {', '.join(dropped[:8])}{' …' if len(dropped) > 8 else ''}."
         )
     return partial, words
+
+
+class _Meta(msgspec.Struct):
+    namespace: str = ""
+
+
+class _Item(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    kind: str = ""
+    api_version: str = ""
+    metadata: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
+    items: list[msgspec.Raw] = []
+
+
+def trimmed(
+    answers: Mapping[str, Answer], ranks: Sequence[str], scope: Sequence[str], limit: int
+) -> tuple[dict[str, Answer], dict[str, tuple[str, ...]]]:
+    """The answers without objects of namespaces that are out of scope, or that `limit` bytes have no room for, worst kept; and
+    which lists that shortened, to which namespaces. Before redaction, whose time goes with the bytes."""
+    place = {name: number for number, name in enumerate(ranks)}
+    pages = {k: page for k, a in answers.items() if (page := _page(k, a)) is not None}
+    sizes: dict[str, int] = {}
+    for page in pages.values():
+        for raw in page.items:
+            namespace = _namespace(raw)
+            sizes[namespace] = sizes.get(namespace, 0) + len(bytes(raw))
+    kept: set[str] = {""}
+    room = limit - sizes.pop("", 0)
+    for namespace in sorted(sizes, key=lambda n: (place.get(n, len(place)), n)):
+        room -= sizes[namespace]
+        if (room >= 0 or len(kept) == 1) and (not scope or namespace in scope):
+            kept.add(namespace)
+    if kept.issuperset(sizes):
+        return dict(answers), {}
+    found, partial = dict(answers), {}
+    for key, page in pages.items():
+        page.items = [raw for raw in page.items if _namespace(raw) in kept]
+        found[key] = msgspec.structs.replace(answers[key], body=msgspec.json.encode(page))
+        partial[split(key.removeprefix("api GET "))[0]] = tuple(sorted(kept - {""}))
+    return found, partial
+
+
+def _page(key: str, answer: Answer) -> _Page | None:
+    """A whole list of a kind with namespaces; None for anything else."""
+    path = split(key.removeprefix("api GET "))[0]
+    where = place_of(path) if key.startswith("api ") and answer.status == 200 else None
+    if where is None or where.name or where.namespace or not namespaced(where) or "continue=" in key or "includeObject" in key:
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=_Page)
+    except msgspec.DecodeError:
+        return None
+
+
+def _namespace(raw: msgspec.Raw) -> str:
+    return msgspec.json.decode(raw, type=_Item).metadata.namespace
 
 
 def _word(part: Part) -> str:

@@ -25,6 +25,8 @@ from meshdoctor.bundle.writer import Piece, Writer
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source
 
+MUST = ("README.md", "redaction/report.json")
+
 
 class Leaked(MeshdoctorError):
     """A secret was found in the finished bundle; it was not written."""
@@ -45,6 +47,7 @@ class Content(msgspec.Struct, kw_only=True):
     seconds: float
     sources: Sequence[Source]
     notes: Sequence[str]
+    partial: dict[str, tuple[str, ...]] = {}  # lists that were shortened before they came here
 
 
 def redacted(answers: Mapping[str, Answer], redactor: Redactor, pseudonyms: Pseudonyms | None) -> dict[str, Answer]:
@@ -63,9 +66,9 @@ def write(path: Path, content: Content, seal: Seal | None) -> tuple[int, Manifes
 
     def fill(into: Writer) -> Manifest:
         for piece in _always(content):
-            into.add(piece, must=True)
+            into.add(piece, must=piece.path in MUST)
         partial, left = contents.fill(into, content.answers, content.ranks, content.scope)
-        made.append(manifest(content, partial, left))
+        made.append(manifest(content, content.partial | partial, left))
         return made[0]
 
     def check(archive: BinaryIO) -> None:
@@ -88,9 +91,9 @@ def measure(content: Content) -> tuple[int, Manifest]:
     with open(os.devnull, "w+b") as nowhere:
         into = Writer(nowhere, content.tier.bytes)
         for piece in _always(content):
-            into.add(piece, must=True)
+            into.add(piece, must=piece.path in MUST)
         partial, left = contents.fill(into, content.answers, content.ranks, content.scope)
-        return into.size, msgspec.structs.replace(manifest(content, partial, left), files=tuple(into.files))
+        return into.size, msgspec.structs.replace(manifest(content, content.partial | partial, left), files=tuple(into.files))
 
 
 def _always(content: Content) -> list[Piece]:

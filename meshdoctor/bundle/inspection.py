@@ -9,6 +9,7 @@ import msgspec
 from meshdoctor.bundle.lists import kind_name, name_of, recorded_lists
 from meshdoctor.bundle.opening import Opened
 from meshdoctor.bundle.pods import RecordedPods
+from meshdoctor.kube.listing import NAMESPACES
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def inspect(opened: Opened) -> Inspection:
             if kind_name(listed.place, listed.head) == "Namespace"
             else {name_of(i)[0] for i in items}
         )
-        limited = listed.headers.get("Meshdoctor-Namespaces")
+        limited = listed.headers.get(NAMESPACES)
         kinds.append(Kind(name, len(items), None if limited is None else tuple(n for n in limited.split(",") if n)))
     kinds += [Kind(path.rpartition("/")[2], None, why=why) for path, why in opened.recording.unseen.items()]
     manifest = opened.manifest

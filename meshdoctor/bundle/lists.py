@@ -14,7 +14,6 @@ from meshdoctor.model.base import KubernetesObject
 
 Object = dict[str, Any]
 PARTIAL = "PartialObjectMetadata"
-NAMESPACES = "Meshdoctor-Namespaces"  # the header of a list that has the objects of these namespaces only
 _KNOWN = {(k.GROUP, k.PLURAL): k for k in kinds.ALL}
 
 

@@ -47,9 +47,8 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> Opened:
         return Opened(path, "meshdoctor bundle", recording, tuple(notes.all()), len(bodies), manifest, extras)
     form, recording = formats.recording_of(bodies, notes)
     if not recording.answers:
-        raise UsageError(
-            f"{path} holds nothing of a mesh: no Kubernetes object, no dump, no log was found in {len(bodies)} files.", do=_DO
-        )
+        observed = f"{path} holds nothing of a mesh: no Kubernetes object, no dump, no log was found in {len(bodies)} files."
+        raise UsageError(observed, " ".join(notes.all()[:2]), _DO)
     named = msgspec.structs.replace(recording, name=path.name)
     return Opened(path, form, named, tuple(notes.all()), len(bodies))
 

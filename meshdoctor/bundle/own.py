@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
-from meshdoctor.bundle.lists import NAMESPACES, Object, name_of
+from meshdoctor.bundle.lists import Object, name_of
 from meshdoctor.bundle.manifest import MANIFEST, SCHEMA, File, Manifest
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.unpack import Notes
+from meshdoctor.kube.listing import NAMESPACES
 from meshdoctor.model.errors import UsageError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -11,7 +12,6 @@ from meshdoctor.bundle import logs, statuses, tables
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Changes, Subscription
 from meshdoctor.bundle.lists import (
-    NAMESPACES,
     PARTIAL,
     Head,
     Listed,
@@ -26,6 +26,7 @@ from meshdoctor.bundle.paths import Pairs, Place, place_of, split, without_windo
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.selectors import Matches, matcher
 from meshdoctor.kube.answers import NOT_RECORDED
+from meshdoctor.kube.listing import NAMESPACES
 
 EVENTS = ("ADDED", "MODIFIED", "DELETED")
 FIRST_VERSION = 1000  # where the recording has none
@@ -95,9 +96,8 @@ class Store:
             place = place_of(path)
             if place is not None and place.name and not place.sub and place.everywhere not in (*self.collections, *self.unseen):
                 body = _object(self._reduced[path, ()].body)
-                if body is None:
-                    continue
-                found.setdefault(place.everywhere, (place, []))[1].append(body)
+                if body is not None:
+                    found.setdefault(place.everywhere, (place, []))[1].append(body)
         for path, (place, items) in found.items():
             whole = msgspec.structs.replace(place, namespace="", name="")
             kind = str(items[0].get("kind", "")) or kind_name(whole, Head())
@@ -324,6 +324,14 @@ class Store:
                 collection.changed = True  # its lists have the new version
 
 
+def _object(body: bytes) -> Object | None:
+    """An object as it was recorded; None where it is none."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
+
+
 def _log_of(pairs: Pairs) -> tuple[str, str]:
     given = dict(pairs)
     return given.get("container", ""), given.get("previous", "false")
@@ -336,11 +344,3 @@ def _partial_wanted(accept: str) -> bool:
 
 def _number(version: str) -> int:
     return int(version) if version.isdecimal() else 0
-
-
-def _object(body: bytes) -> Object | None:
-    """The object that a body holds; None where it is no JSON object."""
-    try:
-        return msgspec.json.decode(body, type=dict)
-    except msgspec.DecodeError:
-        return None

@@ -45,10 +45,11 @@ class Tier(msgspec.Struct, frozen=True):
     seconds: float
     proxies: int
     log_lines: int
+    raw: int  # bytes of objects before redaction, which takes a second for five million
 
 
-T0 = Tier("T0", 2_000_000, 10.0, 0, 0)
-T1 = Tier("T1", 50_000_000, 120.0, 60, 5000)
+T0 = Tier("T0", 2_000_000, 10.0, 0, 0, 15_000_000)
+T1 = Tier("T1", 50_000_000, 120.0, 60, 5000, 120_000_000)
 TIERS = {tier.name: tier for tier in (T0, T1)}
 WRITING = 0.25  # of the time is kept for redacting and writing
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from meshdoctor.collect.decode_logs import access_entry
+from meshdoctor.istio.access_line import access_entry
 from meshdoctor.istio.authorization.logged import AUTHORIZER, SILENCE, TOKEN, named
 from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.text import plain

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime
 
 import yaml
@@ -177,9 +177,10 @@ class Store:
                 changes = api.watch(
                     kept.kind, version=kept.version, namespace=kept.namespace, resource_version=kept.resource_version
                 )
-                async for event in changes:
-                    if kept.apply(event.type, event.object):
-                        self._dirty.set()
+                async with aclosing(changes):
+                    async for event in changes:
+                        if kept.apply(event.type, event.object):
+                            self._dirty.set()
                 continue
             except Gone:
                 log.info("watch of %s is too old: listing again", kept.kind.resource())

@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     _onboarding(sub)
     _looking(sub)
     _bundles(sub)
+    _changing(sub)
+    _incidents(sub)
     _about(sub)
     return top
 
@@ -211,6 +213,51 @@ def _authorizing(sub: Sub) -> None:
     who.add_argument("--propose", action="store_true", help="print the least AuthorizationPolicy for the calls that were observed")
     _output(who, "table", "json")
     _source(who)
+
+
+def _changing(sub: Sub) -> None:
+    fix = sub("fix", "plan one change that heals a finding, try it out, write it where told to, verify it")
+    fix.add_argument("problem", metavar="PROBLEM", help="what was found, e.g. RT-019")
+    fix.add_argument("object", metavar="KIND/NS/NAME", help="where: VirtualService/shop/catalog; of cluster scope: Namespace//shop")
+    fix.add_argument("--fix", metavar="ID", help="this of its fixes (default: the first that fits)")
+    fix.add_argument("--wait", metavar="SECONDS", type=_seconds, help="look so long for it to heal (default: what the fix needs)")
+    _writing(fix)
+    fix.add_argument(
+        "--force", action="store_true", help="write even where a GitOps tool keeps the object, or no trial is possible"
+    )
+    _source(fix)
+    undo = sub("undo", "take a written change back")
+    undo.add_argument("entry", metavar="ENTRY", nargs="?", help="an entry of the journal (default: the last)")
+    _writing(undo)
+    journal = sub("journal", "every change that was written from here, and what became of it")
+    _output(journal, "table", "json")
+    runbook = sub("runbook", "the steps of what one change does not heal: commands, checks, and the way back")
+    runbook.add_argument("name", metavar="NAME", nargs="?", help="a runbook or a problem (default: list them)")
+    runbook.add_argument("object", metavar="KIND/NS/NAME", nargs="?", help="what it is about, for the commands")
+
+
+def _writing(to: argparse.ArgumentParser) -> None:
+    """Flags of what may write; without --write nothing is, unless it is typed on a terminal."""
+    which = to.add_mutually_exclusive_group()
+    which.add_argument("--dry-run", action="store_true", help="plan and try it out; write nothing")
+    which.add_argument("--write", action="store_true", help="write it, after asking")
+    to.add_argument("--yes", nargs="?", const="", metavar="NAME", help="do not ask; of high risk only with the object's NAME")
+    _output(to, "text", "json")
+
+
+def _incidents(sub: Sub) -> None:
+    actions = ("list", "show", "open", "paste", "cause", "note", "action", "look", "draft", "sent", "postmortem", "close")
+    incident = sub("incident", "an incident from symptom to postmortem, kept in a folder that outlives a crash")
+    incident.add_argument(
+        "action",
+        choices=actions,
+        help="open TITLE, paste (from standard input), cause PROBLEM, note or action TEXT, look, draft or sent AUDIENCE",
+    )
+    incident.add_argument("words", metavar="TEXT", nargs="*", help="title, text, problem, or audience: internal, status, handover")
+    incident.add_argument("--incident", metavar="NAME", default="", help="which (default: the newest); its last four characters do")
+    incident.add_argument("--minutes", type=int, default=30, help="sent: when the next message is due (default: 30)")
+    _output(incident, "text", "markdown", "html", "json")
+    _source(incident)
 
 
 def _about(sub: Sub) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from meshdoctor.bundle.contents import trimmed
 from meshdoctor.bundle.creating import Content, measure, redacted, write
 from meshdoctor.bundle.draft import NotWritten
 from meshdoctor.bundle.manifest import Manifest
@@ -141,9 +142,12 @@ def _ranks(mesh: Mesh, found: Diagnosis) -> list[str]:
 def _content(arguments: argparse.Namespace, tier: Tier, looked: Looked) -> Content:
     redactor = Redactor(keep_code=arguments.keep_code)
     pseudonyms = Pseudonyms() if arguments.pseudonyms else None
-    answers = redacted(looked.recorder.answers, redactor, pseudonyms)
     ranks = _ranks(looked.mesh, looked.found) if looked.mesh is not None and looked.found is not None else []
     scope = _scope(arguments.namespaces, looked.mesh)
+    raw, partial = trimmed(looked.recorder.answers, ranks, scope, tier.raw)
+    answers = redacted(raw, redactor, pseudonyms)
+    if partial and not scope:
+        looked.notes.append(f"Objects of {len(next(iter(partial.values())))} namespaces only: there was no room for the others.")
     shown = pseudonyms.text if pseudonyms else str
     assert looked.at is not None
     return Content(
@@ -159,6 +163,7 @@ def _content(arguments: argparse.Namespace, tier: Tier, looked: Looked) -> Conte
         seconds=looked.seconds,
         sources=looked.mesh.sources if looked.mesh is not None else (),
         notes=looked.notes,
+        partial={path: tuple(shown(n) for n in names) for path, names in partial.items()},
     )
 
 

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     _print(arguments, shown, found)
     if shown.is_limited or (found and found.is_limited):
         print("meshdoctor: there are too many pairs to tell all: only those seen; -n NAMESPACE tells all of one.", file=sys.stderr)
+    if shown.unread:
+        print(f"meshdoctor: could not be read, so what they add is missing: {', '.join(shown.unread)}.", file=sys.stderr)
     if left:
         print(f"meshdoctor: {left} proxies were not asked: what they take is not observed.", file=sys.stderr)
     if found is not None:

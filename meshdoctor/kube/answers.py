@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from meshdoctor.kube.credentials import Credentials
-from meshdoctor.kube.failures import ApiError, Gone, NotFound, denied_request
+from meshdoctor.kube.failures import ApiError, Gone, NotFound, WriteAnswered, denied_request
 from meshdoctor.kube.tls import certificate_expired
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 
@@ -26,7 +26,7 @@ class ApiStatus(msgspec.Struct, frozen=True):
 
 
 def status_error(
-    status: int, content_type: str, body: bytes, path: str, who: Credentials, *, watch: bool = False
+    status: int, content_type: str, body: bytes, path: str, who: Credentials, *, watch: bool = False, method: str = "GET"
 ) -> MeshdoctorError:
     """The error that an answer of 400 and above is."""
     told = _status(body)
@@ -36,6 +36,8 @@ def status_error(
         return unauthorized(who, message)
     if "html" in content_type or (told is None and status in (403, 407)):
         return not_the_api(who.server, f"{status} {plain_words(body)}")
+    if method != "GET":
+        return WriteAnswered(status, told.reason if told else "", message.rstrip("."))
     if status == 403:
         return denied_request(path, who.context, message, watch=watch)
     if status == 404:

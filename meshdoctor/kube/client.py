@@ -1,16 +1,17 @@
-"""The API server's client: reads, watches, logs, and HTTP to the ports of pods. Everything of it is a read."""
+"""The API server's client: reads, watches, logs, and HTTP to the ports of pods. Everything of it is a read, but `write`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from meshdoctor.kube import discovery, permissions
 from meshdoctor.kube.answers import not_the_api, plain_words
+from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials
 from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
@@ -20,6 +21,7 @@ from meshdoctor.kube.parts import count_of, list_parts
 from meshdoctor.kube.pods import PodAnswer, Pods
 from meshdoctor.kube.session import Params, Recorder, RequestLine, Session
 from meshdoctor.kube.watch import WatchEvent, watch_kind
+from meshdoctor.kube.writing import Write, send
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.errors import ClusterError
@@ -149,7 +151,7 @@ class ApiClient:
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
-    ) -> AsyncIterator[WatchEvent[K]]:
+    ) -> AsyncGenerator[WatchEvent[K], None]:
         """Changes from a list's version on, until the server ends the watch. Raises Gone on 410: list again."""
         return watch_kind(self._session, kind, collection_path(kind, version, namespace), resource_version)
 
@@ -185,3 +187,7 @@ class ApiClient:
     async def review(self, verb: str, group: str, resource: str, namespace: str = "", subresource: str = "") -> bool:
         """Whether we may do this."""
         return await permissions.review(self._session, verb, group, resource, namespace, subresource)
+
+    async def write(self, write: Write, consent: Consent) -> dict[str, Any]:
+        """Write one object, once, with the operator's leave; see `meshdoctor.kube.writing` for what it raises."""
+        return await send(self._session, write, consent)

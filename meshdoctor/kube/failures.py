@@ -32,6 +32,24 @@ class ApiError(ClusterError):
         super().__init__(observed)
 
 
+class WriteAnswered(ClusterError):
+    """The API server's no to a write: `status`, `reason` (its word, e.g. `Conflict`) and `said` (its sentence)."""
+
+    def __init__(self, status: int, reason: str, said: str) -> None:
+        self.status, self.reason, self.said = status, reason, said
+        super().__init__(f"The API server answered {status}: {said}.")
+
+    @property
+    def by_webhook(self) -> bool:
+        """Whether an admission webhook refused, or was needed and did not answer."""
+        return "admission webhook" in self.said or "failed calling webhook" in self.said
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing was stored for sure: what fails in the server after admission may have been."""
+        return (self.status < 500 and self.status != 408) or self.by_webhook
+
+
 class NotFound(ClusterError):
     """A 404: there is no such object or path."""
 

@@ -15,6 +15,7 @@ import msgspec
 
 from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, status_error, without_password
 from meshdoctor.kube.clock import ServerClock
+from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.kube.deny import refuse_api, refuse_secret_bodies
 from meshdoctor.kube.threaded import ThreadedTransport
@@ -119,23 +120,26 @@ class Session:
         watch: bool = False,
         upgrade: bool = False,
         long: bool = False,
+        consent: Consent | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """An answer below 400 (101 for an upgrade), its body not read yet. Raises the error that any other is.
 
-        `long` is for bodies of many megabytes.
+        `long` is for bodies of many megabytes. What writes needs the operator's `consent` to this very request.
         """
         started, moment = time.perf_counter(), datetime.now(UTC)
         size, status = [0], 0
         await self._renew_if_ending()
-        request = self._request(method, path, params, headers, content, watch=watch)
+        request = self._request(method, path, params, headers, content, watch=watch, consent=consent)
         shown = request.url.raw_path.decode("ascii")
+        if consent is not None:
+            consent.spend()
         try:
             response = await self._send(request, self._bulk if long else self._http)
             status = response.status_code
             response.extensions["size"] = size
             try:
                 self.clock.learn(response.headers.get("date"))
-                await self._raise_for(response, shown, watch=watch, upgrade=upgrade)
+                await self._raise_for(response, shown, watch=watch, upgrade=upgrade, method=method if consent else "GET")
                 yield response
             finally:
                 await response.aclose()
@@ -154,6 +158,7 @@ class Session:
         content: bytes | None,
         *,
         watch: bool,
+        consent: Consent | None,
     ) -> httpx.Request:
         who = self.credentials
         encoding = "identity" if who.loopback or watch else "gzip"
@@ -173,7 +178,10 @@ class Session:
         )
         # Judged as it will be sent, minus the server's own path prefix.
         sent = request.url.raw_path.decode("ascii")
-        refuse_api(method, self._bare(sent), dry_runs=self._dry_runs)
+        if consent is None:
+            refuse_api(method, self._bare(sent), dry_runs=self._dry_runs)
+        else:
+            consent.check(method, self._bare(sent), content)
         refuse_secret_bodies(self._bare(sent), given["Accept"])
         return request
 
@@ -185,7 +193,7 @@ class Session:
         request.headers.update(self.credentials.headers)
         return await client.send(request, stream=True)
 
-    async def _raise_for(self, response: httpx.Response, shown: str, *, watch: bool, upgrade: bool) -> None:
+    async def _raise_for(self, response: httpx.Response, shown: str, *, watch: bool, upgrade: bool, method: str) -> None:
         kind = response.headers.get("content-type", "")
         if response.status_code < 300 or (upgrade and response.status_code == 101):
             if "html" in kind:
@@ -196,7 +204,7 @@ class Session:
             location = response.headers.get("location", "")
             raise not_the_api(self.credentials.server, f"{response.status_code} redirect to {location[:80]}")
         self.record(self._bare(shown), response.status_code, kind, body, watch=watch or upgrade)
-        raise status_error(response.status_code, kind, body, self._bare(shown), self.credentials, watch=watch)
+        raise status_error(response.status_code, kind, body, self._bare(shown), self.credentials, watch=watch, method=method)
 
     def shown(self, response: httpx.Response) -> str:
         """The path and query that were asked for, without the server's own prefix."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -46,7 +47,8 @@ def pairs_table(pairs: Iterable[Any], width: int | None = None, *, colour: bool 
         takes = f"{_mode(cell.takes.mode)}, live {p.live}" if p.is_stale else _mode(cell.takes.mode)
         by = f"{cell.decides.kind} {who(cell.decides)}" if cell.decides else "Istio's default"
         server = f"{who(cell.server)}:{cell.port}{'' if cell.host else ' (its address)'}"
-        rows.append((word(p), who(cell.client), server, f"{seen_words(p)}{mark}", by, cell.sends.how, takes))
+        verdict = f"{word(p)}, pods differ" if cell.is_mixed else word(p)
+        rows.append((verdict, who(cell.client), server, f"{seen_words(p)}{mark}", by, cell.sends.how, takes))
     for columns in (7, 5, 4):
         made = table(head[:columns], [r[:columns] for r in rows], colour=colour)
         if width is None or max(map(cell_len, made.splitlines())) <= width:
@@ -77,16 +79,17 @@ def matrix(pairs: Iterable[Any], width: int, *, colour: bool = False) -> str:
         old = cells.get(key)
         if old is None or _rank(p) < _rank(old):
             cells[key] = p
-    clients = {c: _short(c) if _is_alone(c, cells) else plain(c, 90) for c in sorted({c for c, _ in cells})}
+    clients = labels({c for c, _ in cells})
     first = max((cell_len(c) for c in clients.values()), default=6)
     groups = _fitting(sorted({s for _, s in cells}), width, first)
     blocks = (_block(cells, clients, names, first, colour=colour) for names in groups)
     return "\n".join(blocks) + ("\n" + LEGEND + "\n" if cells else "")
 
 
-def _is_alone(client: str, cells: Iterable[tuple[str, str]]) -> bool:
-    """Whether no client of another namespace has the same name."""
-    return len({c for c, _ in cells if _short(c) == _short(client)}) == 1
+def labels(clients: Collection[str]) -> dict[str, str]:
+    """`namespace/name` to the name alone, where no other namespace has the same."""
+    names = Counter(_short(c) for c in clients)
+    return {c: _short(c) if names[_short(c)] == 1 else plain(c, 90) for c in sorted(clients)}
 
 
 def _rank(pair: Any) -> int:
@@ -158,6 +161,7 @@ def as_json(picture: Any) -> dict[str, Any]:
         "schema": "meshdoctor.mtls/v1",
         "window_s": picture.window_s,
         "only_seen_pairs": picture.is_limited,
+        "not_read": picture.unread,
         "prometheus": picture.untold,
         "coverage": [coverage_json(c) for c in picture.coverage],
         "servers": [door_json(d) for d in picture.doors],

@@ -7,6 +7,7 @@ import shlex
 
 from meshdoctor.model.findings import Finding, Fix
 from meshdoctor.model.pages import page
+from meshdoctor.model.remedies import remedies_for
 from meshdoctor.model.subject import Subject
 
 _PARAM = re.compile(r"\$\{(\w+)\}")
@@ -39,15 +40,30 @@ _NAMES = {
 
 
 def fixes_for(finding: Finding, context: str = "") -> tuple[Fix, ...]:
-    """The fixes of the problem's page. A `<word>` in a command stands for what only the operator knows."""
+    """The fixes of the problem's page, those that `meshdoctor fix` does first. A `<word>` is what only the operator knows."""
     if finding.problem is None:
         return ()
     known = _known(finding.subject)
+    able = [r.id for r in remedies_for(finding.problem, finding.subject.kind)]
     made = []
     for number, fix in enumerate(page(finding.problem).fix, 1):
-        commands = tuple(_filled(c, known, context) for c in fix.commands)
-        made.append(Fix(f"{finding.problem}-{number}", fix.title, fix.risk, commands))
-    return tuple(made)
+        id_ = f"{finding.problem}-{number}"
+        ours = (_our_command(finding.problem, finding.subject, id_, context),) if id_ in able else ()
+        made.append(Fix(id_, fix.title, fix.risk, (*ours, *(_filled(c, known, context) for c in fix.commands))))
+    return tuple(sorted(made, key=lambda f: able.index(f.id) if f.id in able else len(able)))
+
+
+def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
+    """The guided way: it plans, tries out and asks before it writes."""
+    about = shlex.quote(f"{subject.kind}/{subject.namespace}/{subject.name}")
+    scenario = context.removeprefix("demo/")
+    where = f" --demo {shlex.quote(scenario)}" if scenario != context else f" --context {shlex.quote(context)}" if context else ""
+    return f"meshdoctor fix {problem} {about} --fix {id_}{where}"
+
+
+def filled(command: str, subject: Subject | None, context: str = "") -> str:
+    """A command with what is known of an object filled in; `<word>` stands for what only the operator knows."""
+    return _filled(command, _known(subject) if subject else {}, context)
 
 
 def _known(subject: Subject) -> dict[str, str]:

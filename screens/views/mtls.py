@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from meshdoctor.istio.mutual.cells import RANK
 from meshdoctor.istio.mutual.coverage import Coverage
 from meshdoctor.istio.mutual.picture import Pair, Picture, picture
-from meshdoctor.reports.mtls import percent, seen_words, who, word
+from meshdoctor.reports.mtls import labels, percent, seen_words, who, word
 from screens.registry import screen
 from screens.seen import Seen
 from screens.text import Run
@@ -83,9 +83,12 @@ class MutualTls(TableView):
         self._servers = sorted({s for row in cells.values() for s in row})
         self._first = min(self._first, max(len(self._servers) - 1, 0))
         shown = self._servers[self._first :]
-        columns = [Column("CLIENT", least=16, most=36, is_name=True, keep=True)]
+        columns = [Column("CLIENT", least=22, most=36, is_name=True, keep=True)]
         columns += [Column(s.partition("/")[2], least=max(len(s.partition("/")[2]), 9), most=60) for s in shown]
-        return columns, [_client(name, row, shown) for name, row in sorted(cells.items(), key=lambda c: (_worst(c[1]), c[0]))]
+        names = labels(cells)
+        return columns, [
+            _client(name, names[name], row, shown) for name, row in sorted(cells.items(), key=lambda c: (_worst(c[1]), c[0]))
+        ]
 
     def summary_of(self, seen: Seen) -> list[Item]:
         if self._picture is None or not self._picture.coverage:
@@ -180,8 +183,8 @@ def _worst(row: dict[str, Pair]) -> int:
     return min((0 if p.is_fault else 1 if p.is_contradicted else 2 if p.calls else 3) for p in row.values())
 
 
-def _client(name: str, row: dict[str, Pair], servers: Sequence[str]) -> Row:
-    cells: tuple[Run | str, ...] = (name, *(_badge(row[s]) if s in row else Run("-", "dim") for s in servers))
+def _client(name: str, label: str, row: dict[str, Pair], servers: Sequence[str]) -> Row:
+    cells: tuple[Run | str, ...] = (label, *(_badge(row[s]) if s in row else Run("-", "dim") for s in servers))
     pairs = tuple(row.values())
     return Row(name, cells, {"client": name}, is_fault=any(p.is_fault for p in pairs), payload=pairs)
 

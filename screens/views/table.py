@@ -10,6 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from meshdoctor.model.findings import Cause, Finding
+from meshdoctor.model.subject import Subject
 from screens import filter as filters
 from screens.seen import Seen
 from screens.text import Run
@@ -94,6 +96,14 @@ class TableView(View):
     @property
     def row(self) -> Row | None:
         return self.table.row
+
+    @property
+    def topic(self) -> Cause | Finding | Subject | None:
+        payload = self.row.payload if self.row is not None else None
+        if isinstance(payload, (Cause, Finding, Subject)):
+            return payload
+        subject = getattr(payload, "subject", None)
+        return subject if isinstance(subject, Subject) else None
 
     def fill(self, seen: Seen) -> None:
         if seen.mesh is None:

@@ -1,4 +1,4 @@
-"""The two prompts: `:` goes somewhere, `/` narrows what is here. They take the place of the footer."""
+"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it. They take the place of the footer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.widgets import Input
 from screens.text import Run
 from screens.widgets.band import Band, Part
 
-Mode = Literal[":", "/"]
+Mode = Literal[":", "/", "+"]
 
 
 class Ask(Input):
@@ -125,7 +125,7 @@ class Prompt(Horizontal):
         super().__init__(id="prompt")
         self.mode: Mode = ":"
         self._hints, self._complete = hints, complete
-        self._past: dict[Mode, list[str]] = {":": [], "/": []}
+        self._past: dict[Mode, list[str]] = {":": [], "/": [], "+": []}
 
     def compose(self) -> ComposeResult:
         yield Band("mark")

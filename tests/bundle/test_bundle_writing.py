@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.opening import open_bundle
 from meshdoctor.bundle.unpack import Limits, Notes, members
 from meshdoctor.bundle.writer import Piece, Writer
+from meshdoctor.model.errors import UsageError
 from tests.bundle.recorded import AT, recorder
 from tests.bundle.test_bundle_hostile import bundle
 
@@ -102,9 +104,23 @@ def test_a_disk_that_is_read_only_is_told() -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
-    command = [sys.executable, "-m", "meshdoctor", "bundle", "create", "--demo", DEMO, "--yes", "-o", str(tmp_path / "b.tar.gz")]
+    command = [
+        sys.executable,
+        "-m",
+        "meshdoctor",
+        "bundle",
+        "create",
+        "--demo",
+        DEMO,
+        "-v",
+        "--yes",
+        "-o",
+        str(tmp_path / "b.tar.gz"),
+    ]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(2.5)
+    assert running.stderr is not None
+    running.stderr.readline()  # the first request was made
+    time.sleep(0.5)
     running.send_signal(sent)
     running.communicate(timeout=30)
     assert running.returncode == (130 if sent == signal.SIGINT else -signal.SIGKILL)
@@ -137,3 +153,42 @@ def test_a_bundle_of_one_namespace_knows_nothing_of_the_others(tmp_path: Path) -
         == "only 3 namespaces are in the bundle: istio-d, shop, sm-gateways"
     )
     assert told["coverage"]["unknown"] > 0
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+def test_an_encrypted_bundle_is_the_bundle(tmp_path: Path) -> None:
+    home = tmp_path / "keys"
+    home.mkdir(mode=0o700)
+    environment = os.environ | {"GNUPGHOME": str(home)}
+    gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+    subprocess.run(
+        [*gpg, "--quick-gen-key", "ops@example.org", "default", "default"], env=environment, check=True, capture_output=True
+    )
+    folder = tmp_path / "out"
+    folder.mkdir()
+    done = create("-o", str(folder / "b.tar.gz.gpg"), "--encrypt", "gpg:ops@example.org", env=environment)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(UsageError, match="gpg -d -o"):
+        open_bundle(folder / "b.tar.gz.gpg")
+    plain = subprocess.run([*gpg, "-d", str(folder / "b.tar.gz.gpg")], env=environment, check=True, capture_output=True).stdout
+    (tmp_path / "b.tar.gz").write_bytes(plain)
+    assert open_bundle(tmp_path / "b.tar.gz").manifest is not None
+    failed = create("-o", str(folder / "c.tar.gz.gpg"), "--encrypt", "gpg:nobody@example.org", env=environment)
+    assert failed.returncode == 3
+    assert "gpg could not encrypt it" in failed.stderr
+    assert [p.name for p in folder.iterdir()] == ["b.tar.gz.gpg"]
+    subprocess.run(["gpgconf", "--kill", "gpg-agent"], env=environment, check=False)
+
+
+def test_a_tool_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    done = create("-o", str(tmp_path / "b"), "--encrypt", "age:age1xyz", env=os.environ | {"PATH": "/nowhere"})
+    assert done.returncode == 64
+    assert "needs age, which is not installed" in done.stderr
+
+
+def test_what_has_no_room_is_left_out_before_it_costs_time() -> None:
+    kept, partial = contents.trimmed(recorder().answers, ["shop"], (), 300)
+    pods = json.loads(kept["api GET /api/v1/pods?resourceVersion=0"].body)
+    assert {p["metadata"]["namespace"] for p in pods["items"]} == {"shop"}
+    assert partial["/api/v1/pods"] == ("shop",)
+    assert contents.trimmed(recorder().answers, ["shop"], (), 1_000_000) == (recorder().answers, {})

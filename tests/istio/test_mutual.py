@@ -14,6 +14,7 @@ from meshdoctor.istio.mutual.wish import parse
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.istiod import MeshConfig, Sample
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import Sidecar, VirtualService
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
@@ -245,6 +246,16 @@ def test_automatic_mutual_tls_may_be_off() -> None:
 def test_blind_is_not_plain() -> None:
     with pytest.raises(Unseen):
         cells(build(WORLD, unseen=[PeerAuthentication]))
+
+
+def test_what_only_part_of_is_read_is_unknown_not_mutual_tls() -> None:
+    blind = build(WORLD, unseen=[Sidecar])
+    assert cell(blind).verdict == "unknown"
+    assert cell(blind, "alien").verdict == "plaintext"
+    assert picture(blind).unread == ("sidecars.networking.istio.io",)
+    made = thing("networking.istio.io/v1", "DestinationRule", "shop/r", {"host": BACK, "subsets": [V1 | {"trafficPolicy": OFF}]})
+    found = cell(build(WORLD + made, unseen=[VirtualService]))
+    assert (found.verdict, found.is_mixed) == ("plaintext", True)
 
 
 # What was seen.

@@ -37,7 +37,7 @@ BROKEN = [
     ("3", "scan-enrolling", "FAIL", "0 of 1 pods"),
     ("4", "scan-degraded", "FAIL", "old"),
     ("6", "scan-degraded", "FAIL", "risky"),
-    ("7", "scan-degraded", "WARN", "istio-proxy of web"),
+    ("7", "scan-degraded", "FAIL", "risky"),
     ("8", "scan-secure", "FAIL", "refuses"),
     ("9", "scan-degraded", "WARN", "declares no protocol"),
     ("10", "scan-degraded", "WARN", "default"),

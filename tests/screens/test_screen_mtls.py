@@ -22,8 +22,8 @@ async def test_the_matrix(size: tuple[int, int]) -> None:
         await screen.type(":mtls")
         await screen.press("enter")
         assert "mTLS 100 % of 2 calls in 60 s (goal 99 %)" in screen.flat
-        (front,) = (line for line in screen.lines if line.startswith(" web/front"))
-        (alien,) = (line for line in screen.lines if line.startswith(" out/alien"))
+        (front,) = (line for line in screen.lines if line.startswith(" front"))
+        (alien,) = (line for line in screen.lines if line.startswith(" alien"))
         assert "● mTLS" in front
         assert "⊘ refused" in alien
         assert max(map(len, screen.lines)) <= size[0]
@@ -34,9 +34,9 @@ async def test_a_client_and_back() -> None:
         await screen.press("enter")
         assert "✖ broken" in screen.text
         assert "DestinationRule shop/r" in screen.text
-        assert "out/alien" not in screen.text
+        assert "alien" not in screen.text
         await screen.press("escape")
-        assert "out/alien" in screen.text
+        assert "alien" in screen.text
         await screen.press("m")
         assert "2 mTLS" in screen.text
 

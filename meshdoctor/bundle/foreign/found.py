@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
-from meshdoctor.bundle.lists import NAMESPACES, PARTIAL, Object
+from meshdoctor.bundle.lists import PARTIAL, Object
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.collect.reading.secrets import shown
+from meshdoctor.kube.listing import NAMESPACES
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace

@@ -19,7 +19,7 @@ _PEM = re.compile(
     rf"(?:.{{0,20000}}?-----END \1-----|(?:{_BREAK}|[A-Za-z0-9+/=:,.\\ -])*)",
     re.DOTALL,
 )
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}")
+_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,3}")
 _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:"

@@ -16,7 +16,8 @@ from meshdoctor.istio.mutual.seen import QUERY, Seen, seen, server_logs, told_by
 from meshdoctor.istio.mutual.taking import Takes
 from meshdoctor.istio.mutual.targets import addresses
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import ServiceEntry, Sidecar, VirtualService, WorkloadEntry
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
@@ -77,7 +78,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs, worst first, and the figures of the mesh and its namespaces. `strangers` are callers whose address is no
     pod's. `untold` is why Prometheus added nothing; None where it did. `is_limited`: of a mesh with too many pairs those
-    alone that were seen."""
+    alone that were seen. `unread` are kinds of objects that could not be read: what they would add is missing."""
 
     pairs: tuple[Pair, ...]
     doors: tuple[Door, ...]
@@ -86,6 +87,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     untold: str | None
     window_s: float | None
     is_limited: bool = False
+    unread: tuple[str, ...] = ()
 
 
 def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_address: bool = False) -> Picture:
@@ -121,6 +123,7 @@ def picture(mesh: Mesh, namespace: str | None = None, *, window: str = "5m", by_
         untold=untold,
         window_s=max((e.logs.window_s for e in mesh.envoys if e.has("logs")), default=None),
         is_limited=is_limited,
+        unread=tuple(k.resource() for k in (Sidecar, VirtualService, ServiceEntry, WorkloadEntry) if mesh.state(k) not in USABLE),
     )
 
 

@@ -16,13 +16,16 @@ from meshdoctor.model.workloads import Pod
 
 def subsets_used(mesh: Mesh, client: Pod, target: Target, labels: dict[str, str]) -> tuple[str, ...]:
     """The subsets (empty: none) by which a client that calls a target may reach an endpoint with these labels."""
-    if target.origin is None or client.proxy is None or mesh.state(VirtualService) not in USABLE:
+    if target.origin is None or client.proxy is None:
         return ("",)
-    routes = _routes(mesh, target)
-    if not routes:
+    is_blind = mesh.state(VirtualService) not in USABLE
+    routes = () if is_blind else _routes(mesh, target)
+    if not routes and not is_blind:
         return ("",)
     rules = rules_for(mesh, client, target.host, (target.namespace,))
     known = {s.name: s.labels for r in rules for s in r.spec.subsets}
+    if is_blind:  # any of them may be taken: where they differ, the worst is told
+        return "", *(name for name, wanted in known.items() if wanted.items() <= labels.items())
     taken = [r.subset for r in routes if _follows(mesh, client, r) and _leads_to(r, target)]
     fitting = [s for s in taken if not s or known.get(s, {"": "undefined"}).items() <= labels.items()]
     return tuple(dict.fromkeys(fitting)) or ("",)

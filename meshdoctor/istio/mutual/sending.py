@@ -49,6 +49,8 @@ def sends(mesh: Mesh, client: Pod, target: Target, end: Endpoint, subset: str = 
         return Sends("plaintext", f"{past.setting} of {owner.name} leads past its sidecar", owner, past.path)
     if end.is_ambient:
         return Sends("unknown", "whether a sidecar reaches ztunnel by HBONE depends on how both were installed", end.owner)
+    if mesh.state(Sidecar) not in USABLE and not is_gateway(client):
+        return Sends("unknown", f"Sidecars could not be read, so whether {owner.name} imports its servers is not known")
     if target.origin is None:
         return _past_registry(mesh, client, Sends("plaintext", "a pod's own address is no Service: its proxy passes it through"))
     unseen = _unseen(mesh, client, target)
@@ -73,20 +75,15 @@ def _unseen(mesh: Mesh, client: Pod, target: Target) -> Sends | None:
     origin = target.origin
     if origin is not None and not sees(mesh, client.namespace, origin):
         return Sends("nothing", f"{origin.subject} is not exported to {client.namespace}", origin.subject, export_path(origin))
-    sidecar = None if is_gateway(client) else _sidecar(mesh, client)
+    sidecar = None if is_gateway(client) else sidecar_of(mesh, client)
     if sidecar is None or takes_any(mesh, imports_of(sidecar, client.namespace), (target.host,), target.namespace):
         return None
     return Sends("nothing", f"{sidecar.subject} does not import {target.host}", sidecar.subject, "spec.egress")
 
 
-def _sidecar(mesh: Mesh, client: Pod) -> Sidecar | None:
-    """The Sidecar that holds for a client; none where Sidecars may not be read: the verdict says so elsewhere."""
-    return sidecar_of(mesh, client) if mesh.state(Sidecar) in USABLE else None
-
-
 def _past_registry(mesh: Mesh, client: Pod, why: Sends) -> Sends:
     """What becomes of calls to what a proxy does not know: passed through as they are, or refused with REGISTRY_ONLY."""
-    sidecar = _sidecar(mesh, client)
+    sidecar = sidecar_of(mesh, client)
     own = sidecar.spec.outbound_traffic_policy if sidecar else None
     only = own.mode == "REGISTRY_ONLY" if own and own.mode else mesh.mesh_config.registry_only
     how: How = "nothing" if only else "plaintext"

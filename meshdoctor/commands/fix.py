@@ -1,0 +1,154 @@
+"""`meshdoctor fix PROBLEM KIND/NS/NAME`: plan one change, try it out, write it where told to, and see whether it healed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, say_refusal, undo_line
+from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.fixes.engine import Refused, Unclear
+from meshdoctor.fixes.guide import Guide, Tried
+from meshdoctor.fixes.journal import Journal, state_folder
+from meshdoctor.fixes.refusals import Refusal
+
+VERIFIED, NOT_HEALED, UNKNOWN, REFUSED = 0, 2, 3, 64
+EXITS = {"verified": VERIFIED, "not-healed": NOT_HEALED, "unverified": UNKNOWN}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 planned, or written and verified; 2 written and not healed; 3 outcome unknown; 64 refused."""
+    said = Said(as_json=arguments.output == "json")
+    try:
+        code = run_async(_run(arguments, said))
+    except Refused as why:
+        code = say_refusal(said, why.refusal)
+    except Unclear as why:
+        said.result |= {"state": "unknown", "entry": why.entry.id, "says": why.says}
+        said.line(
+            f"unknown   {why.says}",
+            f"          `meshdoctor journal` looks again; `meshdoctor undo {why.entry.id}` takes it back if it was written",
+        )
+        code = UNKNOWN
+    said.end(code)
+    return code
+
+
+async def _run(arguments: argparse.Namespace, said: Said) -> int:
+    kind, namespace, name = argument(arguments.object)
+    problem = arguments.problem.strip().upper()
+    async with open_api(arguments) as api:
+        from meshdoctor.collect.live import collect
+
+        waiting = Waiting(colour=not arguments.no_color)
+        guide = Guide(api, Journal(state_folder()), lambda: collect(api, options(arguments, api), waiting))
+        try:
+            await _open_entries(guide, said)
+            tried = await guide.plan(problem, kind, namespace, name, arguments.fix or "")
+            trial = None
+            try:
+                tried = await guide.try_out(tried)
+            except Refused as why:
+                if not _goes_on(why.refusal, arguments):
+                    waiting.stop()
+                    said.line(*plan_lines(tried, why.refusal))
+                    raise
+                trial = why.refusal
+            waiting.stop()
+            said.result |= _described(tried)
+            said.line(*plan_lines(tried, trial))
+            return await _write(guide, tried, arguments, said, api.credentials.context)
+        finally:
+            waiting.stop()
+
+
+def _described(tried: Tried) -> dict[str, object]:
+    """The plan for scripts."""
+    plan = tried.plan
+    return {
+        "fix": plan.remedy.id,
+        "title": plan.title,
+        "risk": plan.risk,
+        "high": plan.is_high,
+        "target": plan.target,
+        "reach": plan.reach,
+        "kept_by": str(plan.owner) if plan.owner else None,
+        "patch": plan.operations,
+    }
+
+
+def _goes_on(refusal: Refusal, arguments: argparse.Namespace) -> bool:
+    """Whether a trial that was refused ends it: not where a recording is looked at, or where the trial alone is not possible."""
+    if refusal.reason == "read-only":
+        return not arguments.write
+    return refusal.reason == "dry-run-unsupported" and bool(arguments.force)
+
+
+async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said: Said, context: str) -> int:
+    """The part that writes, where the operator says so."""
+    plan = tried.plan
+    if plan.owner is not None and not arguments.force:
+        said.line(*git_patch(tried))
+        if arguments.write:
+            reason = f"{plan.target} is kept by {plan.owner} ({plan.owner.mark})."
+            raise Refused(Refusal("owned", reason, "Change it in Git with the patch above, or write over it with --force."))
+        return VERIFIED
+    if not _consents(plan.is_high, plan.target.name, arguments, said, context):
+        return VERIFIED
+    try:
+        entry = await guide.apply(tried)
+    except Refused as why:
+        if why.refusal.reason == "changed":
+            said.line("changed   the object was changed between plan and write; nothing was written. Planned anew:")
+            said.line(
+                *plan_lines(
+                    await guide.try_out(
+                        await guide.plan(plan.finding.problem or "", plan.finding.subject.kind, *plan.finding.subject.key)
+                    ),
+                    None,
+                )
+            )
+        raise
+    said.result |= {"entry": entry.id}
+    wait = arguments.wait or plan.remedy.wait
+    said.line(
+        f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}",
+        f"          looking whether it heals, at most {wait:.0f} s …",
+    )
+    verdict = await guide.verify(tried, entry, wait)
+    said.result |= {"state": verdict.healed, "says": verdict.says, "seconds": round(verdict.seconds, 1)}
+    said.line(f"{verdict.healed:9} {verdict.says} ({verdict.seconds:.0f} s)")
+    said.line(*(f"new       {f.problem or f.code} {f.subject}: {f.summary}" for f in verdict.appeared))
+    if verdict.healed != "verified":
+        said.line(f"take back {undo_line(entry)}")
+    return EXITS[verdict.healed]
+
+
+def _consents(high: bool, name: str, arguments: Any, said: Said, context: str) -> bool:
+    """Whether the operator says to write. Without a terminal only by flags; for a high risk by the object's name, typed."""
+    if arguments.dry_run or not (arguments.write or sys.stdin.isatty()):
+        said.result |= {"state": "planned"}
+        said.line("planned   nothing was written; --write --yes writes it")
+        return False
+    if arguments.yes is not None and arguments.write:
+        if high and arguments.yes != name:
+            raise Refused(Refusal("consent", "The risk of this is high.", f"Say so by its name: --write --yes {name}"))
+        return True
+    if not sys.stdin.isatty():
+        raise Refused(Refusal("consent", "Nobody is here to ask.", "In a script: --write --yes"))
+    wanted = name if high else "y" if arguments.write else context
+    what = f"Type {wanted} to write it to {context}, anything else to leave it: "
+    if input(what).strip() == wanted:
+        return True
+    said.result |= {"state": "planned"}
+    said.line("left      nothing was written")
+    return False
+
+
+async def _open_entries(guide: Guide, said: Said) -> None:
+    """What an earlier run left open is looked at first, and said."""
+    from meshdoctor.commands.journal import settled
+
+    for line in await settled(guide.api, guide.journal):
+        said.line(line)

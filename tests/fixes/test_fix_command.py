@@ -1,0 +1,231 @@
+"""`meshdoctor fix`, `undo` and `journal` against an API server that stores: every way it can end."""
+
+from __future__ import annotations
+
+import copy
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from meshdoctor.bundle import statuses
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.http import Request
+from meshdoctor.fixes.patch import ours
+from tests.fixes.cluster import Cluster
+from tests.fixes.conftest import Run
+
+RULE = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/payment-plain"
+FIX = ("fix", "MTL-002", "DestinationRule/shop/payment-plain")
+WRITE = ("--write", "--yes")
+
+
+def mode(cluster: Cluster) -> str:
+    rule = cluster.get(RULE)
+    assert rule is not None
+    return str(rule["spec"]["trafficPolicy"]["tls"]["mode"])
+
+
+def writes(cluster: Cluster) -> list[tuple[str, str]]:
+    """What was asked for that would have stored something."""
+    return [(m, p) for m, p in cluster.requests if m not in ("GET", "HEAD") and "reviews" not in p and "dryRun=All" not in p]
+
+
+def test_without_write_nothing_that_stores_leaves(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
+    for flags in ((), ("--dry-run",), ("--force",), ("--yes",)):
+        done = meshdoctor(*FIX, *flags)
+        assert done.returncode == 0, done.stderr
+        assert "-      mode: DISABLE" in done.stdout
+        assert "nothing was written" in done.stdout
+    assert writes(cluster) == []
+    assert not journal.exists()
+
+
+def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
+    before = copy.deepcopy(cluster.get(RULE))
+    assert before is not None
+    done = meshdoctor(*FIX, *WRITE)
+    assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stderr
+    assert "verified" in done.stdout
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+    back = meshdoctor("undo", *WRITE)
+    assert back.returncode == 0, back.stderr
+    assert "exactly as it was before" in back.stdout
+    restored = cluster.get(RULE)
+    assert restored is not None
+    assert ours(restored) == ours(before)
+    assert meshdoctor("undo", *WRITE).returncode == 64, "there is nothing more to take back"
+    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert [m for m, _ in cluster.stored] == ["PATCH"] * 3
+    listed = json.loads(meshdoctor("journal", "-o", "json").stdout)
+    assert [e["state"] for e in listed["entries"]] == ["verified", "applied", "verified"]
+
+
+def test_the_result_for_scripts(meshdoctor: Run) -> None:
+    said = json.loads(meshdoctor(*FIX, *WRITE, "-o", "json").stdout)
+    assert (said["state"], said["exit"], said["fix"]) == ("verified", 0, "MTL-002-1")
+
+
+ENDS: list[tuple[str, str, Answer, int, str]] = [
+    ("dry-run", "RBAC", statuses.failure(403, "Forbidden", 'User "x" cannot patch resource'), 64, "not permitted"),
+    (
+        "dry-run",
+        "webhook denies",
+        statuses.failure(403, "Forbidden", 'admission webhook "policy" denied the request: no'),
+        64,
+        "webhook denies",
+    ),
+    (
+        "dry-run",
+        "webhook is down",
+        statuses.failure(500, "InternalError", 'failed calling webhook "validation.istio.io"'),
+        64,
+        "did not answer",
+    ),
+    (
+        "dry-run",
+        "no dry run",
+        statuses.failure(400, "BadRequest", 'admission webhook "x" does not support dry run'),
+        64,
+        "tried out",
+    ),
+    ("dry-run", "invalid", statuses.failure(422, "Invalid", "spec.x: wrong"), 64, "refuses the changed object"),
+    ("before", "changed", statuses.failure(409, "Conflict", "the object has been modified"), 64, "Planned anew"),
+    ("before", "RBAC", statuses.failure(403, "Forbidden", 'User "x" cannot patch resource'), 64, "not permitted"),
+    ("before", "busy", statuses.failure(429, "TooManyRequests", "later"), 64, "no room"),
+    ("before", "unclear", statuses.failure(500, "InternalError", "etcd: request timed out"), 3, "may still arrive"),
+]
+
+
+@pytest.mark.parametrize(("when", "what", "answer", "code", "words"), ENDS, ids=[f"{e[0]} {e[1]}" for e in ENDS])
+def test_each_refusal_has_its_own_end(
+    meshdoctor: Run, cluster: Cluster, when: str, what: str, answer: Answer, code: int, words: str
+) -> None:
+    cluster.script = lambda at, _: answer if at == when else None
+    done = meshdoctor(*FIX, *WRITE)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert words in " ".join((done.stdout + done.stderr).split())
+    assert mode(cluster) == "DISABLE"
+    assert cluster.stored == []
+
+
+def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, cluster: Cluster) -> None:
+    def another(at: str, _: Request) -> Answer | None:
+        rule = copy.deepcopy(cluster.get(RULE))
+        assert rule is not None
+        if at == "before" and "sni" not in rule["spec"]["trafficPolicy"]["tls"]:
+            rule["spec"]["trafficPolicy"]["tls"]["sni"] = "another"
+            cluster.put(RULE, rule)
+        return None
+
+    cluster.script = another
+    done = meshdoctor(*FIX, *WRITE)
+    assert done.returncode == 64
+    assert "sni: another" in done.stdout.partition("Planned anew")[2]
+    assert mode(cluster) == "DISABLE"
+    assert meshdoctor(*FIX, *WRITE).returncode == 0
+
+
+def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster) -> None:
+    def lost(at: str, _: Request) -> Answer | None:
+        if at == "after":
+            raise ConnectionResetError
+        return None
+
+    cluster.script = lost
+    done = meshdoctor(*FIX, *WRITE)
+    assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stdout + done.stderr
+    assert len(cluster.stored) == 1
+
+
+def test_an_api_that_is_gone_after_the_write_leaves_the_outcome_open(meshdoctor: Run, cluster: Cluster) -> None:
+    gone = False
+
+    def vanish(at: str, _: Request) -> Answer | None:
+        nonlocal gone
+        gone = gone or at == "after"
+        if gone:
+            raise ConnectionResetError
+        return None
+
+    cluster.script = vanish
+    done = meshdoctor(*FIX, *WRITE)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "unknown" in done.stdout
+    assert meshdoctor("journal").returncode == 3, "it stays open while nobody can look"
+    gone, cluster.script = False, lambda at, _: None
+    settled = meshdoctor("journal")
+    assert settled.returncode == 0
+    assert "it was written" in settled.stdout
+    assert meshdoctor("undo", *WRITE).returncode == 0
+    assert mode(cluster) == "DISABLE"
+
+
+def test_a_write_that_does_not_heal_says_so(meshdoctor: Run, cluster: Cluster) -> None:
+    """A controller writes its own version back at once."""
+
+    def revert(at: str, _: Request) -> Answer | None:
+        if at == "asked" and cluster.stored and mode(cluster) == "ISTIO_MUTUAL":
+            rule = copy.deepcopy(cluster.get(RULE))
+            assert rule is not None
+            rule["spec"]["trafficPolicy"]["tls"]["mode"] = "DISABLE"
+            cluster.put(RULE, rule)
+        return None
+
+    cluster.script = revert
+    done = meshdoctor(*FIX, *WRITE, "--wait", "3")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "not-healed" in done.stdout
+    assert "meshdoctor undo" in done.stdout
+
+
+def test_what_a_tool_keeps_is_not_written_but_told_for_git(meshdoctor: Run, cluster: Cluster) -> None:
+    rule = cluster.get(RULE)
+    assert rule is not None
+    marked = {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}
+    cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], "annotations": marked}})
+    done = meshdoctor(*FIX, *WRITE)
+    assert done.returncode == 64
+    assert "Argo CD application shop-prod" in done.stderr
+    assert '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]' in done.stdout
+    assert writes(cluster) == []
+    assert meshdoctor(*FIX, *WRITE, "--force").returncode == 0
+
+
+def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
+    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    rule = copy.deepcopy(cluster.get(RULE))
+    assert rule is not None
+    rule["spec"]["exportTo"] = ["."]
+    cluster.put(RULE, rule)
+    done = meshdoctor("undo", *WRITE)
+    assert done.returncode == 2
+    assert "others changed it elsewhere" in done.stdout
+    restored = cluster.get(RULE)
+    assert restored is not None
+    assert (mode(cluster), restored["spec"]["exportTo"]) == ("DISABLE", ["."])
+
+
+def test_undo_does_not_run_over_another_change_of_the_same_place(meshdoctor: Run, cluster: Cluster) -> None:
+    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    rule = copy.deepcopy(cluster.get(RULE))
+    assert rule is not None
+    rule["spec"]["trafficPolicy"]["tls"]["mode"] = "SIMPLE"
+    cluster.put(RULE, rule)
+    assert meshdoctor("undo", *WRITE).returncode == 64
+    assert mode(cluster) == "SIMPLE"
+
+
+def test_a_secret_never_reaches_the_journal(meshdoctor: Run, cluster: Cluster, journal: Path, tmp_path: Path) -> None:
+    """What a deletion would have to keep for its undo holds a password: it is refused, and nothing of it is on disk."""
+    rule = copy.deepcopy(cluster.get(RULE))
+    assert rule is not None
+    rule["spec"]["trafficPolicy"]["tls"]["sni"] = "password=canary-4711-canary"
+    cluster.put(RULE, rule)
+    done = meshdoctor(*FIX, *WRITE, "--fix", "MTL-002-2")
+    assert done.returncode == 64, done.stdout + done.stderr
+    assert "looks like a secret" in done.stderr
+    assert "canary-4711" not in done.stdout + done.stderr
+    assert writes(cluster) == []
+    assert all("canary-4711" not in f.read_text() for f in (tmp_path / "state").rglob("*") if f.is_file())

@@ -1,0 +1,138 @@
+"""Faults of the rig that one object change heals: planned, tried out, written, healed, taken back exactly, and written again."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshdoctor.cli import main
+from meshdoctor.fixes.journal import Journal
+from meshdoctor.fixes.patch import digest
+from tests.rig.conftest import RIG, fault, kubectl
+
+pytestmark = pytest.mark.rig
+
+SHORT = ("AZ-004", "EG-007", "GW-001", "MTL-002", "RT-019")
+NOT_ONE_CHANGE = {
+    "CRT-005": "the Secret has to be issued in the gateway's namespace: its body is never read",
+    "CRT-007": "the certificate has to be issued for the host: its body is never read",
+    "GW-004": "the address is given by the cloud",
+    "JWT-001": "the issuer has to answer again",
+}
+
+
+def _faults() -> list[Any]:
+    found = []
+    for path in sorted((RIG / "faults").glob("*.sh")):
+        problem = "-".join(path.stem.split("-")[:2])
+        marks = [] if problem in SHORT else [pytest.mark.long]
+        found.append(pytest.param(path, id=path.stem, marks=marks))
+    return found
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """The rig for this test alone, where others use it too: RIG_LOCK names the file they agree on."""
+    name = os.environ.get("RIG_LOCK")
+    with open(name or os.devnull) as file:
+        if name:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class Rig:
+    """The command on the rig, and what its journal keeps."""
+
+    def __init__(self, kubeconfig: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.kubeconfig, self.journal, self.capsys = kubeconfig, Journal(folder / "meshdoctor"), capsys
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        self.capsys.readouterr()
+        code = main([*arguments, "-o", "json", "--kubeconfig", self.kubeconfig])
+        return code, json.loads(self.capsys.readouterr().out)
+
+    def causes(self) -> list[dict[str, Any]]:
+        causes: list[dict[str, Any]] = self.run("diagnose")[1]["causes"]
+        return causes
+
+    def sound(self, seconds: float = 150) -> None:
+        end = time.monotonic() + seconds
+        while self.causes() and time.monotonic() < end:
+            time.sleep(3)
+
+
+@pytest.mark.parametrize("path", _faults())
+def test_a_fault_is_healed_taken_back_and_healed_again(
+    kubeconfig: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = dict(line[2:].split(": ", 1) for line in path.read_text().splitlines() if line.startswith("# ") and ": " in line)
+    if head["problem"] in NOT_ONE_CHANGE:
+        pytest.skip(NOT_ONE_CHANGE[head["problem"]])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    rig = Rig(kubeconfig, tmp_path, capsys)
+    with _alone():
+        rig.sound()
+        fault(path, "inject", kubeconfig)
+        try:
+            time.sleep(float(head["settle"]))
+            _heal_twice(rig, {head["problem"], *head.get("also", "").split()}, tuple(head["subject"].split(" | ")))
+        finally:
+            _put_back(rig, path, kubeconfig)
+
+
+def _heal_twice(rig: Rig, problems: set[str], subjects: tuple[str, ...]) -> None:
+    named = [(c["problem"], f"{c['subject']['kind']}/{c['subject']['namespace']}/{c['subject']['name']}") for c in rig.causes()]
+    problem, about = next((p, s) for p, s in named if p in problems and s.startswith(subjects))
+    code, said = rig.run("fix", problem, about, "--dry-run")
+    assert (code, said["state"]) == (0, "planned"), said
+    assert rig.journal.entries() == [], "a plan writes nothing"
+    for attempt in ("first", "again"):
+        code, said = rig.run("fix", problem, about, "--write", "--yes", said["target"]["name"])
+        assert (code, said["state"]) == (0, "verified"), (attempt, said)
+        print(f"{problem} {about} {said['fix']}: {said['says']} after {said['seconds']} s")
+        if attempt == "again":
+            return
+        entry = rig.journal.entries()[-1]
+        code, undone = rig.run("undo", entry.id, "--write", "--yes")
+        assert (code, undone["state"], undone["exact"]) == (0, "undone", True), undone
+        assert _digest(rig, entry.holds.path) == entry.holds.digest_before, "byte for byte"
+        time.sleep(5)
+        _until_found(rig, problem, about)
+
+
+def _digest(rig: Rig, path: str) -> str:
+    try:
+        return digest(json.loads(kubectl(rig.kubeconfig, "get", "--raw", path)))
+    except subprocess.CalledProcessError:
+        return digest({})  # there is none
+
+
+def _until_found(rig: Rig, problem: str, about: str, seconds: float = 150) -> None:
+    """Wait until the fault shows again."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        _, found = rig.run("diagnose")
+        for f in found["findings"]:
+            s = f["subject"]
+            if f["problem"] == problem and f"{s['kind']}/{s['namespace']}/{s['name']}" == about and f["status"] in ("FAIL", "WARN"):
+                return
+        time.sleep(3)
+    pytest.fail(f"taken back, and {problem} is not found at {about} again")
+
+
+def _put_back(rig: Rig, path: Path, kubeconfig: str) -> None:
+    """The rig as it was: what the fix did is taken back, then the fault."""
+    last = rig.journal.entries()[-1:]
+    if last and last[0].is_applied and not last[0].holds.undoes and last[0].holds.verb != "delete":
+        rig.run("undo", last[0].id, "--write", "--yes")
+    fault(path, "heal", kubeconfig)
+    rig.sound()
