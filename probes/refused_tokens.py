@@ -37,30 +37,47 @@ OF_TOKENS = "request.auth."
 @probe("JWT-002", over=RequestAuthentication, needs=(RequestAuthentication, Pod, Envoy, Service, *SHOWING))
 def tokens_refused(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
     """Requests get 401 (403 for an audience): their token's issuer, audience, time or signature does not fit a rule."""
+    by_reason: dict[str, list[tuple[Pod, AccessLogEntry]]] = {}
+    window = 60.0
     for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
         if envoy is None or not envoy.has("logs") or policy is not tokens_for(mesh, pod)[0]:
             continue
-        by_reason: dict[str, list[AccessLogEntry]] = {}
+        window = max(window, envoy.logs.window_s)
         for entry in envoy.logs.access:
             match = TOKEN.search(entry.details)
             is_newer = policy.changed is None or entry.time is None or entry.time > policy.changed
             if match and is_newer:
-                by_reason.setdefault(match["why"], []).append(entry)
-        for reason, entries in by_reason.items():
-            clients = (told(mesh, e, pod).client for e in entries)
-            who = sorted({workload_name(mesh, c) for c in clients if c is not None})
-            means = MEANS.get(reason, "the token does not fit")
-            says = f"refuses tokens of {', '.join(who) or 'callers'} at {workload_name(mesh, pod)}: {means} ({reason})"
-            words = f"{entries[-1].code} {entries[-1].details} {entries[-1].path}"
-            issuers = ", ".join(r.issuer for r in policy.spec.jwt_rules)
-            evidence = [
-                Evidence(f"{len(entries)} requests refused", f"access log of {pod.name}", words, log_command(pod)),
-                quote(policy, "spec.jwtRules", f"issuers {issuers}"),
-            ]
-            harm = Harm(tuple(who), per_second((e.time for e in entries), mesh.now, envoy.logs.window_s))
-            also = [mesh.owner(pod), *(s.subject for s in services_of(mesh, pod))]
-            yield fail(policy, says, at=f"spec.jwtRules {reason}", why=means, evidence=evidence, harm=harm, also=also)
+                by_reason.setdefault(match["why"], []).append((pod, entry))
+    if by_reason:
+        yield _refused(mesh, policy, by_reason, window)
+
+
+def _refused(
+    mesh: Mesh, policy: RequestAuthentication, by_reason: dict[str, list[tuple[Pod, AccessLogEntry]]], window: float
+) -> Draft:
+    """The most frequent reason; the others are counted."""
+    reason = max(by_reason, key=lambda r: len(by_reason[r]))
+    lines = [each for some in by_reason.values() for each in some]
+    pod, entry = by_reason[reason][-1]
+    clients = (told(mesh, e, p).client for p, e in lines)
+    who = sorted({workload_name(mesh, c) for c in clients if c is not None})
+    means = MEANS.get(reason, "the token does not fit")
+    others = ", ".join(f"{len(some)} for {other}" for other, some in by_reason.items() if other != reason)
+    says = f"refuses tokens of {', '.join(who) or 'callers'} at {workload_name(mesh, pod)}: {means} ({reason})"
+    evidence = [
+        Evidence(
+            f"{len(by_reason[reason])} requests refused{f', {others}' if others else ''}",
+            f"access log of {pod.name}",
+            f"{entry.code} {entry.details} {entry.path}",
+            log_command(pod),
+        ),
+        quote(policy, "spec.jwtRules", f"issuers {', '.join(r.issuer for r in policy.spec.jwt_rules)}"),
+    ]
+    harm = Harm(tuple(who), per_second((e.time for _, e in lines), mesh.now, window))
+    servers = list({p.subject: p for p, _ in lines}.values())
+    also = [*dict.fromkeys(mesh.owner(p) for p in servers), *(s.subject for p in servers for s in services_of(mesh, p))]
+    return fail(policy, says, at="spec.jwtRules", why=means, evidence=evidence, harm=harm, also=also)
 
 
 @probe("JWT-003", over=RequestAuthentication, needs=(RequestAuthentication, AuthorizationPolicy, Namespace, *SELECTABLE))
