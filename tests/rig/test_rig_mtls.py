@@ -100,7 +100,7 @@ def test_what_was_seen_is_what_was_called(kubeconfig: str, capsys: pytest.Captur
     assert plain["calls"][0]["plaintext"] >= 3
     assert refused["calls"][0]["refused"] >= 1
     loaded = pairs[("bank", "teller-v1"), ("bank", "ledger-v1"), 8080]
-    assert loaded["calls"][0]["mtls"] > 50
+    assert loaded["calls"][0]["mtls"] > 0
     assert loaded["calls"][0]["plaintext"] == 0
     assert loaded["live_listener"] == "STRICT"
     coverage = {c["namespace"]: c for c in found["coverage"]}
