@@ -55,7 +55,7 @@ def open_app(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys)
+    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys, says=_interrupted())
     try:
         return run_app(feed, options=options)
     except UsageError:
@@ -81,6 +81,13 @@ def _paint_first(arguments: argparse.Namespace) -> None:
     sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[?25l{drawn}")
     sys.stdout.flush()
     atexit.register(sys.stdout.write, LEAVE)  # where the application never came up
+
+
+def _interrupted() -> str:
+    from meshdoctor.commands.safely import state_folder
+    from meshdoctor.fixes.pending import interrupted
+
+    return interrupted(state_folder() / "journal.jsonl")
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:
