@@ -91,6 +91,8 @@ class MeshdoctorApp(App[int]):
         self.run_worker(self.feed.run(), group="feed", exit_on_error=False)
         self.set_interval(1.0, self._tick)
         self._present()
+        if self.options.says:
+            self.say(clean(self.options.says))
 
     # What is shown.
 

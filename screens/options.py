@@ -19,5 +19,6 @@ class Options:
     title: bool = True
     theme: str = ""
     start: str = "home"
+    says: str = ""  # what the operator is told first
     keys: dict[str, str] = field(default_factory=dict)  # id of an action to its keys
     clock: Callable[[], datetime] = _local_time

@@ -7,10 +7,11 @@ import sys
 from typing import Any
 
 from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, say_refusal, undo_line
+from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide, Tried
-from meshdoctor.fixes.journal import Journal, state_folder
+from meshdoctor.fixes.journal import Journal
 from meshdoctor.fixes.refusals import Refusal
 
 VERIFIED, NOT_HEALED, UNKNOWN, REFUSED = 0, 2, 3, 64

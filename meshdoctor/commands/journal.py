@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.fixes.engine import settle
-from meshdoctor.fixes.journal import Entry, Journal, state_folder
+from meshdoctor.fixes.journal import Entry, Journal
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.text import plain

@@ -50,7 +50,7 @@ def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Nam
 
 
 def state_folder() -> Path:
-    """Where log and crash reports go."""
+    """Where log, crash reports and the journal of changes go."""
     from platformdirs import user_state_path
 
     return user_state_path("meshdoctor")

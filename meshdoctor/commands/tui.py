@@ -56,7 +56,7 @@ def open_app(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys)
+    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys, says=_interrupted())
     try:
         return run_app(feed, options=options)
     except UsageError:
@@ -88,6 +88,13 @@ def _recorded(arguments: argparse.Namespace) -> str:
     """What a recording or bundle is called in the place of a context; "" on a cluster."""
     scenario, bundle = getattr(arguments, "demo", None), getattr(arguments, "bundle", None)
     return f"bundle/{Path(bundle).name}" if bundle else f"demo/{scenario}" if scenario else ""
+
+
+def _interrupted() -> str:
+    from meshdoctor.commands.safely import state_folder
+    from meshdoctor.fixes.pending import interrupted
+
+    return interrupted(state_folder() / "journal.jsonl")
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:

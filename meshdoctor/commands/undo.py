@@ -7,11 +7,12 @@ import sys
 
 from meshdoctor.commands.fix_words import Said, labelled, say_refusal
 from meshdoctor.commands.journal import settled
+from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.fixes.diff import unified
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Entry, Journal, state_folder
+from meshdoctor.fixes.journal import Entry, Journal
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import UsageError

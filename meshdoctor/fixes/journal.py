@@ -193,13 +193,6 @@ class Journal:
             ) from why
 
 
-def state_folder() -> Path:
-    """Where the journal is kept."""
-    from platformdirs import user_state_path
-
-    return user_state_path("meshdoctor")
-
-
 def _write_all(file: int, data: bytes) -> None:
     while data:
         data = data[os.write(file, data) :]

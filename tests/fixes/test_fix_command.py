@@ -229,3 +229,49 @@ def test_a_secret_never_reaches_the_journal(meshdoctor: Run, cluster: Cluster, j
     assert "canary-4711" not in done.stdout + done.stderr
     assert writes(cluster) == []
     assert all("canary-4711" not in f.read_text() for f in (tmp_path / "state").rglob("*") if f.is_file())
+
+
+NOTHING = "/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies/nothing"
+
+
+def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
+    meta = {
+        "name": "nothing",
+        "namespace": "shop",
+        "uid": "u1",
+        "labels": {"team": "shop"},
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    before = cluster.put(
+        NOTHING, {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": {}}
+    )
+    fix = ("fix", "AZ-007", "AuthorizationPolicy/shop/nothing", *WRITE)
+    refused = meshdoctor(*fix)
+    assert (refused.returncode, cluster.stored) == (64, [])
+    assert "--yes nothing" in refused.stderr
+    done = meshdoctor(*fix, "nothing")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert cluster.get(NOTHING) is None
+    assert meshdoctor("undo", *WRITE).returncode == 0
+    restored = cluster.get(NOTHING)
+    assert restored is not None
+    assert ours(restored) == ours(before)
+
+
+VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+
+
+def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, cluster: Cluster) -> None:
+    for thing in list(cluster._store.collections[VALIDATORS].objects.values()):
+        cluster._store.change(VALIDATORS, "DELETED", thing)
+    assert meshdoctor("fix", "WH-002", "Deployment/istio-d/istiod", *WRITE, "--wait", "5").returncode == 0
+    made = f"{VALIDATORS}/istiod-default-validator"
+    found = copy.deepcopy(cluster.get(made))
+    assert found is not None
+    changed = copy.deepcopy(found)
+    changed["webhooks"][0]["failurePolicy"] = "Fail"
+    cluster.put(made, changed)
+    assert meshdoctor("undo", *WRITE).returncode == 64
+    cluster.put(made, found)
+    assert meshdoctor("undo", *WRITE).returncode == 0
+    assert cluster.get(made) is None

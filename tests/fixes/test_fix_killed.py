@@ -98,6 +98,10 @@ def test_a_killed_write_is_settled_by_the_next_start(
     killed(start, cluster, journal, step, *FIX, *WRITE)
     written = mode(cluster) == "ISTIO_MUTUAL"
     assert written == (step in ("stored, not answered", "while verifying", "arrives late"))
+    told = meshdoctor("diagnose").stderr
+    assert ("was interrupted" in told) == (
+        step in ("on disk, never arrived", "arrived, not stored", "stored, not answered", "arrives late")
+    )
     said = meshdoctor("journal")
     assert said.returncode == 0, said.stderr
     if step in ("review", "dry-run"):
