@@ -35,8 +35,8 @@ def pasted(incident: Incident, text: Pasted) -> Incident:
 
 def looked(incident: Incident, mesh: Mesh, found: Diagnosis, *, at: datetime | None = None) -> Incident:
     """Keep a later look, and say in the timeline what became of what was found at T0."""
-    number = len(incident.of("look")) + 1
-    kept = incident.keep(evidence(mesh, found, f"T{number}"))
+    name = f"T{len(incident.of('look')) + 1}" if incident.kept("cluster") else "T0"  # a kill may have come before T0
+    kept = incident.keep(evidence(mesh, found, name))
     before = {key(e.data) for e in kept.kept("cause") if e.data.get("look") == "T0"}
     now = {key({"problem": c.problem, "subject": msgspec.to_builtins(c.subject)}) for c in found.causes}
     gone, new = sorted(before - now), sorted(now - before)
