@@ -48,6 +48,7 @@ class IncidentView(View):
             id="incident.note",
             tooltip="note what was seen or said; lines that begin with TODO become follow-ups",
         ),
+        Binding("y", "symptoms", "symptoms", id="incident.symptoms", tooltip="choose one of a list, in plain words"),
         Binding(
             "h",
             "hypotheses",
