@@ -27,7 +27,7 @@ EVERYWHERE = (
     Binding("escape", "clear_or_pop", "back", id="app.back", tooltip="clear the filter, then go back"),
     Binding("q", "pop", "back", show=False, id="app.pop", tooltip="go back"),
     Binding("r", "retry", "retry", show=False, id="app.retry", tooltip="try again now"),
-    Binding("ctrl+r", "reload", "refresh", show=False, id="app.reload", tooltip="read everything again"),
+    Binding("ctrl+r", "retry", "refresh", show=False, id="app.reload", tooltip="read everything again"),
     Binding("space", "freeze", "freeze", show=False, id="app.freeze", tooltip="hold the picture still, or let it go on"),
     Binding("t", "triage", "triage", show=False, id="app.triage", tooltip="an incident about what is selected"),
     Binding("u", "go('sources')", "why unknown", show=False, id="app.unknown", tooltip="what was not seen, and why"),

@@ -35,25 +35,15 @@ def pasted(incident: Incident, text: Pasted) -> Incident:
 
 def looked(incident: Incident, mesh: Mesh, found: Diagnosis, *, at: datetime | None = None) -> Incident:
     """Keep a later look, and say in the timeline what became of what was found at T0."""
-    number = len(incident.of("look")) + 1
-    kept = incident.keep(evidence(mesh, found, f"T{number}"))
+    name = f"T{len(incident.kept('cluster'))}"  # T0 where a kill came before it
+    kept = incident.keep(evidence(mesh, found, name))
     before = {key(e.data) for e in kept.kept("cause") if e.data.get("look") == "T0"}
     now = {key({"problem": c.problem, "subject": msgspec.to_builtins(c.subject)}) for c in found.causes}
     gone, new = sorted(before - now), sorted(now - before)
     unseen = blind(found)
     says = f"Looked again: {len(before & now)} of {len(before)} causes of T0 are still there, {len(new)} new."
-    return kept.add(
-        "look",
-        "verify",
-        says,
-        source="meshdoctor",
-        at=mesh.now,
-        look=f"T{number}",
-        present=sorted(now),
-        gone=gone,
-        new=new,
-        unseen=unseen,
-    )
+    told = {"look": name, "present": sorted(now), "gone": gone, "new": new, "unseen": unseen}
+    return kept.add("look", "verify", says, source="meshdoctor", at=at, **told)
 
 
 def key(cause: dict[str, Any]) -> str:

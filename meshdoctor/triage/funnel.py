@@ -63,7 +63,7 @@ def _symptoms(incident: Incident) -> tuple[bool, str]:
     about = bool(incident.opened and incident.opened.data.get("of"))
     if told or about:
         return True, f"{len(told) + about} told"
-    return False, "paste what was seen, or note it"
+    return False, "nothing was told yet"
 
 
 def _checks(incident: Incident) -> tuple[bool, str]:
@@ -78,14 +78,14 @@ def _checks(incident: Incident) -> tuple[bool, str]:
 
 def _actions(incident: Incident) -> tuple[bool, str]:
     done = incident.of("action")
-    return (True, done[-1].says) if done else (False, "nothing was done yet; note what is")
+    return (True, done[-1].says) if done else (False, "nothing was done yet")
 
 
 def _verify(incident: Incident) -> tuple[bool, str]:
     done, looks = incident.of("action"), incident.of("look")
     after = [e for e in looks if not done or e.line > done[-1].line]
     if not done or not after:
-        return False, "look again after the last action"
+        return False, "no look since the last action"
     look, cause = after[-1], suspected(incident)
     if cause is not None and cause.data.get("of") in look.data.get("present", ()):
         return False, "the cause is still there"

@@ -56,7 +56,8 @@ def board(pasted: Pasted, found: Diagnosis) -> Board:
             made.append(_found(cause, likeness, pasted, by_id))
         if problem not in causes and likeness:
             made.append(_likely(problem, likeness, checks.get(problem), found.findings))
-    ranked = sorted((h for h in made if h.score > 0), key=lambda h: (-h.score, h.problem, str(h.subject)))[:MOST]
+    kept = (h for h in made if h.score > 0 or h.problem in pasted.problems)  # why a likely one fell is told too
+    ranked = sorted(kept, key=lambda h: (-h.score, h.problem, str(h.subject)))[:MOST]
     command, why = _next(ranked)
     return Board(tuple(ranked), command, why, _not_seen(found))
 
@@ -155,7 +156,7 @@ def _not_seen(found: Diagnosis) -> tuple[str, ...]:
 
 def told(pasted: Pasted, made: Board) -> list[str]:
     """What a text says and what it can be, in lines."""
-    lines = [f"Understood as {', '.join(pasted.kinds)}." if pasted.kinds else "Not understood: it is kept as it is."]
+    lines = [f"Understood as {', '.join(pasted.kinds)}." if pasted.kinds else "Not understood; it is kept all the same."]
     lines += [f"  {s}" for s in pasted.says]
     lines += [f"Names: {', '.join(pasted.names)}"] if pasted.names else []
     lines += [pasted.left_out] if pasted.left_out else []

@@ -27,7 +27,7 @@ from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 
 NEXT = {
-    "symptoms": "paste what was seen (your terminal's paste), or n to note it",
+    "symptoms": "paste what was seen (your terminal's paste), n notes it, y lists symptoms",
     "checks": "h ranks what it can be; enter there chooses the cause",
     "actions": "a notes what was done",
     "verify": "v looks again",
@@ -48,6 +48,7 @@ class IncidentView(View):
             id="incident.note",
             tooltip="note what was seen or said; lines that begin with TODO become follow-ups",
         ),
+        Binding("y", "symptoms", "symptoms", id="incident.symptoms", tooltip="choose one of a list, in plain words"),
         Binding(
             "h",
             "hypotheses",
@@ -200,6 +201,11 @@ class IncidentView(View):
             return
         says = f"closed with {', '.join(missing)} open" if missing else "all steps are done"
         self.write(lambda: self.incident.add("closed", "postmortem", says), "closed")
+
+    async def action_symptoms(self) -> None:
+        from screens.views.symptom_list import SymptomList
+
+        await self.boss.open(SymptomList(self))
 
     async def action_hypotheses(self) -> None:
         from screens.views.hypotheses import Hypotheses

@@ -67,6 +67,12 @@ class View(Vertical, can_focus=True):
         """What is selected, as an incident would be about it."""
         return None
 
+    async def triage(self) -> None:
+        """Begin an incident about the topic."""
+        from screens.views.incident import begin
+
+        await begin(self)
+
     @property
     def filter_text(self) -> str:
         return ""

@@ -137,6 +137,13 @@ class Prompt(Horizontal):
         """Whether it has the keys."""
         return bool(self.display)
 
+    def typed(self, key: Mode) -> bool:
+        """Whether a key that opens a prompt is a letter of what is being noted: the colon of a sentence."""
+        if self.is_open and self.mode == "+":
+            self.query_one(Ask).insert_text_at_cursor(key)
+            return True
+        return False
+
     def open(self, mode: Mode, value: str = "") -> None:
         self.mode = mode
         self.query_one("#mark", Band).set_parts([Part((Run(mode, "strong"),))])

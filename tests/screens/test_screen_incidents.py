@@ -52,6 +52,16 @@ async def test_a_pasted_line_is_kept_without_its_secret_and_ranked(faulty: Mesh,
     assert "c4n4ry" not in "".join(p.read_text() for p in folder.rglob("*.jsonl"))
 
 
+async def test_a_symptom_of_the_list_is_written_down(faulty: Mesh) -> None:
+    async with opened(faulty) as screen:
+        view = await begun(screen)
+        await screen.press("y")
+        assert "Requests answer 503" in screen.text
+        await screen.press("enter")
+        await screen.until(lambda: bool(view.incident.of("pasted")))
+        assert "Requests answer 503" in screen.flat
+
+
 async def test_notes_take_a_colon_and_outlive_the_application(faulty: Mesh, folder: Path) -> None:
     async with opened(faulty) as screen:
         view = await begun(screen)

@@ -144,6 +144,13 @@ def test_the_steps_say_what_is_missing(tmp_path: Path) -> None:
     assert now_at(freeze.looked(still, healed, judge(healed))) == "comms"
 
 
+def test_a_look_is_the_first_where_a_kill_came_before_it(tmp_path: Path) -> None:
+    mesh = build(FAULTY)
+    made = freeze.looked(incident.create(tmp_path, "x", at=NOW), mesh, judge(mesh))
+    assert {e.data["look"] for e in made.evidence.entries} == {"T0"}
+    assert made.of("look")[0].data["new"] == []
+
+
 def test_the_next_message_is_late_when_it_is(tmp_path: Path) -> None:
     made = incident.create(tmp_path, "x", at=NOW).add("message", "comms", "we look", at=NOW, next_minutes=30)
     assert steps(made, NOW + timedelta(minutes=10))[4].says == "next message in 20 min"

@@ -140,5 +140,6 @@ def test_what_is_found_and_concerned_comes_first() -> None:
 
 def test_what_its_rule_did_not_find_is_held_against_it() -> None:
     made = board(understood(CURL), judge(build(t.thing("v1", "Namespace", "shop"))))
+    assert "MTL-002" in {h.problem for h in made.hypotheses}
     assert all(h.against or h.unknown for h in made.hypotheses)
     assert not any(h.is_found for h in made.hypotheses)
