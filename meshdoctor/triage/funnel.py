@@ -32,8 +32,15 @@ class State(msgspec.Struct, frozen=True):
 
 def steps(incident: Incident, now: datetime) -> tuple[State, ...]:
     """All six, in their order."""
-    judged = (_symptoms, _checks, _actions, _verify, lambda i: _comms(i, now), _postmortem)
-    return tuple(State(step, *judge(incident)) for step, judge in zip(STEPS, judged, strict=True))
+    told = (
+        _symptoms(incident),
+        _checks(incident),
+        _actions(incident),
+        _verify(incident),
+        _comms(incident, now),
+        _postmortem(incident),
+    )
+    return tuple(State(step, *said) for step, said in zip(STEPS, told, strict=True))
 
 
 def current(states: tuple[State, ...]) -> State:
