@@ -11,10 +11,11 @@ from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide, Tried
-from meshdoctor.fixes.journal import Journal
+from meshdoctor.fixes.journal import Entry, Journal
 from meshdoctor.fixes.refusals import Refusal
+from meshdoctor.model.text import plain
 
-VERIFIED, NOT_HEALED, UNKNOWN, REFUSED = 0, 2, 3, 64
+VERIFIED, NOT_HEALED, UNKNOWN = 0, 2, 3
 EXITS = {"verified": VERIFIED, "not-healed": NOT_HEALED, "unverified": UNKNOWN}
 
 
@@ -91,6 +92,7 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
     plan = tried.plan
     if plan.owner is not None and not arguments.force:
         said.line(*git_patch(tried))
+        said.result |= {"state": "planned"}
         if arguments.write:
             reason = f"{plan.target} is kept by {plan.owner} ({plan.owner.mark})."
             raise Refused(Refusal("owned", reason, "Change it in Git with the patch above, or write over it with --force."))
@@ -102,23 +104,25 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
     except Refused as why:
         if why.refusal.reason == "changed":
             said.line("changed   the object was changed between plan and write; nothing was written. Planned anew:")
-            said.line(
-                *plan_lines(
-                    await guide.try_out(
-                        await guide.plan(plan.finding.problem or "", plan.finding.subject.kind, *plan.finding.subject.key)
-                    ),
-                    None,
-                )
-            )
+            said.line(*plan_lines(await _anew(guide, tried), None))
         raise
+    return await _verify(guide, tried, entry, arguments.wait or plan.remedy.wait, said)
+
+
+async def _anew(guide: Guide, tried: Tried) -> Tried:
+    """The plan on the object as it is now."""
+    about = tried.plan.finding
+    return await guide.try_out(await guide.plan(about.problem or "", about.subject.kind, *about.subject.key))
+
+
+async def _verify(guide: Guide, tried: Tried, entry: Entry, wait: float, said: Said) -> int:
+    """Look whether it healed, and say how to take it back before that: the wait may be interrupted."""
     said.result |= {"entry": entry.id}
-    wait = arguments.wait or plan.remedy.wait
-    said.line(
-        f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}",
-        f"          looking whether it heals, at most {wait:.0f} s …",
-    )
+    said.line(f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}")
+    said.line(f"          looking whether it heals, at most {wait:.0f} s …")
     verdict = await guide.verify(tried, entry, wait)
     said.result |= {"state": verdict.healed, "says": verdict.says, "seconds": round(verdict.seconds, 1)}
+    said.result |= {"appeared": [f"{f.problem or f.code} {f.subject}" for f in verdict.appeared]}
     said.line(f"{verdict.healed:9} {verdict.says} ({verdict.seconds:.0f} s)")
     said.line(*(f"new       {f.problem or f.code} {f.subject}: {f.summary}" for f in verdict.appeared))
     if verdict.healed != "verified":
@@ -140,7 +144,7 @@ def _consents(high: bool, name: str, arguments: Any, said: Said, context: str) -
         raise Refused(Refusal("consent", "Nobody is here to ask.", "In a script: --write --yes"))
     wanted = name if high else "y" if arguments.write else context
     what = f"Type {wanted} to write it to {context}, anything else to leave it: "
-    if input(what).strip() == wanted:
+    if input(plain(what)).strip() == wanted:
         return True
     said.result |= {"state": "planned"}
     said.line("left      nothing was written")

@@ -34,7 +34,7 @@ class Said:
         """Print lines, unless JSON is wanted."""
         if not self.as_json:
             for line in lines:
-                print(line)
+                print(plain(redact(line)))
             sys.stdout.flush()
 
     def end(self, code: int) -> None:

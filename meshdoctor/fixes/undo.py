@@ -12,8 +12,10 @@ from meshdoctor.fixes.patch import Object, applied, digest, ours
 from meshdoctor.fixes.plan import precondition
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.consent import MANAGER
 from meshdoctor.kube.writing import Write
 
+ISTIOD = "pilot-discovery"  # istiod's field manager
 SERVERS_OWN = (
     "uid",
     "resourceVersion",
@@ -67,7 +69,7 @@ def _patched_back(entry: Entry, live: Object | None) -> tuple[Write, Holds, Obje
 def _unmade(entry: Entry, live: Object | None) -> tuple[Write, Holds, Object | None, Object | None]:
     if live is None or live["metadata"]["uid"] != entry.uid:
         raise _not(f"{entry.holds.target}, which entry {entry.id} made, is gone.")
-    if digest(live) != entry.digest:
+    if digest(live) != entry.digest and not _only_completed(live):
         raise Refused(
             Refusal("changed", f"{entry.holds.target} was changed since it was made.", "Look at it, and delete it by hand.")
         )
@@ -79,6 +81,12 @@ def _unmade(entry: Entry, live: Object | None) -> tuple[Write, Holds, Object | N
     }
     write = Write(verb="delete", path=entry.holds.path, body=body)
     return write, _kept(entry, "delete", live, None, saved=restorable(live)), live, None
+
+
+def _only_completed(live: Object) -> bool:
+    """Whether nobody but us and istiod, which fills in certificates, ever wrote the object."""
+    writers = {str(m.get("manager")) for m in live["metadata"].get("managedFields") or () if m.get("subresource") != "status"}
+    return bool(writers) and writers <= {MANAGER, ISTIOD}
 
 
 def _made_again(entry: Entry, live: Object | None) -> tuple[Write, Holds, Object | None, Object | None]:

@@ -6,6 +6,8 @@ import hashlib
 import re
 from urllib.parse import parse_qs
 
+import msgspec
+
 from meshdoctor.model.errors import MeshdoctorError
 
 MANAGER = "meshdoctor"  # the field manager of everything we write
@@ -56,7 +58,9 @@ class Consent:
             raise NoConsent(f"{shown} was not sent: its leave was used already.")
         bare, _, query = path.partition("?")
         named = parse_qs(query, keep_blank_values=True)
-        if (named.get("dryRun") == ["All"]) is not self.dry_run or set(named) - {"dryRun", "fieldManager"}:
+        in_body = method != "DELETE" or _asks_for_trial(body)  # there the query's word counts for nothing
+        is_trial = named.get("dryRun") == ["All"] and in_body
+        if is_trial is not self.dry_run or set(named) - {"dryRun", "fieldManager"}:
             raise NoConsent(f"{shown} was not sent: it is not what leave for a {'dry run' if self.dry_run else 'write'} covers.")
         if not writable(method, bare):
             raise NoConsent(f"{shown} was not sent: meshdoctor never writes that.")
@@ -64,6 +68,15 @@ class Consent:
     def spend(self) -> None:
         """The request is on its way."""
         self._spent = True
+
+
+def _asks_for_trial(body: bytes | None) -> bool:
+    """Whether the DeleteOptions ask for a dry run."""
+    try:
+        options = msgspec.json.decode(body or b"{}")
+    except msgspec.DecodeError:
+        return False
+    return isinstance(options, dict) and options.get("dryRun") == ["All"]
 
 
 def writable(method: str, path: str) -> bool:

@@ -30,10 +30,11 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self, *, dry_run: bool) -> tuple[str, str, bytes]:
         """Method, path with query, and body."""
-        query = f"{'dryRun=All&' if dry_run else ''}fieldManager={MANAGER}"
-        if self.verb == "delete":
+        query, body = f"{'dryRun=All&' if dry_run else ''}fieldManager={MANAGER}", self.body
+        if self.verb == "delete":  # of a DELETE with a body the API server reads the options there, and nowhere else
             query = "dryRun=All" if dry_run else ""
-        content = msgspec.json.encode(self.body)
+            body = {**body, "dryRun": ["All"]} if dry_run else body
+        content = msgspec.json.encode(body)
         return METHODS[self.verb], f"{self.path}?{query}" if query else self.path, content
 
     def consent(self, *, dry_run: bool) -> Consent:

@@ -74,6 +74,8 @@ class Talk(Conversation):
         if request.method in ("GET", "HEAD") or place is None or review:
             return self.cluster.script("asked", request) or super()._answer(request)
         dry = ("dryRun", "All") in pairs
+        if request.method == "DELETE" and request.body:  # as the API server does: with a body, the query is not looked at
+            dry = msgspec.json.decode(request.body).get("dryRun") == ["All"]
         if scripted := self.cluster.script("dry-run" if dry else "before", request):
             return scripted
         answer = self._written(request, path, place, dry=dry)

@@ -47,6 +47,17 @@ async def test_leave_for_a_dry_run_stores_nothing() -> None:
     assert [r.target for r in server.requests] == [f"{RULE}?dryRun=All&fieldManager=meshdoctor"]
 
 
+async def test_a_dry_run_of_a_deletion_says_so_in_its_body() -> None:
+    """The API server takes the options of a DELETE from its body alone: `?dryRun=All` beside one would delete."""
+    deletion = Write(verb="delete", path=RULE, body={"kind": "DeleteOptions", "apiVersion": "v1"})
+    async with serving(lambda _: Answer(200, "{}")) as server, ApiClient(server.credentials) as api:
+        await api.write(deletion, deletion.consent(dry_run=True))
+        plain = msgspec.json.encode(deletion.body)
+        with pytest.raises(NoConsent):
+            Consent("DELETE", f"{RULE}?dryRun=All", plain, dry_run=True).check("DELETE", f"{RULE}?dryRun=All", plain)
+    assert msgspec.json.decode(server.requests[0].body)["dryRun"] == ["All"]
+
+
 @pytest.mark.parametrize("method", MUTATING)
 @pytest.mark.parametrize("path", [RULE, f"{RULE}?dryRun=All", "/api/v1/namespaces/shop/pods", "/api/v1/namespaces/shop"])
 async def test_without_leave_no_mutating_request_leaves(method: str, path: str) -> None:

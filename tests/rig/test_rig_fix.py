@@ -84,26 +84,26 @@ def test_a_fault_is_healed_taken_back_and_healed_again(
         fault(path, "inject", kubeconfig)
         try:
             time.sleep(float(head["settle"]))
-            _heal_twice(rig, {head["problem"], *head.get("also", "").split()}, tuple(head["subject"].split(" | ")))
+            _heal_twice(rig, [head["problem"], *head.get("also", "").split()], tuple(head["subject"].split(" | ")))
         finally:
             _put_back(rig, path, kubeconfig)
 
 
-def _heal_twice(rig: Rig, problems: set[str], subjects: tuple[str, ...]) -> None:
+def _heal_twice(rig: Rig, problems: list[str], subjects: tuple[str, ...]) -> None:
     named = [(c["problem"], f"{c['subject']['kind']}/{c['subject']['namespace']}/{c['subject']['name']}") for c in rig.causes()]
-    problem, about = next((p, s) for p, s in named if p in problems and s.startswith(subjects))
+    problem, about = next((p, s) for p in problems for q, s in named if p == q and s.startswith(subjects))
     code, said = rig.run("fix", problem, about, "--dry-run")
-    assert (code, said["state"]) == (0, "planned"), said
+    assert (code, said["state"]) == (0, "planned"), f"{said}"
     assert rig.journal.entries() == [], "a plan writes nothing"
     for attempt in ("first", "again"):
         code, said = rig.run("fix", problem, about, "--write", "--yes", said["target"]["name"])
-        assert (code, said["state"]) == (0, "verified"), (attempt, said)
+        assert (code, said["state"]) == (0, "verified"), f"{attempt}: {said}"
         print(f"{problem} {about} {said['fix']}: {said['says']} after {said['seconds']} s")
         if attempt == "again":
             return
         entry = rig.journal.entries()[-1]
         code, undone = rig.run("undo", entry.id, "--write", "--yes")
-        assert (code, undone["state"], undone["exact"]) == (0, "undone", True), undone
+        assert (code, undone["state"], undone["exact"]) == (0, "undone", True), f"{undone}"
         assert _digest(rig, entry.holds.path) == entry.holds.digest_before, "byte for byte"
         time.sleep(5)
         _until_found(rig, problem, about)

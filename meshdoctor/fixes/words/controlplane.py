@@ -7,6 +7,7 @@ from meshdoctor.istio.controlplane import ControlPlane, control_planes, injector
 from meshdoctor.istio.injection import revisions
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, HorizontalPodAutoscaler
+from probes.istiod import WANTED_REPLICAS
 
 FEWEST = 2
 
@@ -107,6 +108,12 @@ def istiod_not_autoscaled(case: Case) -> bool:
     except NoRemedy:
         return True
     raise NoRemedy(f"The autoscaler {scaler.name} sets the number of replicas.")
+
+
+@word
+def istiod_replicas(case: Case) -> int:
+    """As many replicas of istiod as its rule asks for."""
+    return max(WANTED_REPLICAS, int(case.at("spec.replicas") or 0))
 
 
 @word
