@@ -22,6 +22,7 @@ from probes.registry import Draft, fail, probe, quote
 SOME, SHARE = 3, 0.05  # fewer timeouts, and a smaller part of all, are no fault
 RARE = 0.2  # of the requests: where more are cut off, something else is wrong
 AT_ONCE = 50  # ms
+LATELY = timedelta(seconds=30)  # the last cut
 SETTLED = timedelta(seconds=90)
 CHANGE = timedelta(minutes=2)
 
@@ -109,7 +110,7 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
         return  # a rollout cuts connections as well
     there = {p.status.pod_ip for p in pods}
     cut = log.chosen(calls, lambda x: _is_cut(x) and x.entry.upstream_host.rpartition(":")[0] in there)
-    if len(cut) >= 2 and len(cut) < len(calls) * RARE:
+    if len(cut) >= 2 and len(cut) < len(calls) * RARE and _is_scattered(mesh, calls, cut):
         owner = next(iter(by_owner(mesh, pods)), service.subject)
         yield fail(
             owner,
@@ -119,6 +120,15 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
             harm=log.harm(mesh, cut),
             also=(service, *log.clients(mesh, cut)),
         )
+
+
+def _is_scattered(mesh: Mesh, calls: tuple[log.Line, ...], cut: tuple[log.Line, ...]) -> bool:
+    """Whether they stand one by one among requests that succeed, until now: those of a fault that is over stand together."""
+    moments = [x.entry.time for x in cut if x.entry.time is not None]
+    if not moments or mesh.now - max(moments) > LATELY:
+        return False
+    between = log.chosen(calls, lambda x: x.entry.time is not None and min(moments) <= x.entry.time <= max(moments))
+    return len(cut) < len(between) * RARE
 
 
 def _is_cut(line: log.Line) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshdoctor.model.envoy import ClusterStatus, HostStatus
@@ -79,6 +80,12 @@ FINE = line(TO_CART, code=200)
 def test_kept_connections_that_were_closed(cut: int, fine: int, is_fault: bool) -> None:
     mesh = build(SHOP, envoys=[logged("shop/web-1", *[CUT] * cut, *[FINE] * fine)])
     assert subjects(judge(mesh, "RT-018")) == ["Deployment shop/cart"] * is_fault
+
+
+def test_connections_cut_by_a_fault_that_is_over_stand_together() -> None:
+    cut = [msgspec.structs.replace(CUT, time=NOW - timedelta(seconds=s)) for s in (20, 21, 22)]
+    fine = [msgspec.structs.replace(FINE, time=NOW - timedelta(seconds=s / 4)) for s in range(60)]
+    assert judge(build(SHOP, envoys=[logged("shop/web-1", *cut, *fine)]), "RT-018") == []
 
 
 @pytest.mark.parametrize(("rule_after", "is_fault"), [(20, True), (-20, False)])

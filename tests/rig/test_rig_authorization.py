@@ -24,6 +24,7 @@ def foretold(kubeconfig: str, some: Iterable[Case]) -> list[Outcome]:
     return found
 
 
+@pytest.mark.long
 def test_what_is_foretold_is_what_happens(kubeconfig: str) -> None:
     assert len(foretold(kubeconfig, cases())) >= 300
 

@@ -82,6 +82,7 @@ def carrying(edges: Edges) -> set[tuple[str, str]]:
     return {pair for pair, e in edges.items() if e["carrying"]}
 
 
+@pytest.mark.long
 def test_every_edge_that_carries_traffic_and_no_other(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     until_sound(kubeconfig, capsys)  # what another test broke may still be ejected
     with without_prometheus(kubeconfig):
@@ -144,6 +145,7 @@ spec:
 """
 
 
+@pytest.mark.long
 def test_prometheus_and_the_proxies_tell_the_same(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Where a proxy keeps the stats of its clusters, Prometheus has them: the same rates, and bytes from the proxy itself."""
     kubectl(kubeconfig, "apply", "-f", "-", stdin=CLIENT)
