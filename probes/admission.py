@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio.health_probes import direct_probes
 from meshdoctor.istio.injection import called
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
@@ -16,7 +17,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Container, Deployment, Pod, ReplicaSet
+from meshdoctor.model.workloads import Deployment, Pod, ReplicaSet
 from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
@@ -36,7 +37,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     if (
         level not in {"baseline", "restricted"}
         or not called(mesh, namespace.labels, {})
-        or not _uses_istio_init(mesh, namespace.name)
+        or not uses_istio_init(mesh, namespace.name)
     ):
         return
     refused = _newest(mesh, namespace.name, VIOLATES)
@@ -54,7 +55,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
     yield fail(namespace, says, at=f"metadata.labels[{ENFORCE}]", evidence=evidence, confidence=certainty, also=also)
 
 
-def _uses_istio_init(mesh: Mesh, namespace: str) -> bool:
+def uses_istio_init(mesh: Mesh, namespace: str) -> bool:
     """Whether injection adds istio-init here: as the namespace's injected pods show, else those of the mesh."""
     own = [p for p in mesh[Pod].within(namespace) if p.proxy is not None and not is_gateway(p)]
     pods = own or [p for p in injected_pods(mesh) if not is_gateway(p)][:50]
@@ -157,7 +158,7 @@ def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
     for pod in injected_pods(mesh):
         if pod.is_ready or is_gateway(pod) or pod.proxy is None:
             continue
-        unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in _direct_probes(c)), None)
+        unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in direct_probes(c)), None)
         if unrewritten is None or server_mode(mesh, pod, unrewritten[1]).mode != "STRICT":
             continue
         container, port, kind = unrewritten
@@ -179,22 +180,3 @@ def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
 
 def _annotation(pod: Pod) -> str:
     return f"{REWRITE}: {pod.annotations[REWRITE]}" if REWRITE in pod.annotations else "no /app-health/ path"
-
-
-def _direct_probes(container: Container) -> Iterator[tuple[int, str]]:
-    """HTTP probes that do not go through the agent, as (workload port, field)."""
-    probes = (
-        ("livenessProbe", container.liveness_probe),
-        ("readinessProbe", container.readiness_probe),
-        ("startupProbe", container.startup_probe),
-    )
-    for kind, each in probes:
-        if each is None or each.http_get is None:
-            continue
-        get_action = each.http_get
-        if get_action.port == 15020 and get_action.path.startswith("/app-health/"):
-            continue
-        port = get_action.port
-        number = port if isinstance(port, int) else next((p.container_port for p in container.ports if p.name == port), 0)
-        if number:
-            yield number, kind

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.ambient import MANAGED, has_waypoint, needs_http, waypoint_of
-from meshdoctor.istio.authz import wanted
 from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, namespace_labels
 from meshdoctor.istio.running import WORKLOADS, Running, workloads
-from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace
+from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace, labels_of
 from meshdoctor.istio.workloads import is_gateway, services_selecting
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
@@ -150,7 +149,7 @@ def _has_waypoint(mesh: Mesh, workload: Running) -> bool:
 def _is_for(mesh: Mesh, policy: AuthorizationPolicy, workload: Running) -> bool:
     """Whether a policy of its namespace is for the workload: by selector, by a Service that selects it, or as for all."""
     if not policy.spec.targets:
-        return wanted(policy).items() <= workload.labels.items()
+        return labels_of(policy).items() <= workload.labels.items()
     names = [t.name for t in policy.spec.targets if t.kind == "Service"]
     services = [s for n in names if (s := mesh[Service].get(workload.namespace, n)) and s.spec.selector]
     return any(s.spec.selector.items() <= workload.labels.items() for s in services)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from meshdoctor.istio.authz import Request, denied_by_silence, policies_for, principal_of, refusals, wanted
+from meshdoctor.istio.authorization.decide import Nearest, decide
+from meshdoctor.istio.authorization.logged import SILENCE, Named, named, told
+from meshdoctor.istio.authorization.scope import covered, policies_for
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
+from meshdoctor.model import gatewayapi
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.security import AuthorizationPolicy
+from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar, WorkloadEntry
+from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
-SILENCE = "rbac_access_denied_matched_policy[none]"
-EXPLICIT = re.compile(
-    r"rbac_access_denied_matched_policy\[ns\[(?P<ns>[^\]]+)\]-policy\[(?P<policy>[^\]]+)\]-rule\[(?P<rule>\d+)\]\]"
-)
+# What it takes to say who a caller is, and what becomes of its request
+SHOWING = (PeerAuthentication, DestinationRule, Sidecar, ServiceEntry, WorkloadEntry)
+DECIDING = (*SHOWING, RequestAuthentication, Namespace, gatewayapi.Gateway)
 
 
 def log_command(pod: Pod) -> str:
@@ -38,24 +40,16 @@ def denials(mesh: Mesh, pod: Pod, text: str) -> list[AccessLogEntry]:
     return [e for e in envoy.logs.access if text in e.details or text in e.connection_details]
 
 
-def asked(mesh: Mesh, entry: AccessLogEntry) -> tuple[Request, Pod | None]:
-    """What an access log line tells of the request, and the calling pod where its address is known."""
-    caller = mesh.pods_by_ip.get(entry.downstream_remote.rpartition(":")[0])
-    port = entry.downstream_local.rpartition(":")[2]
-    request = Request(
-        principal=principal_of(mesh, caller) if caller else None,
-        namespace=caller.namespace if caller and caller.proxy else None,
-        port=int(port) if port.isdigit() else None,
-        method=entry.method or None,
-        path=entry.path or None,
-    )
-    return request, caller
+def callers(mesh: Mesh, pod: Pod, entries: Iterable[AccessLogEntry]) -> dict[str, Pod]:
+    """Who made these requests, by name, as far as their addresses are those of pods."""
+    clients = (told(mesh, e, pod).client for e in entries)
+    return {workload_name(mesh, c): c for c in clients if c is not None}
 
 
-def _rate(mesh: Mesh, pod: Pod, entries: list[AccessLogEntry], callers: set[str]) -> Harm:
+def _rate(mesh: Mesh, pod: Pod, entries: list[AccessLogEntry], who: Iterable[str]) -> Harm:
     envoy = mesh.envoy(pod)
     window = envoy.logs.window_s if envoy else 60.0
-    return Harm(tuple(sorted(callers)), per_second((e.time for e in entries), mesh.now, window))
+    return Harm(tuple(sorted(who)), per_second((e.time for e in entries), mesh.now, window))
 
 
 def _since(entries: list[AccessLogEntry], changed: datetime | None) -> list[AccessLogEntry]:
@@ -63,83 +57,81 @@ def _since(entries: list[AccessLogEntry], changed: datetime | None) -> list[Acce
     return [e for e in entries if e.time is None or changed is None or e.time > changed]
 
 
-@probe("AZ-001", needs=(AuthorizationPolicy, Pod, Envoy, Service, Deployment))
+@probe("AZ-001", needs=(AuthorizationPolicy, Pod, Envoy, Service, Deployment, *DECIDING))
 def no_allow_matches(mesh: Mesh) -> Iterator[Draft]:
     """Callers get 403: an ALLOW policy covers the workload, and none matches them."""
     for pod in injected_pods(mesh):
         entries = denials(mesh, pod, SILENCE)
         if not entries:
             continue
-        allows = [p for p in policies_for(mesh, pod) if p.spec.action == "ALLOW"]
-        changed = max((p.changed for p in allows if p.changed), default=None)
-        told: list[tuple[AccessLogEntry, Request, Pod | None]] = []
+        changed = max((p.changed for p in policies_for(mesh, pod) if p.spec.action == "ALLOW" and p.changed), default=None)
+        refused: dict[Subject, list[tuple[AccessLogEntry, Nearest]]] = {}
         for entry in _since(entries, changed):
-            request, caller = asked(mesh, entry)
-            if denied_by_silence(mesh, pod, request):
-                told.append((entry, request, caller))
-        if told:
-            yield _silent(mesh, pod, allows, told)
+            near = silent(mesh, pod, entry)
+            if near is not None:
+                refused.setdefault(near.policy.subject, []).append((entry, near))
+        if refused:
+            yield _silent(mesh, pod, max(refused.values(), key=len))
 
 
-def _silent(
-    mesh: Mesh, pod: Pod, allows: list[AuthorizationPolicy], told: list[tuple[AccessLogEntry, Request, Pod | None]]
-) -> Draft:
-    entry, request, _ = told[-1]
-    nearest = min(allows, key=lambda p: (not wanted(p), not p.spec.rules, -(p.changed or mesh.now).timestamp()))
-    field = refusals(nearest, request)[0][1]
-    callers = {workload_name(mesh, c) for _, _, c in told if c}
-    who = ", ".join(sorted(callers)) or entry.downstream_remote or "a caller"
-    says = f"{who} is refused at {workload_name(mesh, pod)}: no ALLOW policy matches; nearest is {nearest.name}: {field}"
+def silent(mesh: Mesh, pod: Pod, entry: AccessLogEntry) -> Nearest | None:
+    """The ALLOW rule nearest to a refused request, where it would still be refused since none matches."""
+    what = told(mesh, entry, pod)
+    return decide(mesh, pod, what.request, what.service).nearest
+
+
+def _silent(mesh: Mesh, pod: Pod, refused: list[tuple[AccessLogEntry, Nearest]]) -> Draft:
+    entry, near = refused[-1]
+    entries = [e for e, _ in refused]
+    field = near.misses[0].says if near.misses else "it has no rules"
+    who = callers(mesh, pod, entries)
+    names = ", ".join(sorted(who)) or entry.downstream_remote or "a caller"
+    policy = near.policy
+    says = f"{names} is refused at {workload_name(mesh, pod)}: no ALLOW policy matches; nearest is {policy.name}: {field}"
+    words = f"{entry.code} {entry.details or entry.connection_details} {entry.path}"
     evidence = [
-        Evidence(
-            f"{len(told)} requests refused",
-            f"access log of {pod.name}",
-            f"{entry.code} {entry.details} {entry.path}",
-            log_command(pod),
-        ),
-        quote(nearest, f"spec.rules: {field}", says=f"{nearest.subject} does not match"),
+        Evidence(f"{len(refused)} requests refused", f"access log of {pod.name}", words, log_command(pod)),
+        quote(policy, near.misses[0].path if near.misses else "spec", field, says=f"{policy.subject} does not match"),
     ]
-    also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for _, _, c in told if c)]
-    harm = _rate(mesh, pod, [e for e, _, _ in told], callers)
-    return fail(nearest, says, at="spec.rules", why=field, evidence=evidence, harm=harm, also=also)
+    also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for c in who.values())]
+    return fail(policy, says, at="spec.rules", why=field, evidence=evidence, harm=_rate(mesh, pod, entries, who), also=also)
 
 
-@probe("AZ-002", needs=(AuthorizationPolicy, Pod, Envoy, Service))
+@probe("AZ-002", needs=(AuthorizationPolicy, Pod, Envoy, Service, *SHOWING))
 def denied_by_policy(mesh: Mesh) -> Iterator[Draft]:
     """A DENY rule refuses requests: the access log names the policy and the rule."""
     for pod in injected_pods(mesh):
-        rules: dict[tuple[str, str, str], list[AccessLogEntry]] = {}
+        rules: dict[Named, list[AccessLogEntry]] = {}
         for entry in denials(mesh, pod, "rbac_access_denied_matched_policy[ns["):
-            match = EXPLICIT.search(entry.details) or EXPLICIT.search(entry.connection_details)
-            if match:
-                rules.setdefault((match["ns"], match["policy"], match["rule"]), []).append(entry)
-        for (namespace, name, rule), entries in rules.items():
-            policy = mesh[AuthorizationPolicy].get(namespace, name)
+            rule = named(f"{entry.details} {entry.connection_details}")
+            if rule is not None:
+                rules.setdefault(rule, []).append(entry)
+        for rule, entries in rules.items():
+            policy = rule.object(mesh)
             if policy is None or policy.spec.action != "DENY" or not _since(entries, policy.changed):
                 continue
             found = _since(entries, policy.changed)
-            callers = {workload_name(mesh, c) for e in found if (c := asked(mesh, e)[1])}
-            says = f"rule {rule} of {policy.name} denies {', '.join(sorted(callers)) or 'callers'} at {workload_name(mesh, pod)}"
+            who = callers(mesh, pod, found)
+            says = f"rule {rule.rule} of {policy.name} denies {', '.join(sorted(who)) or 'callers'} at {workload_name(mesh, pod)}"
             words = f"{found[-1].code} {found[-1].details} {found[-1].path}"
             evidence = [
                 Evidence(f"{len(found)} requests denied", f"access log of {pod.name}", words, log_command(pod)),
-                quote(policy, f"spec.rules[{rule}]"),
+                quote(policy, f"spec.rules[{rule.rule}]"),
             ]
-            harm = _rate(mesh, pod, found, callers)
+            harm = _rate(mesh, pod, found, who)
             also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod)]
-            yield fail(policy, says, at=f"spec.rules[{rule}]", evidence=evidence, harm=harm, also=also)
+            yield fail(policy, says, at=f"spec.rules[{rule.rule}]", evidence=evidence, harm=harm, also=also)
 
 
-@probe("AZ-007", over=AuthorizationPolicy, needs=(AuthorizationPolicy, Pod, Service, Envoy, Deployment, Namespace))
+@probe("AZ-007", over=AuthorizationPolicy, needs=(AuthorizationPolicy, Pod, Service, Envoy, Deployment, Namespace, *SHOWING))
 def allows_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
     """A policy that allows nothing covers workloads for which no other policy allows anything, and they are called."""
     if policy.spec.action != "ALLOW" or policy.spec.rules or policy.is_dry_run or policy.spec.targets:
         return
     closed: dict[Subject, Pod] = {}
     refused: list[tuple[Pod, list[AccessLogEntry]]] = []
-    for pod in injected_pods(mesh):
-        covering = policies_for(mesh, pod)
-        if policy not in covering or any(p is not policy and p.spec.action == "ALLOW" and p.spec.rules for p in covering):
+    for pod in covered(mesh, policy):
+        if any(p is not policy and p.spec.action == "ALLOW" and p.spec.rules for p in policies_for(mesh, pod)):
             continue
         entries = _since(denials(mesh, pod, SILENCE), policy.changed)
         if entries:
@@ -155,7 +147,7 @@ def allows_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
         pod, entries = refused[0]
         words = f"{entries[-1].code} {entries[-1].details}"
         evidence.append(Evidence("requests are refused", f"access log of {pod.name}", words, log_command(pod)))
-        callers = {workload_name(mesh, c) for _, es in refused for e in es if (c := asked(mesh, e)[1])}
-        harm = _rate(mesh, pod, [e for _, es in refused for e in es], callers)
+        who = {name for p, es in refused for name in callers(mesh, p, es)}
+        harm = _rate(mesh, pod, [e for _, es in refused for e in es], who)
     also: list[KubernetesObject | Subject] = [*closed, *(s for p in closed.values() for s in services_of(mesh, p))]
     yield fail(policy, says, at="spec", evidence=evidence, harm=harm, also=also, confidence=PROOF if refused else STRONG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.certificates import lifetime, pem_certificates, seconds_left
 from meshdoctor.istio.controlplane import control_planes
 from meshdoctor.model.cluster import ConfigMap, Secret
@@ -31,7 +32,7 @@ def _words(seconds: float) -> str:
     return f"ends in {seconds / DAY:.1f} days" if seconds > 0 else f"ended {-seconds / DAY:.1f} days ago"
 
 
-def _authority(mesh: Mesh, namespace: str) -> Subject:
+def authority(mesh: Mesh, namespace: str) -> Subject:
     """The Secret that holds the CA: the plugged-in one where it exists, else istiod's own."""
     try:
         plugged = mesh.secret_exists(namespace, "cacerts")
@@ -50,7 +51,7 @@ def root_ends(mesh: Mesh) -> Iterator[Draft]:
         seconds, proof = found
         if seconds < SOON:
             says = f"the mesh's root certificate {_words(seconds)}"
-            yield fail(_authority(mesh, namespace), says, evidence=[proof], severity=_severity(seconds), since=mesh.now)
+            yield fail(authority(mesh, namespace), says, evidence=[proof], severity=_severity(seconds), since=mesh.now)
 
 
 def _root_seconds(mesh: Mesh, namespace: str) -> tuple[float, Evidence] | None:
@@ -84,7 +85,7 @@ def intermediate_ends(mesh: Mesh) -> Iterator[Draft]:
             words = f"citadel_server_cert_chain_expiry_seconds {seconds:.0f}"
             evidence = [Evidence(_words(seconds), f"/metrics of {istiod.name}", words, "")]
             says = f"istiod's signing certificate {_words(seconds)}"
-            yield fail(_authority(mesh, istiod.namespace), says, evidence=evidence, severity=_severity(seconds), since=mesh.now)
+            yield fail(authority(mesh, istiod.namespace), says, evidence=evidence, severity=_severity(seconds), since=mesh.now)
             return
     if not told:
         raise Unseen(Source(name="signing chain", state=SourceState.SKIPPED, reason="the CA is self-signed: there is no chain"))
@@ -94,6 +95,7 @@ def intermediate_ends(mesh: Mesh) -> Iterator[Draft]:
 def workload_certificate_ends(mesh: Mesh) -> Iterator[Draft]:
     """A proxy's own certificate is expired, or past the time at which it should have been renewed."""
     told = set()
+    log.must_have(mesh, "certs")
     for envoy in mesh.envoys:
         pod = mesh[Pod].get(envoy.namespace, envoy.name)
         if pod is None or not envoy.has("certs"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.istio.authorization.scope import tokens_for
 from meshdoctor.istio.gateways import MESH, gateway_names, gateway_of
 from meshdoctor.istio.workloads import is_live
 from meshdoctor.model.mesh import Mesh
@@ -13,7 +14,6 @@ from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
 CLAIMS = "@request.auth.claims"
-OF_GATEWAY = "gateway.networking.k8s.io/gateway-name"
 
 
 @probe("JWT-005", over=VirtualService, needs=(VirtualService, Gateway, RequestAuthentication, Pod))
@@ -23,7 +23,7 @@ def claims_without_validation(mesh: Mesh, virtual_service: VirtualService) -> It
     for name in gateway_names(virtual_service) if place and virtual_service.spec.gateways else ():
         gateway = gateway_of(mesh, name) if name != MESH else None
         pods = _pods_of(mesh, gateway) if gateway else ()
-        open_pods = [p for p in pods if not _is_covered(mesh, p)]
+        open_pods = [p for p in pods if not tokens_for(mesh, p)]
         if gateway and place and open_pods:
             at, header = place
             yield fail(
@@ -46,15 +46,3 @@ def _places(virtual_service: VirtualService) -> Iterator[tuple[str, str]]:
 def _pods_of(mesh: Mesh, gateway: Gateway) -> tuple[Pod, ...]:
     pods, selector = mesh[Pod], gateway.spec.selector
     return tuple(p for ns in pods.namespaces for p in pods.matching(ns, selector) if is_live(p)) if selector else ()
-
-
-def _is_covered(mesh: Mesh, pod: Pod) -> bool:
-    spaces = dict.fromkeys((pod.namespace, mesh.mesh_config.root_namespace))
-    return any(_is_for(policy, pod) for ns in spaces for policy in mesh[RequestAuthentication].within(ns))
-
-
-def _is_for(policy: RequestAuthentication, pod: Pod) -> bool:
-    if policy.spec.targets:
-        return any(t.kind == "Gateway" and t.name == pod.labels.get(OF_GATEWAY) for t in policy.spec.targets)
-    wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-    return wanted.items() <= pod.labels.items()

@@ -60,14 +60,7 @@ def _refusals(
             yield fail(thing, says, at=at, evidence=(quote(thing, at, f"{each.type} {each.status} {each.reason}"),))
 
 
-@probe(
-    "MD5251",
-    over=CustomResourceDefinition,
-    needs=(CustomResourceDefinition,),
-    title="Definition is too old",
-    severity="medium",
-    codes=("IST0176",),
-)
+@probe("GA-005", over=CustomResourceDefinition, needs=(CustomResourceDefinition,))
 def definition_too_old(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterator[Draft]:
     """A definition of the Gateway API is older than the version that Istio reads: istiod ignores objects of that kind."""
     oldest = OLDEST.get(definition.name)
@@ -76,7 +69,10 @@ def definition_too_old(_mesh: Mesh, definition: CustomResourceDefinition) -> Ite
     if oldest and version and version < oldest:
         wanted = ".".join(map(str, oldest))
         yield fail(
-            definition, f"its bundle version is {said}, Istio reads v{wanted} and later", at=f"metadata.annotations.{BUNDLE}"
+            definition,
+            f"its bundle version is {said}, Istio reads v{wanted} and later",
+            at=f"metadata.annotations.{BUNDLE}",
+            codes=("IST0176",),
         )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.authz import wanted
 from meshdoctor.istio.running import WORKLOADS, workloads
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
@@ -47,7 +47,7 @@ def _by_label(policies: tuple[AuthorizationPolicy, ...]) -> Scope:
     """
     found: Scope = {}
     for policy in policies:
-        labels = wanted(policy)
+        labels = labels_of(policy)
         found.setdefault(next(iter(labels.items()), None), []).append(labels)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.envoy import Envoy
@@ -15,6 +16,8 @@ from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, Workload
 from probes.registry import Draft, fail, probe, quote
 
 _NOT_FOUND = re.compile(r"lookup (?P<name>\S+\.(svc|cluster\.local)\S*)[^:]*: .*?(no such host|server misbehaving|i/o timeout)")
+
+MADE_UP = "240.240."
 
 
 @probe("DNS-001", needs=(Service, EndpointSlice, Pod, Deployment, DaemonSet, Envoy))
@@ -75,3 +78,17 @@ def _lookups(mesh: Mesh) -> list[Evidence]:
                 command = f"kubectl -n {envoy.namespace} logs {envoy.name} -c istio-proxy --since=5m"
                 return [Evidence(f"{envoy.name} cannot resolve", f"istio-proxy log of {envoy.name}", line, command)]
     return []
+
+
+@probe("DNS-002", needs=(Pod, Envoy))
+def unknown_virtual_address(mesh: Mesh) -> Iterator[Draft]:
+    """A client calls an address that the mesh made up for a host (240.240.0.0/16), and its proxy no longer knows it."""
+    log.must_have(mesh, "logs")
+    lost: dict[Subject, list[log.Line]] = {}
+    for line in log.unrouted(mesh):
+        address = line.entry.upstream_host or line.entry.downstream_local
+        if address.startswith(MADE_UP):
+            lost.setdefault(mesh.owner(line.pod), []).append(line)
+    for owner, lines in lost.items():
+        says = f"{len(lines)} calls went to an address that its proxy does not know: the name was resolved before it changed"
+        yield fail(owner, says, evidence=log.shown(mesh, lines), harm=log.harm(mesh, lines))

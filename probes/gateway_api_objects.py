@@ -8,10 +8,12 @@ from meshdoctor.model.base import Condition, KubernetesObject
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.gatewayapi import Gateway, ReferenceGrant
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
 from probes.registry import Draft, fail, probe, quote
 
 WANTED = ("Accepted", "Programmed", "Ready", "Scheduled")
 UNWANTED = ("Conflicted", "Detached")
+NO_CERTIFICATE = ("InvalidCertificateRef", "RefNotPermitted")
 HARMLESS = ("Pending", "ListenersNotValid", "ListenerSetsNotValid")
 
 
@@ -92,3 +94,20 @@ def _complaints(thing: KubernetesObject, conditions: tuple[Condition, ...], word
             says = f"{each.type} is {each.status}: {each.message or each.reason}"
             shown = (quote(thing, f"{place}[{i}]", f"{each.type} {each.status} {each.reason}"),)
             yield fail(thing, says, at=f"{place}[{i}].{word}.{each.reason}", evidence=shown)
+
+
+@probe("GA-006", over=Gateway, needs=(Gateway,))
+def certificate_reference_invalid(_mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
+    """A listener's certificate is not there, cannot be used, or may not be referred to from its namespace."""
+    for i, listener in enumerate(gateway.status.listeners):
+        for condition in listener.conditions:
+            if (condition.type, condition.status) != ("ResolvedRefs", "False") or condition.reason not in NO_CERTIFICATE:
+                continue
+            spec = next((s for s in gateway.spec.listeners if s.name == listener.name), None)
+            names = ", ".join(r.name for r in spec.tls.certificate_refs) if spec and spec.tls else "its certificate"
+            at = f"status.listeners[{i}].conditions"
+            says = f"listener {listener.name} has no certificate: {condition.message or condition.reason}"
+            refs = spec.tls.certificate_refs if spec and spec.tls else ()
+            secrets = [Subject(kind="Secret", namespace=r.namespace or gateway.namespace, name=r.name) for r in refs]
+            evidence = (quote(gateway, at, f"ResolvedRefs False {condition.reason}: {names}"),)
+            yield fail(gateway, says, at=at, evidence=evidence, also=secrets, codes=(), since=condition.last_transition_time)

@@ -30,7 +30,7 @@ def hosts_shared(mesh: Mesh) -> Iterator[Draft]:
                     yield fail(gateway, says, at=f"spec.servers[{i}]", also=(other,))
 
 
-@probe("MD5207", needs=(Gateway, Pod), title="Gateways on the same pods share a certificate", severity="low", codes=("IST0138",))
+@probe("GW-013", needs=(Gateway, Pod))
 def certificates_shared(mesh: Mesh) -> Iterator[Draft]:
     """Two Gateways on the same pods have servers with one certificate: browsers reuse a connection, which then answers 404."""
     for group in gateways_together(mesh):

@@ -18,6 +18,7 @@ from meshdoctor.istio.injection import (
     wants_injection,
     would_inject,
 )
+from meshdoctor.istio.routing import rule_host
 from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, services_of
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
@@ -68,9 +69,16 @@ def _expected(mesh: Mesh, namespace: str) -> Evidence | None:
             return Evidence(f"pod {pod.name} there has a sidecar", str(pod.subject), "container istio-proxy", get(pod))
     for kind in MESH_KINDS:
         for thing in mesh[kind].within(namespace):
-            if not (isinstance(thing, VirtualService) and thing.spec.gateways and "mesh" not in thing.spec.gateways):
+            of_gateways = isinstance(thing, VirtualService) and thing.spec.gateways and "mesh" not in thing.spec.gateways
+            if not of_gateways and not (isinstance(thing, DestinationRule) and _is_of_elsewhere(mesh, thing)):
                 return quote(thing, says=f"{thing.subject} is there, which only sidecars read")
     return None
+
+
+def _is_of_elsewhere(mesh: Mesh, rule: DestinationRule) -> bool:
+    """Whether it speaks of a Service of another namespace: it may have been put here by mistake."""
+    service = rule_host(rule, mesh.cluster.domain).removesuffix(f".svc.{mesh.cluster.domain}")
+    return "." in service and service.rpartition(".")[2] != rule.namespace
 
 
 @probe("INJ-002", needs=(Pod, Namespace, Service, Deployment, *WEBHOOKS))

@@ -8,11 +8,12 @@ from meshdoctor.istio.competing import Competitor, codes_of, competing
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
 from meshdoctor.istio.mtls import scope_of, server_mode, speaks_mtls
 from meshdoctor.istio.mtls_wide import WHOLE_MESH, strict_as_wide, tls_mode
+from meshdoctor.istio.mutual.targets import workload_port
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.selecting import SELECTABLE
 from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import Service, ServicePort
+from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import HINT, Evidence, Harm, Severity
 from meshdoctor.model.mesh import Mesh
@@ -101,13 +102,6 @@ def targets(mesh: Mesh, rule: DestinationRule) -> list[Service]:
     return [s for s in mesh[Service].within(host.split(".")[1]) if matches(host, service_host(s))]
 
 
-def _workload_port(port: ServicePort, pod: Pod) -> int | None:
-    """The container port that a Service port leads to on a pod."""
-    if isinstance(port.target, int):
-        return port.target
-    return next((p.container_port for c in pod.app_containers for p in c.ports if p.name == port.target), None)
-
-
 def _servers(
     mesh: Mesh, rule: DestinationRule, service: Service, port: int | None, subset: str
 ) -> Iterator[tuple[Pod, int | None, int]]:
@@ -117,7 +111,7 @@ def _servers(
         if labels.items() <= pod.labels.items():
             for service_port in service.spec.ports:
                 if port in (None, service_port.port):
-                    yield pod, _workload_port(service_port, pod), service_port.port
+                    yield pod, workload_port(pod, service_port.target), service_port.port
 
 
 @probe("MTL-002", over=DestinationRule, needs=(DestinationRule, PeerAuthentication, Service, Pod, Envoy, ReplicaSet))
@@ -252,7 +246,7 @@ def port_level_without_effect(mesh: Mesh, policy: PeerAuthentication) -> Iterato
             continue
         for service in {s.name: s for pod in pods for s in services_of(mesh, pod)}.values():
             port = next((p for p in service.spec.ports if p.port == int(key)), None)
-            number = _workload_port(port, pods[0]) if port else None
+            number = workload_port(pods[0], port.target) if port else None
             if port is not None and number not in (None, int(key)):
                 says = f"{key} is the port of Service {service.name}; its pods listen on {number}"
                 place = f"spec.portLevelMtls[{key}]"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.authz import identity_fields
 from meshdoctor.istio.hosts import fqdn, matches
 from meshdoctor.istio.mtls import scope_of
-from meshdoctor.istio.mtls_status import MUTUAL, MtlsStatus
+from meshdoctor.istio.mtls_status import MUTUAL
 from meshdoctor.istio.mtls_wide import (
     WHOLE_MESH,
     auto_mtls,
-    identity_status,
     namespace_host,
     policy_mode,
     rule_mode,
@@ -21,29 +19,12 @@ from meshdoctor.istio.mtls_wide import (
     widest_policy,
 )
 from meshdoctor.istio.visibility import meet
-from meshdoctor.model.cluster import Service
-from meshdoctor.model.findings import HINT
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
-from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
+from meshdoctor.model.security import PeerAuthentication
 from probes.registry import Draft, fail, probe, quote
 
 MODE = "spec.trafficPolicy.tls.mode"
-
-
-@probe("AZ-003", over=AuthorizationPolicy, needs=(AuthorizationPolicy, PeerAuthentication, DestinationRule, Service))
-def identity_without_mtls(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
-    """A policy asks who the caller is, and callers come without mutual TLS, which alone would tell."""
-    paths = () if policy.spec.targets else identity_fields(policy)
-    status = identity_status(mesh, policy) if paths else MtlsStatus.ENABLED
-    if status is MtlsStatus.ENABLED:
-        return
-    partly = status is MtlsStatus.PARTIALLY_ENABLED
-    how = "only in part" if partly else "not"
-    for at in paths:
-        field = at.rpartition(".")[2]
-        says = f"{field} asks for an identity, and mutual TLS is {how} used towards the workloads it selects"
-        yield fail(policy, says, at=at, severity="medium" if partly else None, confidence=HINT if partly else None)
 
 
 @probe("MTL-007", over=PeerAuthentication, needs=(PeerAuthentication, DestinationRule))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from meshdoctor.istio.authz import matches, wanted
+from meshdoctor.istio.authorization.patterns import matches
 from meshdoctor.istio.hosts import fqdn, resolve
 from meshdoctor.istio.hosts import matches as host_matches
 from meshdoctor.istio.identities import SPIFFE, Known, known, trust_domains
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.visibility import sees
 from meshdoctor.istio.workloads import live_pods
 from meshdoctor.model.cluster import Namespace, Service, ServiceAccount
@@ -52,7 +53,7 @@ def _principal(mesh: Mesh, policy: AuthorizationPolicy, at: str, principal: str,
     where = known(mesh, principal)
     if where is Known.HERE:
         return
-    also = [mesh.owner(p) for p in live_pods(mesh, policy.namespace, wanted(policy))]
+    also = [mesh.owner(p) for p in live_pods(mesh, policy.namespace, labels_of(policy))]
     # A pattern may be for what is yet to come, an alias for a cluster that is not read
     maybe = "*" in principal or principal.partition("/")[0] in mesh.mesh_config.trust_domain_aliases
     yield fail(

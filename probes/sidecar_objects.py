@@ -4,37 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.competing import codes_of, competing
 from meshdoctor.istio.selecting import SELECTABLE, has_ambient, is_ambient, is_ambient_namespace, labels_of, selected
 from meshdoctor.model.cluster import Namespace
-from meshdoctor.model.findings import Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Sidecar
 from probes.registry import Draft, fail, probe, quote
 
 AT = "spec.workloadSelector"
-
-
-@probe(
-    "MD5011",
-    needs=(Sidecar, Namespace, *SELECTABLE),
-    title="Several Sidecar objects compete for one workload",
-    severity="medium",
-    codes=("IST0111", "KIA0002", "IST0110", "KIA0003"),
-)
-def sidecars_compete(mesh: Mesh) -> Iterator[Draft]:
-    """Two Sidecars of a namespace have no selector, or select the same workload: only the oldest counts."""
-    table = mesh[Sidecar]
-    for namespace in sorted(table.namespaces):
-        sidecars = table.within(namespace)
-        if len(sidecars) < 2 or is_ambient_namespace(mesh, namespace):
-            continue
-        for found in competing(mesh, namespace, sidecars):
-            which = "it is the oldest and counts" if found.is_oldest else f"{found.rest[0].name} is older and counts"
-            says = f"holds for {found.scope} together with {found.others}: {which}"
-            severity: Severity | None = "info" if found.is_oldest else None
-            codes = codes_of(mesh, found, ("IST0111", "KIA0002"), ("IST0110", "KIA0003"))
-            yield fail(found.one, says, at=AT, evidence=[quote(found.one, AT)], also=found.rest, codes=codes, severity=severity)
 
 
 @probe(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.workloads import injected_pods, services_of
+from meshdoctor.istio.authorization.scope import covered
+from meshdoctor.istio.workloads import services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
@@ -23,16 +24,9 @@ STAND_INS = ("RXJyb3ItSXN0aW9kRmFpbGVk", "0xObjM0UvS_oaazj")
 def keys_not_fetched(mesh: Mesh, policy: RequestAuthentication) -> Iterator[Draft]:
     """istiod could not fetch an issuer's keys: proxies hold its stand-in key and refuse every token."""
     issuers = {r.issuer: r for r in policy.spec.jwt_rules if not r.jwks}
-    wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-    scope = {policy.namespace} if policy.namespace != mesh.mesh_config.root_namespace else None
-    for pod in injected_pods(mesh):
+    for pod in covered(mesh, policy):
         envoy = mesh.envoy(pod)
-        if (
-            (scope and pod.namespace not in scope)
-            or not wanted.items() <= pod.labels.items()
-            or envoy is None
-            or not envoy.has("jwks")
-        ):
+        if envoy is None or not envoy.has("jwks"):
             continue
         for issuer, keys in envoy.jwks.items():
             rule = issuers.get(issuer)

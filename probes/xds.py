@@ -41,7 +41,17 @@ def all_told(mesh: Mesh) -> list[ProxySync]:
     return [s for i in mesh.istiods for s in i.syncz]
 
 
-def sync_command(proxy: ProxySync) -> str:
+def those_asked(mesh: Mesh, part: str) -> tuple[Istiod, ...]:
+    """The replicas of istiod that told a part; raises Unseen where none could be asked, or none told it."""
+    told = tuple(i for i in mesh.istiods if i.has(part))
+    if not told:
+        all_told(mesh)
+        for istiod in mesh.istiods[:1]:
+            istiod.part(part)
+    return told
+
+
+def sync_command(proxy: ProxySync | Pod) -> str:
     """How to see a proxy's sync state by hand."""
     return f"istioctl proxy-status {proxy.name}.{proxy.namespace}"
 
@@ -51,7 +61,7 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
     """A proxy refuses what istiod sends and goes on with its last good configuration."""
     told: dict[Subject, list[tuple[Pod, str, str]]] = {}
     certain: dict[Subject, float] = {}
-    for pod, kind, error, when in _refusals(mesh):
+    for pod, kind, error, when in refusals(mesh):
         thing = culprit(mesh, pod, kind, error, when)
         subject = thing.subject if thing else mesh.owner(pod)
         told.setdefault(subject, []).append((pod, kind, error))
@@ -73,7 +83,7 @@ def _shown(subject: Subject) -> Evidence:
     return Evidence("the object that the refused text leads to", str(subject), "", get(subject))
 
 
-def _refusals(mesh: Mesh) -> Iterator[tuple[Pod, str, str, datetime | None]]:
+def refusals(mesh: Mesh) -> Iterator[tuple[Pod, str, str, datetime | None]]:
     """(pod, xDS type, error, when) of every refusal that istiod holds, or that Envoy keeps for its listeners."""
     seen = set()
     for proxy in connected(mesh):

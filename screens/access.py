@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshdoctor.collect.decode_logs import access_entry, lines
+from meshdoctor.collect.decode_logs import lines
+from meshdoctor.istio.access_line import access_entry
 from meshdoctor.istio.accesslog_lookup import upstream
 from meshdoctor.istio.responses import explained, failed, flag
 from meshdoctor.model.envoy import AccessLogEntry

@@ -19,7 +19,7 @@ from screens import bars, clipboard, registry, theme
 from screens.feed import Feed, Switches
 from screens.keys import COMMANDS, EVERYWHERE, unknown
 from screens.options import Options
-from screens.seen import Seen
+from screens.seen import Seen, observed
 from screens.text import Run, clean
 from screens.views.view import View
 from screens.widgets.band import Band, Part
@@ -59,7 +59,7 @@ class MeshdoctorApp(App[int]):
         self._due = False
         self._asked_to_leave = 0.0
         self._said_until = 0.0
-        self._known_causes = _observed(feed.diagnosis) if feed.diagnosis else None
+        self._known_causes = observed(feed.diagnosis) if feed.diagnosis else None
         self._colourless = theme.colourless() if self.no_color else None
         for each in (theme.DARK, theme.LIGHT):
             self.register_theme(each)
@@ -133,7 +133,7 @@ class MeshdoctorApp(App[int]):
 
     def _tell_of(self, diagnosis: Diagnosis) -> None:
         """Terminal title, and the bell for a cause that was not there at the last look."""
-        causes = _observed(diagnosis)
+        causes = observed(diagnosis)
         if self.options.bell and self._known_causes is not None and causes - self._known_causes:
             self.bell()
         self._known_causes = causes
@@ -242,6 +242,11 @@ class MeshdoctorApp(App[int]):
         else:
             self.say("This is home. :q or ctrl-c leaves.", "dim")
 
+    async def action_triage(self) -> None:
+        """Begin an incident about what is selected, or go on with the one that is open about it."""
+        if self.view is not None:
+            await self.view.triage()
+
     async def action_help(self) -> None:
         from screens.views.help import Help
 
@@ -257,6 +262,8 @@ class MeshdoctorApp(App[int]):
             await self.query_one(Ask).take(event)
 
     def action_ask(self, mode: Mode) -> None:
+        if self._prompt.typed(mode):
+            return
         if mode == "/" and (self.view is None or not self.view.narrows):
             self.say("There is nothing to filter here; 8 has all findings.", "dim")
             return
@@ -284,6 +291,8 @@ class MeshdoctorApp(App[int]):
         self._close_prompt()
         if event.mode == ":":
             await self._run_typed(event.value.strip())
+        elif event.mode == "+" and self.view is not None:
+            self.view.given(event.value.strip())
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
         self._close_prompt()
@@ -351,9 +360,6 @@ class MeshdoctorApp(App[int]):
             self.view.reload()
         self.say("trying again now", "dim")
 
-    def action_reload(self) -> None:
-        self.action_retry()
-
     def action_freeze(self) -> None:
         self.frozen = None if self.frozen else self.seen
         self.say("frozen: space goes on" if self.frozen else "live again")
@@ -371,11 +377,6 @@ class MeshdoctorApp(App[int]):
         if self._prompt.is_open:
             self._close_prompt()
         self.say("ctrl-c again leaves", "strong")
-
-
-def _observed(diagnosis: Diagnosis) -> frozenset[str]:
-    """The causes whose harm was seen: those that are worth a bell."""
-    return frozenset(c.finding or f"{c.problem} {c.subject}" for c in diagnosis.causes if c.observed)
 
 
 def run(feed: Feed, *, options: Options | None = None) -> int:

@@ -81,3 +81,8 @@ def missing(diagnosis: Diagnosis | None, mesh: Mesh | None) -> tuple[Source, ...
     """The sources that could not be read, absent and skipped ones left out."""
     sources = diagnosis.sources if diagnosis else mesh.sources if mesh else ()
     return tuple(s for s in sources if s.state in (SourceState.DENIED, SourceState.ERROR, SourceState.STALE))
+
+
+def observed(diagnosis: Diagnosis) -> frozenset[str]:
+    """The causes whose harm was seen: those that are worth a bell."""
+    return frozenset(c.finding or f"{c.problem} {c.subject}" for c in diagnosis.causes if c.observed)

@@ -31,6 +31,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     content_type: str
     body: bytes
+    headers: dict[str, str] = {}
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -53,15 +54,15 @@ class Manifest(msgspec.Struct, frozen=True):
     answers: tuple[Entry, ...] = ()
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """What the archive has that no recording of ours has."""
 
 
 class Unpacked(io.RawIOBase):
-    """The bytes inside an xz file. Ends with an error above LARGEST bytes, and where unpacking takes too much memory."""
+    """The bytes inside an xz file. Ends with an error above `limit` bytes, and where unpacking takes too much memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._size = file, 0
+    def __init__(self, file: BinaryIO, limit: int | None = LARGEST) -> None:
+        self._file, self._size, self._limit = file, 0, limit
         self._xz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MOST_MEMORY)
 
     def read(self, size: int = -1) -> bytes:
@@ -70,11 +71,11 @@ class Unpacked(io.RawIOBase):
         while not data and not self._xz.eof:
             packed = self._file.read(CHUNK) if self._xz.needs_input else b""
             if self._xz.needs_input and not packed:
-                raise _Refused("it ends in the middle")
+                raise Refused("it ends in the middle")
             data = self._xz.decompress(packed, max(1, min(size, CHUNK)))
         self._size += len(data)
-        if self._size > LARGEST:
-            raise _Refused(f"it unpacks to more than {LARGEST // 1_000_000} MB")
+        if self._limit is not None and self._size > self._limit:
+            raise Refused(f"it unpacks to more than {LARGEST // 1_000_000} MB")
         return data
 
 
@@ -113,11 +114,11 @@ def read(path: Path) -> tuple[Manifest, dict[str, Answer]]:
     with _told(path), path.open("rb") as file:
         files = dict(_members(file))
         if MANIFEST not in files:
-            raise _Refused(f"it has no {MANIFEST}")
+            raise Refused(f"it has no {MANIFEST}")
         manifest = msgspec.json.decode(files[MANIFEST], type=Manifest)
         lost = next((e.file for e in manifest.answers if e.file not in files), None)
         if lost is not None:
-            raise _Refused(f"the manifest names {lost[:80]!r}, which is not in it")
+            raise Refused(f"the manifest names {lost[:80]!r}, which is not in it")
         return _zoned(manifest), {e.key: Answer(e.status, e.content_type, files[e.file]) for e in manifest.answers}
 
 
@@ -126,13 +127,13 @@ def read_manifest(path: Path) -> Manifest:
     with _told(path), path.open("rb") as file:
         name, body = next(_members(file), ("", b""))
         if name != MANIFEST:
-            raise _Refused(f"it does not begin with {MANIFEST}")
+            raise Refused(f"it does not begin with {MANIFEST}")
         return _zoned(msgspec.json.decode(body, type=Manifest))
 
 
 def _zoned(manifest: Manifest) -> Manifest:
     if manifest.recorded_at.tzinfo is None:
-        raise _Refused("its time has no zone")
+        raise Refused("its time has no zone")
     return manifest
 
 
@@ -149,14 +150,14 @@ def _members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
 def _judge(member: tarfile.TarInfo, seen: set[str]) -> None:
     shown = repr(member.name[:80])
     if member.type not in tarfile.REGULAR_TYPES or member.sparse is not None:
-        raise _Refused(f"{shown} in it is no plain file")
+        raise Refused(f"{shown} in it is no plain file")
     parts = member.name.replace("\\", "/").split("/")
     if ".." in parts or "" in parts or ":" in parts[0]:
-        raise _Refused(f"{shown} in it points outside")
+        raise Refused(f"{shown} in it points outside")
     if member.name in seen:
-        raise _Refused(f"{shown} is in it twice")
+        raise Refused(f"{shown} is in it twice")
     if member.size > LARGEST:
-        raise _Refused(f"it unpacks to more than {LARGEST // 1_000_000} MB")
+        raise Refused(f"it unpacks to more than {LARGEST // 1_000_000} MB")
 
 
 @contextmanager
@@ -168,5 +169,5 @@ def _told(path: Path) -> Iterator[None]:
         raise UsageError(f"The recording {path} cannot be read: {why.strerror or why}.") from why
     except msgspec.DecodeError as why:
         raise UsageError(f"{path} is no recording: its {MANIFEST} cannot be decoded ({why}).") from why
-    except (_Refused, lzma.LZMAError, tarfile.TarError, EOFError, ValueError, MemoryError) as why:
+    except (Refused, lzma.LZMAError, tarfile.TarError, EOFError, ValueError, MemoryError) as why:
         raise UsageError(f"{path} is no recording: {str(why) or type(why).__name__}.") from why

@@ -33,6 +33,7 @@ from meshdoctor.bundle.paths import Pairs, Place, place_of, split
 from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
 from meshdoctor.bundle.store import Store
+from meshdoctor.kube.answers import NOT_RECORDED
 
 FORWARD = ("v4.channel.k8s.io",)
 EXEC = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -111,15 +112,14 @@ class Conversation:
     def _subresource(self, request: Request, place: Place, pairs: Pairs) -> Answer:
         store = self._served.store
         path = f"{place.collection}/{place.name}/{place.sub}"
-        recorded = store.recorded(path, pairs)
+        recorded = store.log(path, pairs) if place.sub == "log" else store.recorded(path, pairs)
         pod, _, port = place.name.partition(":")
         if recorded is not None or place.plural != "pods":
             return recorded or statuses.not_served()
         if not self._exists(place, pod):
             return statuses.not_found(msgspec.structs.replace(place, name=pod))
         if place.sub == "log":
-            # Without a container the API server takes the only one, or asks back; a recording gives what it has.
-            return (store.logs.get(path) if "container" not in dict(pairs) else None) or Answer(200, "text/plain", b"")
+            return statuses.failure(500, NOT_RECORDED, f"the log of {dict(pairs).get('container', 'this pod')} was not recorded")
         if place.sub.partition("/")[0] == "proxy" and port.isdecimal():
             return self._proxied(place.namespace, pod, int(port), request.target.partition("/proxy")[2] or "/")
         if place.sub in ("portforward", "exec"):

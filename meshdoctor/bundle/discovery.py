@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
-from meshdoctor.bundle.lists import namespaced
+from meshdoctor.bundle.lists import known_kind, namespaced
 from meshdoctor.bundle.paths import Place, place_of
 from meshdoctor.bundle.statuses import json_answer
 from meshdoctor.bundle.store import Store
+from meshdoctor.model import kinds
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERBS = ["get", "list", "watch"]
@@ -55,11 +56,22 @@ def _groups(store: Store, root: str) -> list[Json]:
     """Aggregated discovery: the recorded groups, with the kinds that only the lists show."""
     recorded = store.recorded(root, ())
     told = msgspec.json.decode(recorded.body).get("items") if recorded is not None and _aggregated(recorded) else None
-    groups: list[Json] = told or []
+    groups: list[Json] = [_held(store, group) for group in told or []]
     for place, kind in _served(store):
         if place.root.startswith(f"{root}/"):
             _add(groups, place, kind)
     return groups
+
+
+def _held(store: Store, group: Json) -> Json:
+    """A group without the kinds that nobody reads and of which nothing was recorded: kubectl would ask for them in vain."""
+    name = group["metadata"].get("name", "")
+    held = {(place.group, place.plural) for place, _ in _served(store)} | {(k.GROUP, k.PLURAL) for k in kinds.ALL}
+    versions = [
+        {**v, "resources": [r for r in v.get("resources") or () if (name, r.get("resource")) in held]}
+        for v in group.get("versions") or ()
+    ]
+    return {**group, "versions": versions}
 
 
 def _served(store: Store) -> Iterable[tuple[Place, str]]:
@@ -67,6 +79,10 @@ def _served(store: Store) -> Iterable[tuple[Place, str]]:
     for collection in store.collections.values():
         if collection.failed is None or collection.failed.status == 403:
             yield collection.place, collection.kind
+    for unseen, _ in store.unseen.values():
+        known = known_kind(unseen)
+        if known is not None:
+            yield unseen, known.KIND
     for path in store.single_paths():
         place = place_of(path)
         if place is not None and place.name and not place.sub:

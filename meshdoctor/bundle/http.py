@@ -91,7 +91,7 @@ class Http:
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer."""
-        headers = {"Content-Type": answer.content_type or "text/plain", "Content-Length": str(len(answer.body))}
+        headers = {"Content-Type": answer.content_type or "text/plain", "Content-Length": str(len(answer.body)), **answer.headers}
         data = self._http.send(h11.Response(status_code=answer.status, headers=self._headers(headers))) or b""
         if self._method != "HEAD":
             for start in range(0, len(answer.body), CHUNK):

@@ -10,6 +10,7 @@ import msgspec
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.paths import Place, place_of, split, without_window
 from meshdoctor.model import kinds
+from meshdoctor.model.base import KubernetesObject
 
 Object = dict[str, Any]
 PARTIAL = "PartialObjectMetadata"
@@ -38,6 +39,7 @@ class Listed(msgspec.Struct, frozen=True):
     pages: tuple[bytes, ...] = ()
     head: Head = Head()
     failed: Answer | None = None
+    headers: dict[str, str] = {}
 
     def items(self) -> list[Object]:
         """The objects of all pages, with the kind and apiVersion that lists leave out."""
@@ -77,7 +79,7 @@ def _listed(path: str, keys: list[str], answers: Mapping[str, Answer]) -> Listed
     while (token := current.metadata.continue_) and (following := by_token.get(token)) and following not in pages:
         pages.append(following)
         current = heads[following]
-    return Listed(place, tuple(keys), tuple(answers[key].body for key in pages), heads[start])
+    return Listed(place, tuple(keys), tuple(answers[key].body for key in pages), heads[start], headers=answers[start].headers)
 
 
 def _head(answer: Answer) -> Head:
@@ -96,9 +98,14 @@ def kind_name(place: Place, head: Head) -> str:
     return known.KIND if known else place.plural.removesuffix("s").capitalize()
 
 
+def known_kind(place: Place) -> type[KubernetesObject] | None:
+    """The class of a collection's objects, where we know it."""
+    return _KNOWN.get((place.group, place.plural))
+
+
 def namespaced(place: Place) -> bool:
     """Whether objects of a collection are in namespaces, as far as the kinds we know go."""
-    known = _KNOWN.get((place.group, place.plural))
+    known = known_kind(place)
     return known.NAMESPACED if known else True
 
 

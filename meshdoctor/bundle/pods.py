@@ -21,6 +21,10 @@ class RecordedPods:
             if match is not None:
                 self._ports.setdefault((match[1], match[2], int(match[3])), {})[split(match[4])] = answer
 
+    def names(self) -> tuple[str, ...]:
+        """NAMESPACE/POD of every pod that answered on a port."""
+        return tuple(sorted({f"{namespace}/{pod}" for namespace, pod, _ in self._ports}))
+
     def knows(self, namespace: str, pod: str) -> bool:
         """Whether the pod answered anything at all."""
         return any((namespace, pod) == (ns, name) for ns, name, _ in self._ports)

@@ -30,6 +30,7 @@ class Recording(msgspec.Struct, frozen=True):
     answers: Mapping[str, Answer] = {}
     context: str = ""
     name: str = ""
+    unseen: Mapping[str, str] = {}  # lists that are not in it (`/api/v1/pods`), and why: neither empty nor unknown to the server
 
     @classmethod
     def read(cls, path: Path) -> Recording:

@@ -36,25 +36,27 @@ users:
 
 
 class ReplayServer:
-    """An async context manager; listens on a free port of 127.0.0.1 while it is open. `requests` is what was asked, as
-    (method, path with query); what a pod's port was asked is `pod NAMESPACE/POD:PORT /path`."""
+    """An async context manager; listens on 127.0.0.1 while it is open, on a free port where none is named.
 
-    def __init__(self, recording: Recording, *, name: str = "", bookmark_seconds: float = BOOKMARK_SECONDS) -> None:
+    `requests` is what was asked, as (method, path with query); what a pod's port was asked is `pod NAMESPACE/POD:PORT /path`.
+    """
+
+    def __init__(self, recording: Recording, *, name: str = "", port: int = 0, bookmark_seconds: float = BOOKMARK_SECONDS) -> None:
         name = name or recording.name
         self.context = f"demo/{name}" if name else "demo"
-        self.recording = recording
+        self.recording, self._port = recording, port
         self.requests: list[tuple[str, str]] = []
-        self._store = Store(recording)
+        self._started = time.monotonic()
+        self._store = Store(recording, self.now)
         self._faults = Faults()
         pods = RecordedPods(recording.answers)
         self._served = Served(self._store, pods, self._faults, self.requests, self.now, bookmark_seconds)
-        self._started = time.monotonic()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> ReplayServer:
         self._started = time.monotonic()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:

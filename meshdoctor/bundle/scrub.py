@@ -29,7 +29,7 @@ _ENCODED_PEM = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/\s]{40,}={0,2}")  # base64
 
 def scrubbed(key: str, answer: Answer) -> Answer:
     """The answer without secrets. Raises UsageError where it is the body of a Secret."""
-    _refuse_secret_bodies(key, answer)
+    refuse_secret_bodies(key, answer)
     try:
         told = msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
@@ -53,7 +53,8 @@ def _masked_key(match: re.Match[str]) -> str:
     return MASK if b"PRIVATE KEY" in decoded else match[0]
 
 
-def _refuse_secret_bodies(key: str, answer: Answer) -> None:
+def refuse_secret_bodies(key: str, answer: Answer) -> None:
+    """Raise UsageError where an answer is the body of a Secret."""
     path, _ = split(key.removeprefix("api GET "))
     place = place_of(path) if key.startswith("api ") else None
     if place is None or place.resource != "secrets" or not 200 <= answer.status < 300:

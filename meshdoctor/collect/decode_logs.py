@@ -1,25 +1,13 @@
-"""Container logs: istio-proxy's access log (JSON and text) and everybody's other lines."""
+"""Container logs: istio-proxy's access log and everybody's other lines."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from typing import Any
 
-import msgspec
-
-from meshdoctor.model.envoy import AccessLogEntry, Logs
+from meshdoctor.istio.access_line import access_entry, moment
+from meshdoctor.model.envoy import Logs
 
 Line = tuple[datetime | None, str]
-
-# The default text format of Istio; source: pilot/pkg/model/telemetry_logging.go (EnvoyTextLogFormat).
-_TEXT = re.compile(
-    r'^\[(?P<start_time>[^\]]*)\] "(?P<method>\S*) (?P<path>.*?) (?P<protocol>\S+)" (?P<response_code>\d+) (?P<response_flags>\S+) '
-    r'(?P<response_code_details>\S+) (?P<connection_termination_details>\S+) "(?P<upstream_transport_failure_reason>[^"]*)" '
-    r'\d+ \d+ (?P<duration>\d+) \S+ "[^"]*" "[^"]*" "[^"]*" "(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" '
-    r"(?P<upstream_cluster>\S+) \S+ "
-    r"(?P<downstream_local_address>\S+) (?P<downstream_remote_address>\S+) (?P<requested_server_name>\S+) (?P<route_name>\S+)"
-)
 
 
 def lines(body: bytes) -> list[Line]:
@@ -32,14 +20,6 @@ def lines(body: bytes) -> list[Line]:
     return made
 
 
-def moment(text: str) -> datetime | None:
-    """An RFC 3339 time, else None."""
-    try:
-        return msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        return None
-
-
 def proxy_logs(body: bytes, window_s: float) -> Logs:
     """istio-proxy's log: access log entries apart from the other lines. A format that is neither is left as lines."""
     access, rest = [], []
@@ -50,42 +30,3 @@ def proxy_logs(body: bytes, window_s: float) -> Logs:
         else:
             access.append(entry)
     return Logs(access=tuple(access), lines=tuple(rest), window_s=window_s)
-
-
-def access_entry(text: str, when: datetime | None = None) -> AccessLogEntry | None:
-    """One access log line in either default format; None where it is something else."""
-    if text.startswith("{"):
-        try:
-            fields = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return None
-        return _entry(fields, when) if isinstance(fields, dict) and "response_flags" in fields else None
-    match = _TEXT.match(text)
-    return _entry(match.groupdict(), when) if match else None
-
-
-def _entry(fields: dict[str, Any], when: datetime | None) -> AccessLogEntry:
-    def word(name: str) -> str:
-        value = fields.get(name)
-        return "" if value in (None, "-", "") else str(value)
-
-    code = word("response_code")
-    return AccessLogEntry(
-        time=moment(word("start_time")) or when,
-        code=int(code) if code.isdigit() else 0,
-        flags=word("response_flags"),
-        details=word("response_code_details"),
-        connection_details=word("connection_termination_details"),
-        transport_failure=word("upstream_transport_failure_reason"),
-        method=word("method"),
-        path=word("path").partition("?")[0],  # a query may hold a secret
-        authority=word("authority"),
-        upstream_cluster=word("upstream_cluster"),
-        upstream_host=word("upstream_host"),
-        downstream_remote=word("downstream_remote_address"),
-        downstream_local=word("downstream_local_address"),
-        sni=word("requested_server_name"),
-        route=word("route_name"),
-        protocol=word("protocol"),
-        duration_ms=int(took) if (took := word("duration")).isdigit() else None,
-    )

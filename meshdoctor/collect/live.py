@@ -13,12 +13,14 @@ import msgspec
 from meshdoctor.collect.asked import Answers, gather_limited
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
-from meshdoctor.collect.metrics import ask_prometheus
+from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
+from meshdoctor.collect.traffic import ask_traffic
 from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
-from meshdoctor.istio.injection import called
+from meshdoctor.istio.injection import INJECT, called
+from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
@@ -29,7 +31,7 @@ from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
-from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Pod
@@ -48,6 +50,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     istio_namespace: str | None = None
     most_proxies: int = MOST
     active: bool = False  # also create test pods with dryRun=All
+    traffic_s: float = 0.0  # look twice at the counters of proxies, so many seconds apart, instead of asking them for all else
+    tested: tuple[str, ...] = ()  # where to create them; where none is named, in up to 20 namespaces that are injected
+    history: bool = False  # also ask Prometheus who sent plain text within 7 days
     wanted: tuple[Kind, ...] = kinds.LISTED + kinds.METADATA_ONLY
 
 
@@ -90,7 +95,8 @@ class Early(msgspec.Struct, frozen=True):
 
 async def ask_early(api: ApiClient, options: Options) -> Early:
     """The replicas of istiod and the gateways, found by their labels. What is not found so, is found among all pods."""
-    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in GATEWAYS))
+    labels = () if options.traffic_s else GATEWAYS  # counters are asked for later, of all proxies at once
+    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in labels))
     wanted = [p for p in replicas if options.istio_namespace in (None, p.namespace)]
     pods = {(p.namespace, p.name): p for p in chain(*gateways) if is_gateway(p) and _answers(p)}
     begun, istiods = await asyncio.gather(
@@ -117,7 +123,9 @@ async def ask_running(
     except Unseen:
         return Runtime()
     progress(f"asking {len(replicas)} istiod")
-    prometheus = asyncio.create_task(_prometheus(api, mesh))  # nothing waits for it but the end
+    queries = QUERIES | (TRAFFIC if options.traffic_s else {}) | (HISTORY if options.history else {})
+    longest = LONGEST_HISTORY if options.history else LONGEST
+    prometheus = asyncio.create_task(_prometheus(api, mesh, queries, longest))  # nothing waits for it but the end
     try:
         asked = await _ask_pods(api, mesh, replicas, options, progress, early or Early())
         return msgspec.structs.replace(asked, prometheus=await prometheus)
@@ -136,6 +144,10 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
     told |= {(i.namespace, i.name): i for i in asked}
     istiods = [told[p.namespace, p.name] for p in running]
     informed = mesh.told(istiods, _configured(config_maps))
+    if options.traffic_s:
+        progress(f"watching traffic for {options.traffic_s:g} s")
+        counted = await ask_traffic(api, mesh, options.traffic_s)
+        return Runtime(tuple(istiods), tuple(counted), None, config_maps)
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     with_tokens, endpoints = _verifies_tokens(informed), _endpoints(mesh)
@@ -153,7 +165,8 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
             for p in _askable(choice)
         ],
     )
-    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n) for n in _injected_namespaces(mesh)]) if options.active else []
+    tests = _tests(mesh, options) if options.active else []
+    dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n, labels) for n, labels in tests])
     return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
 
 
@@ -165,12 +178,17 @@ def _endpoints(mesh: Mesh) -> int:
         return 0
 
 
-def _injected_namespaces(mesh: Mesh) -> list[str]:
-    """The namespaces in which a pod would be injected: where a dry run shows something. At most twenty."""
+def _tests(mesh: Mesh, options: Options) -> list[tuple[str, dict[str, str]]]:
+    """Namespaces where a dry run shows something, and the labels of the test pod: at most twenty that are injected,
+    or those that were named. Where a namespace is not enrolled the pod asks for a sidecar itself: what enrolling would do."""
     try:
-        return [n.name for n in mesh[Namespace] if called(mesh, n.labels, {})][:MOST]
+        names = [n for n in mesh[Namespace] if not options.tested or n.name in options.tested]
+        chosen = [(n.name, bool(called(mesh, n.labels, {}))) for n in names]
     except Unseen:
         return []
+    if options.tested:
+        return [(name, {} if injected else {INJECT: "true"}) for name, injected in chosen]
+    return [(name, dict[str, str]()) for name, injected in chosen if injected][:MOST]
 
 
 def _askable(choice: Choice) -> list[Pod]:
@@ -183,9 +201,9 @@ def _answers(pod: Pod) -> bool:
     return (status := pod.proxy_status) is not None and status.state.running is not None
 
 
-async def _prometheus(api: ApiClient, mesh: Mesh) -> Prometheus | None:
+async def _prometheus(api: ApiClient, mesh: Mesh, queries: dict[str, str], longest: float) -> Prometheus | None:
     try:
-        return await ask_prometheus(api, mesh)
+        return await ask_prometheus(api, mesh, queries, longest=longest)
     except Unseen:
         return None
 

@@ -113,11 +113,17 @@ def _listed(kind: Kind, version: str, namespace: str | None, listing: Listing[An
     source = Source(
         name=kind.resource(),
         objects=len(listing.objects),
-        namespaces=None if namespace is None else (namespace,),
-        reason=reason or (f"only namespace {namespace} may be read" if namespace else None),
+        namespaces=listing.namespaces if namespace is None else (namespace,),
+        reason=reason or _only(namespace, listing.namespaces),
     )
     table = Table(listing.objects, source)
     return Listed(kind, table, version, listing.resource_version, namespace, time.monotonic())
+
+
+def _only(namespace: str | None, known: tuple[str, ...] | None) -> str | None:
+    if namespace:
+        return f"only namespace {namespace} may be read"
+    return None if known is None else f"only {len(known)} namespaces are in the bundle: {', '.join(known[:5])}"
 
 
 async def read_config_maps(api: ApiClient, wanted: Iterable[tuple[str, str]]) -> Table[Any]:

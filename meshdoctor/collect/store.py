@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime
 
 import yaml
@@ -19,7 +19,7 @@ from meshdoctor.collect.objects import Listed, list_kind, list_kinds
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachable
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.subject import Subject
 
@@ -177,9 +177,10 @@ class Store:
                 changes = api.watch(
                     kept.kind, version=kept.version, namespace=kept.namespace, resource_version=kept.resource_version
                 )
-                async for event in changes:
-                    if kept.apply(event.type, event.object):
-                        self._dirty.set()
+                async with aclosing(changes):
+                    async for event in changes:
+                        if kept.apply(event.type, event.object):
+                            self._dirty.set()
                 continue
             except Gone:
                 log.info("watch of %s is too old: listing again", kept.kind.resource())
@@ -198,6 +199,8 @@ class Store:
         if listed.table.source.state is SourceState.LIVE:
             kept.replace(listed)
             self._dirty.set()
+        elif kept.source.state not in USABLE:
+            kept.source = listed.table.source  # never read: there are no rows that could be old
         else:
             kept.mark(SourceState.STALE, listed.table.source.reason or "")
             await asyncio.sleep(RETRY_AFTER[1])

@@ -51,13 +51,16 @@ def parser() -> argparse.ArgumentParser:
     _add_common(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    def sub(name: str, text: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[common])
+    def sub(name: str, text: str, shared: Parser = common) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, parents=[shared])
         return made
 
     _diagnosing(sub)
+    _onboarding(sub)
     _looking(sub)
+    _bundles(sub)
     _changing(sub)
+    _incidents(sub)
     _about(sub)
     return top
 
@@ -86,6 +89,23 @@ def _checking(sub: Sub) -> None:
     check.add_argument("--baseline", metavar="FILE", help="report only what is new since this former `-o json`")
 
 
+def _onboarding(sub: Sub) -> None:
+    scan = sub("scan", "how far each namespace is on its way into the mesh", _common(several=True))
+    _source(scan)
+    _output(scan, "text", "json", "markdown")
+    scan.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    scan.set_defaults(namespaces=None)
+    scan.add_argument("--active", action="store_true", help="also create a test pod with dryRun=All in each namespace")
+    gate = sub("gate", "ready for a change, or healthy after it: one verdict, one exit code", _common(several=True))
+    _source(gate)
+    _output(gate, "text", "json")
+    gate.set_defaults(namespaces=None)
+    gate.add_argument("--save", metavar="FILE", help="keep how it is now, to compare with after the change")
+    gate.add_argument("--before", metavar="FILE", help="compare with what --save kept: only what is new closes the gate")
+    gate.add_argument("--strict", action="store_true", help="exit 1 on any warning")
+    gate.add_argument("--active", action="store_true", help="also create test pods with dryRun=All")
+
+
 def _looking(sub: Sub) -> None:
     proxies = sub("proxies", "the sync state of every proxy, over all istiod replicas")
     _output(proxies, "table", "json")
@@ -103,10 +123,18 @@ def _looking(sub: Sub) -> None:
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
-    graph.add_argument("node", metavar="NAME", nargs="?", help="only around this: NAMESPACE/NAME of a workload, Service or host")
+    graph.add_argument(
+        "node", metavar="NAME", nargs="?", help="only around this: [KIND/]NAMESPACE/NAME of a workload, Service or host"
+    )
     graph.add_argument("--hops", type=int, default=1, choices=(1, 2, 3), help="how far around NAME (default: 1)")
-    _output(graph, "tree", "table", "json", "dot", "mermaid")
+    graph.add_argument("--by", choices=("workload", "app", "service", "namespace"), default="workload", help="what is drawn as one")
+    graph.add_argument("--traffic", action="store_true", help="only what carries traffic now")
+    graph.add_argument(
+        "--window", dest="traffic_s", type=_seconds, default=8.0, metavar="SECONDS", help="how long to watch counters (default: 8)"
+    )
+    _output(graph, "tree", "table", "json", "dot", "mermaid", "svg", "kiali")
     _source(graph)
+    _mtls(sub)
     trace = sub("trace", "what the configuration does with one request: rule, subset, destination, and who lost")
     trace.add_argument("source", metavar="SRC", help="the client: NAMESPACE/NAME of a pod, workload or app, a gateway too")
     trace.add_argument("target", metavar="HOST[:PORT][/PATH]", help="what it calls, e.g. cart.shop:8090/items")
@@ -114,9 +142,77 @@ def _looking(sub: Sub) -> None:
     trace.add_argument("-H", "--header", action="append", default=[], metavar="NAME:VALUE", help="a header of the request")
     _output(trace, "text", "json")
     _source(trace)
+    _authorizing(sub)
     permissions = sub("permissions", "what may be read here, and what each missing right hides")
     permissions.add_argument("--role", action="store_true", help="print the smallest ClusterRole that sees everything")
     _source(permissions)
+
+
+def _bundles(sub: Sub) -> None:
+    bundle = sub("bundle", "write a redacted bundle of the mesh, look into one, compare two")
+    actions = bundle.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=text, description=text, parents=[_common()], conflict_handler="resolve"
+        )
+        return made
+
+    create = action("create", "write what a diagnosis reads into one file, secrets removed")
+    create.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file (default: meshdoctor-CONTEXT-TIME.tar.gz)")
+    create.add_argument("--tier", choices=("T0", "T1"), default="T1", help="T0: < 2 MB, 10 s; T1: <= 50 MB, 120 s (default)")
+    create.add_argument(
+        "-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", default=[], help="these namespaces, and the control plane"
+    )
+    create.add_argument("--encrypt", metavar="age:RECIPIENT|gpg:ID", help="encrypt the file with age or gpg")
+    create.add_argument(
+        "--pseudonyms", action="store_true", help="other names and addresses in the place of yours, the same everywhere"
+    )
+    create.add_argument("--keep-code", action="store_true", help="leave Lua and the configuration of plug-ins in")
+    create.add_argument("--preview", action="store_true", help="say what would be in it and what was removed; write nothing")
+    create.add_argument("--yes", action="store_true", help="do not ask before writing")
+    _source(create)
+    inspect = action("inspect", "what is in a bundle, what is not, and what was removed")
+    inspect.add_argument("file", metavar="FILE")
+    _output(inspect, "text", "json")
+    diff = action("diff", "what changed between two bundles: objects, fields, findings")
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    _output(diff, "text", "json")
+    opened = sub("open", "the application on a bundle: ours, bug-report, support bundle, must-gather, folder of YAML")
+    opened.add_argument("file", metavar="FILE")
+    serve = sub("serve", "a bundle as a read-only Kubernetes API on this machine, for kubectl and istioctl")
+    serve.add_argument("file", metavar="FILE")
+    serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    serve.add_argument("--write-kubeconfig", metavar="FILE", help="where to write the kubeconfig (default: a temporary file)")
+
+
+def _mtls(sub: Sub) -> None:
+    mtls = sub("mtls", "which calls are mutual TLS, as configured and as seen, and who would break")
+    mtls.add_argument("--what-if", metavar="WHERE=MODE", help="who would break: mesh=STRICT, NS=STRICT, NS/WORKLOAD[:PORT]=STRICT")
+    mtls.add_argument("--all", action="store_true", help="also the pairs that were not seen to call each other")
+    mtls.add_argument("--addresses", action="store_true", help="also calls to pods' own addresses, past their Services")
+    mtls.add_argument("--since", metavar="TIME", default="5m", help="how far back Prometheus is asked, e.g. 7d (default: 5m)")
+    _output(mtls, "table", "matrix", "servers", "json")
+    _source(mtls)
+
+
+def _authorizing(sub: Sub) -> None:
+    who = sub("who-can", "who may call a Service, by which policy; why a request was refused; the least its callers need")
+    who.add_argument("service", metavar="SERVICE", nargs="?", help="NAME or NAMESPACE/NAME; not needed for --why of a log line")
+    who.add_argument("--from", dest="caller", metavar="NS[/WORKLOAD]", help="only this namespace or workload as the caller")
+    who.add_argument("-X", "--method", help="HTTP method")
+    who.add_argument("--path", help="path of the request")
+    who.add_argument("--host", help="Host header of the request")
+    who.add_argument("--port", type=int, help="only this port: the Service's or the pods' own")
+    who.add_argument("-H", "--header", action="append", default=[], metavar="NAME:VALUE", help="a header of the request")
+    who.add_argument("--jwt-claims", metavar="JSON", help='the claims of a valid token, e.g. {"iss": ..., "sub": ...}; {} for none')
+    who.add_argument(
+        "--why", metavar="LINE", nargs="?", const="-", help="explain this access log line, request or curl (default: stdin)"
+    )
+    who.add_argument("--propose", action="store_true", help="print the least AuthorizationPolicy for the calls that were observed")
+    _output(who, "table", "json")
+    _source(who)
 
 
 def _changing(sub: Sub) -> None:
@@ -149,6 +245,21 @@ def _writing(to: argparse.ArgumentParser) -> None:
     _output(to, "text", "json")
 
 
+def _incidents(sub: Sub) -> None:
+    actions = ("list", "show", "open", "paste", "cause", "note", "action", "look", "draft", "sent", "postmortem", "close")
+    incident = sub("incident", "an incident from symptom to postmortem, kept in a folder that outlives a crash")
+    incident.add_argument(
+        "action",
+        choices=actions,
+        help="open TITLE, paste (from standard input), cause PROBLEM, note or action TEXT, look, draft or sent AUDIENCE",
+    )
+    incident.add_argument("words", metavar="TEXT", nargs="*", help="title, text, problem, or audience: internal, status, handover")
+    incident.add_argument("--incident", metavar="NAME", default="", help="which (default: the newest); its last four characters do")
+    incident.add_argument("--minutes", type=int, default=30, help="sent: when the next message is due (default: 30)")
+    _output(incident, "text", "markdown", "html", "json")
+    _source(incident)
+
+
 def _about(sub: Sub) -> None:
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
     explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
@@ -160,6 +271,7 @@ def _about(sub: Sub) -> None:
 
 def _source(to: argparse.ArgumentParser) -> None:
     to.add_argument("--demo", metavar="SCENARIO", help="a recorded mesh instead of a cluster")
+    to.add_argument("--bundle", metavar="FILE", help="a bundle instead of a cluster: ours, or another tool's")
 
 
 def _output(to: argparse.ArgumentParser, *formats: str) -> None:
@@ -174,14 +286,14 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _common() -> Parser:
-    """Flags that every command takes, also behind its name."""
+def _common(*, several: bool = False) -> Parser:
+    """Flags that every command takes, also behind its name; with `several`, -n takes more than one namespace."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_common(common)
+    _add_common(common, several=several)
     return common
 
 
-def _add_common(to: argparse.ArgumentParser) -> None:
+def _add_common(to: argparse.ArgumentParser, *, several: bool = False) -> None:
     quiet = to.argument_default == argparse.SUPPRESS
     default = argparse.SUPPRESS if quiet else None
     group = to.add_argument_group("the cluster")
@@ -189,7 +301,11 @@ def _add_common(to: argparse.ArgumentParser) -> None:
         "--kubeconfig", metavar="FILE", default=default, help="kubeconfig file (default: KUBECONFIG, ~/.kube/config)"
     )
     group.add_argument("--context", metavar="NAME", default=default, help="context of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
+    if several:
+        words = "report these namespaces only"
+        group.add_argument("-n", "--namespace", dest="namespaces", metavar="NS", nargs="+", action="extend", help=words)
+    else:
+        group.add_argument("-n", "--namespace", metavar="NS", default=default, help="report this namespace only")
     group.add_argument(
         "--istio-namespace", metavar="NS", default=default, help="the control plane's namespace (default: found by label)"
     )

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _meshes(given: Given, arguments: argparse.Namespace) -> tuple[Mesh | None, Mesh]:
     """What to judge, and before it the mesh as it is where the manifests go over one; PATH alone needs no cluster."""
-    if arguments.paths and not (arguments.live or arguments.demo):
+    if arguments.paths and not (arguments.live or arguments.demo or arguments.bundle):
         return None, mesh_of_manifests(given)
     from meshdoctor.commands.session import Waiting, look, run_async
 

@@ -56,9 +56,25 @@ def _proxies(found: Diagnosis) -> Any:
     return {"schema": "meshdoctor.proxies/v1", "proxies": [], "notes": found.notes}
 
 
+def _scan(found: Diagnosis) -> Any:
+    from meshdoctor.model.onboarding import Scan
+    from meshdoctor.reports import onboarding
+
+    return onboarding.as_json(Scan(cluster=found.cluster, observed_at=found.observed_at, sources=found.sources, notes=found.notes))
+
+
+def _gate(found: Diagnosis) -> Any:
+    from meshdoctor.model.gate import Gate
+    from meshdoctor.reports import gate
+
+    return gate.as_json(Gate(cluster=found.cluster, observed_at=found.observed_at, sources=found.sources, notes=found.notes))
+
+
 EMPTY: dict[str, Callable[[Diagnosis], Any]] = {
     "diagnose": _diagnosis,
     "check": _findings,
     "proxies": _proxies,
     "proxy": lambda _: [],
+    "scan": _scan,
+    "gate": _gate,
 }

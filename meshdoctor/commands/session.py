@@ -8,9 +8,10 @@ import difflib
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshdoctor.collect.live import Options, Progress, collect
 from meshdoctor.collect.written import written
@@ -23,33 +24,66 @@ from meshdoctor.model.sources import SourceState
 from meshdoctor.model.text import plain
 from probes.registry import load
 
+if TYPE_CHECKING:
+    from meshdoctor.bundle.recording import Recording
+    from meshdoctor.kube.session import Recorder
+
 T = TypeVar("T")
 
 
 @asynccontextmanager
-async def open_api(arguments: argparse.Namespace, context: str | None = None) -> AsyncIterator[ApiClient]:
-    """A client for the cluster or the recording that the flags name."""
+async def open_api(
+    arguments: argparse.Namespace,
+    context: str | None = None,
+    recorder: Recorder | None = None,
+    seen: Callable[[RequestLine], None] | None = None,
+) -> AsyncIterator[ApiClient]:
+    """A client for the cluster or the recording that the flags name; `recorder` keeps what it is answered,
+    `seen` is told of each request."""
     from meshdoctor.kube.credentials import load
 
     async with AsyncExitStack() as stack:
-        scenario = getattr(arguments, "demo", None)
-        if scenario:
-            credentials = await _replayed(stack, scenario)
+        recording, name = _recorded(arguments)
+        if recording is not None:
+            credentials = await _replayed(stack, recording, name)
         else:
             credentials = await load(arguments.kubeconfig, context or arguments.context)
-        show = _show_request if getattr(arguments, "verbose", False) else None
+        verbose = getattr(arguments, "verbose", False)
+
+        def show(line: RequestLine) -> None:
+            for each in (_show_request if verbose else None, seen):
+                if each is not None:
+                    each(line)
+
         active = getattr(arguments, "active", False)
-        client = ApiClient(credentials, timeout=arguments.timeout, on_request=show, dry_runs=active)
+        client = ApiClient(
+            credentials, timeout=arguments.timeout, on_request=show if verbose or seen else None, dry_runs=active, recorder=recorder
+        )
         yield await stack.enter_async_context(client)
 
 
-async def _replayed(stack: AsyncExitStack, scenario: str) -> Any:
+def _recorded(arguments: argparse.Namespace) -> tuple[Recording | None, str]:
+    """The recording that the flags name instead of a cluster, and what it is called; what of a bundle was not read is said."""
+    bundle, scenario = getattr(arguments, "bundle", None), getattr(arguments, "demo", None)
+    if bundle:
+        from meshdoctor.bundle.opening import open_bundle
+
+        opened = open_bundle(Path(bundle))
+        for note in opened.notes:
+            print(f"meshdoctor: {plain(note, 400)}", file=sys.stderr)
+        return opened.recording, f"bundle/{opened.path.name}"
+    if scenario:
+        from meshdoctor.bundle.scenarios import open_scenario
+
+        return open_scenario(scenario), f"demo/{scenario}"
+    return None, ""
+
+
+async def _replayed(stack: AsyncExitStack, recording: Recording, name: str) -> Any:
     from meshdoctor.bundle.replay import ReplayServer
-    from meshdoctor.bundle.scenarios import open_scenario
     from meshdoctor.kube.credentials import Credentials
 
-    server = await stack.enter_async_context(ReplayServer(open_scenario(scenario)))
-    name = f"demo/{scenario}"
+    server = await stack.enter_async_context(ReplayServer(recording))
     return Credentials(context=name, cluster=name, server=server.url, user="demo", namespace="default")
 
 
@@ -64,6 +98,7 @@ def options(arguments: argparse.Namespace, api: ApiClient) -> Options:
         namespace=arguments.namespace or api.credentials.namespace or None,
         istio_namespace=arguments.istio_namespace,
         active=getattr(arguments, "active", False),
+        traffic_s=getattr(arguments, "traffic_s", 0.0),
     )
 
 

@@ -7,6 +7,7 @@ import atexit
 import gc
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshdoctor.commands import settings
@@ -39,9 +40,9 @@ def open_app(arguments: argparse.Namespace) -> int:
         from meshdoctor.collect.store import Store  # half of the start-up: after the first frame
         from meshdoctor.commands import session
 
-        scenario = getattr(arguments, "demo", None)
-        name = f"demo/{scenario}" if scenario and context is None else context or arguments.context or _current(arguments)
-        flags = argparse.Namespace(**vars(arguments) | ({"demo": None} if context else {}))
+        name = _recorded(arguments) if context is None else context
+        name = name or arguments.context or _current(arguments)
+        flags = argparse.Namespace(**vars(arguments) | ({"demo": None, "bundle": None} if context else {}))
         return Store(lambda: session.open_api(flags, context), lambda api: session.options(flags, api), name)
 
     async def open_demo() -> Store:
@@ -49,7 +50,7 @@ def open_app(arguments: argparse.Namespace) -> int:
         from meshdoctor.collect.store import Store
         from meshdoctor.commands import session
 
-        flags = argparse.Namespace(**vars(arguments) | {"demo": default()})
+        flags = argparse.Namespace(**vars(arguments) | {"demo": default(), "bundle": None})
         return Store(lambda: session.open_api(flags), lambda api: session.options(flags, api), f"demo/{flags.demo}")
 
     gc.freeze()
@@ -72,7 +73,7 @@ def _paint_first(arguments: argparse.Namespace) -> None:
     Keys pressed meanwhile wait in the terminal and are answered by the application.
     """
     wide, high = shutil.get_terminal_size()
-    name = plain(getattr(arguments, "demo", None) or arguments.context or "", max(wide - 40, 0))
+    name = plain(_recorded(arguments) or arguments.context or "", max(wide - 40, 0))
     rule = "─" * wide
     left, right = f" meshdoctor  {name}", "read-only  … connecting "
     head = left + right.rjust(max(wide - len(left), 0))
@@ -81,6 +82,12 @@ def _paint_first(arguments: argparse.Namespace) -> None:
     sys.stdout.write(f"\x1b[?1049h\x1b[2J\x1b[?25l{drawn}")
     sys.stdout.flush()
     atexit.register(sys.stdout.write, LEAVE)  # where the application never came up
+
+
+def _recorded(arguments: argparse.Namespace) -> str:
+    """What a recording or bundle is called in the place of a context; "" on a cluster."""
+    scenario, bundle = getattr(arguments, "demo", None), getattr(arguments, "bundle", None)
+    return f"bundle/{Path(bundle).name}" if bundle else f"demo/{scenario}" if scenario else ""
 
 
 def _interrupted() -> str:

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.rates import per_second
-from meshdoctor.istio.workloads import workload_name
+from meshdoctor.istio.workloads import services_of, workload_name
+from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
@@ -19,7 +21,8 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
-NO_CLUSTER = {"", "-", "BlackHoleCluster", "PassthroughCluster"}
+UNROUTED = {"BlackHoleCluster", "PassthroughCluster"}
+NO_CLUSTER = {"", "-"} | UNROUTED
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -112,6 +115,37 @@ def _full(line: Line, domain: str) -> str:
     if len(parts) == 2 and not parts[1].isdigit():
         return f"{line.named}.svc.{domain}"
     return f"{line.named}.{domain}" if len(parts) == 3 and parts[2] == "svc" else line.named
+
+
+def unrouted(mesh: Mesh) -> tuple[Line, ...]:
+    """Lines of calls that no route took: let through as they are (PassthroughCluster), or refused (BlackHoleCluster)."""
+    known: tuple[Line, ...] | None = mesh.memo.get("unrouted lines")
+    if known is None:
+        found = (x for x in lines(mesh) if x.entry.upstream_cluster in UNROUTED or x.entry.route == "block_all")
+        known = mesh.memo["unrouted lines"] = tuple(found)
+    else:
+        mesh[Pod]
+    return known
+
+
+def called_service(mesh: Mesh, line: Line) -> Service | None:
+    """The Service that a call without a cluster of its own was for: by the name it asked for, else by its address."""
+    name = _full(line, mesh.cluster.domain) if line.named else ""
+    service = service_of(mesh, name, line.pod.namespace) if name else None
+    return service or service_at(mesh, line.entry.downstream_local) or service_at(mesh, line.entry.upstream_host)
+
+
+def service_at(mesh: Mesh, address: str) -> Service | None:
+    """The Service that has this cluster IP, or whose pod has the address (`10.1.2.3:80`)."""
+    ip = address.rpartition(":")[0]
+    known: dict[str, Service] | None = mesh.memo.get("services by address")
+    services = mesh[Service]
+    if known is None:
+        known = mesh.memo["services by address"] = {s.spec.cluster_ip: s for s in services if s.spec.cluster_ip not in ("", "None")}
+    if ip in known:
+        return known[ip]
+    pod = mesh.pods_by_ip.get(ip)
+    return next(iter(services_of(mesh, pod)), None) if pod else None
 
 
 def newer(found: Iterable[Line], since: datetime | None) -> tuple[Line, ...]:

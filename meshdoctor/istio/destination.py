@@ -8,13 +8,15 @@ from typing import Any
 from meshdoctor.istio.hosts import Registered
 from meshdoctor.istio.matching import Call
 from meshdoctor.istio.mtls import server_mode, speaks_mtls
+from meshdoctor.istio.mtls_wide import tls_mode
+from meshdoctor.istio.mutual.client_rules import client_tls
 from meshdoctor.istio.routing import destination_rules, owners_of, rules_of
 from meshdoctor.istio.steps import Lost, Step
 from meshdoctor.istio.visibility import sees
 from meshdoctor.istio.workloads import pods_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import ClientTLSSettings, Destination, DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy
+from meshdoctor.model.networking import Destination, DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy
 from meshdoctor.model.workloads import Pod
 
 Policy = TrafficPolicy | PortTrafficPolicy
@@ -49,7 +51,7 @@ def destination_steps(mesh: Mesh, call: Call, target: Destination, found: list[R
         labels = ", ".join(f"{k}={v}" for k, v in subset[1].labels.items())
         yield Step("subset", f"{target.subset}: pods with {labels}", subject=subset[0].subject, path=f"spec.subsets[{subset[2]}]")
     for rule in rules:
-        for at, policy in _policies(rule, chosen, port):
+        for at, policy in policies_at(rule, chosen, port):
             yield from (Step("policy", says, subject=rule.subject, path=f"{at}.{part}") for says, part in _sets(policy))
     yield from _pods(mesh, rules, chosen, found, port)
 
@@ -60,7 +62,7 @@ def _why_not(mesh: Mesh, call: Call, rule: DestinationRule) -> str:
     return "a rule nearer to the client, or with a more specific host, comes first"
 
 
-def _policies(rule: DestinationRule, subset: Subset | None, port: int) -> Iterator[tuple[str, Policy]]:
+def policies_at(rule: DestinationRule, subset: Subset | None, port: int) -> Iterator[tuple[str, Policy]]:
     """The policies that hold, the most specific first: what one sets hides the same part of the next."""
     named = []
     if subset is not None and subset.traffic_policy is not None:
@@ -83,11 +85,6 @@ def _sets(policy: Policy) -> Iterator[tuple[str, str]]:
         value: Any = getattr(policy, name)
         if value:
             yield f"{field} is set", field
-
-
-def client_tls(rules: tuple[DestinationRule, ...], subset: Subset | None, port: int) -> ClientTLSSettings | None:
-    """The TLS settings that a client's DestinationRules give it for a port; None where auto mTLS decides."""
-    return next((p.tls for r in rules for _, p in _policies(r, subset, port) if p.tls and p.tls.mode), None)
 
 
 def _pods(
@@ -116,12 +113,12 @@ def _security(mesh: Mesh, rules: tuple[DestinationRule, ...], subset: Subset | N
     """What the client sends against what the server takes."""
     target = next((p.target for p in service.spec.ports if p.port == port), port)
     decision = server_mode(mesh, pod, target if isinstance(target, int) else None)
-    settings = client_tls(rules, subset, port)
+    settings = client_tls(rules, subset.name if subset else "", port).tls
     automatic = mesh.mesh_config.enable_auto_mtls is not False
-    sends = settings.mode if settings else "ISTIO_MUTUAL (auto mTLS)" if automatic and speaks_mtls(pod) else "plain text"
+    sends = tls_mode(settings) if settings else "ISTIO_MUTUAL (auto mTLS)" if automatic and speaks_mtls(pod) else "plain text"
     policy = decision.policy
     who = str(policy.subject) if policy else "the default"
-    plain = sends in ("plain text", "DISABLE") or (settings is not None and settings.mode == "SIMPLE")
+    plain = sends in ("plain text", "DISABLE", "SIMPLE")
     broken = plain and decision.mode == "STRICT"
     end = ": refused, 503 UC" if broken else ""
     says = f"the client sends {sends}, the server takes {decision.mode} ({who}){end}"

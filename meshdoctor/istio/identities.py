@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from enum import Enum
 
-from meshdoctor.istio.authz import PRINCIPAL
+from meshdoctor.istio.authorization.identity import PRINCIPAL
 from meshdoctor.model.cluster import ServiceAccount
 from meshdoctor.model.mesh import Mesh
 

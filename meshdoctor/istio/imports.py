@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshdoctor.istio.hosts import long_name, matches
+from meshdoctor.istio.labelled import Labelled
 from meshdoctor.istio.visibility import Exported, meet, sees
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
@@ -35,9 +36,32 @@ def imports(mesh: Mesh, namespace: str) -> tuple[Import, ...]:
     """What limits the proxies of a namespace; nothing where they import everything."""
     if not _defaults(mesh):
         return ()
-    sidecar = _defaults(mesh).get(namespace) or _defaults(mesh).get(mesh.mesh_config.root_namespace)
-    if sidecar is None:
-        return ()
+    sidecar = default_sidecar(mesh, namespace)
+    return imports_of(sidecar, namespace) if sidecar else ()
+
+
+def default_sidecar(mesh: Mesh, namespace: str) -> Sidecar | None:
+    """The Sidecar without selector that holds for a namespace: its own, else that of the root namespace."""
+    return _defaults(mesh).get(namespace) or _defaults(mesh).get(mesh.mesh_config.root_namespace)
+
+
+def sidecar_of(mesh: Mesh, pod: Labelled) -> Sidecar | None:
+    """The Sidecar that holds for a pod: the oldest that selects it, else the one for all of its namespace or of the mesh."""
+    own = [s for s in mesh[Sidecar].within(pod.namespace) if s.spec.workload_selector and s.spec.workload_selector.wanted]
+    fits = [s for s in own if s.spec.workload_selector and s.spec.workload_selector.wanted.items() <= pod.labels.items()]
+    oldest = min(fits, key=lambda s: (s.created.timestamp() if s.created else 0.0, s.name), default=None)
+    return oldest or default_sidecar(mesh, pod.namespace)
+
+
+def reaches(mesh: Mesh, pod: Pod, service: Service) -> bool:
+    """Whether the Sidecar that holds for a pod lets it know a Service."""
+    sidecar = sidecar_of(mesh, pod)
+    limits = imports_of(sidecar, pod.namespace) if sidecar else ()
+    return not limits or _takes(mesh, limits, service.name, service.namespace)
+
+
+def imports_of(sidecar: Sidecar, namespace: str) -> tuple[Import, ...]:
+    """The egress hosts of a Sidecar, as the proxies of a namespace read them."""
     said = (h.partition("/") for listener in sidecar.spec.egress for h in listener.hosts if "/" in h)
     return tuple(_import(where, host, namespace) for where, _, host in said)
 
@@ -61,7 +85,11 @@ def _defaults(mesh: Mesh) -> dict[str, Sidecar]:
 
 def is_imported(mesh: Mesh, client: str, hosts: Iterable[str], owner: str) -> bool:
     """Whether proxies of a namespace import one of the hosts that an object of the namespace `owner` speaks of."""
-    limits = imports(mesh, client)
+    return takes_any(mesh, imports(mesh, client), hosts, owner)
+
+
+def takes_any(mesh: Mesh, limits: tuple[Import, ...], hosts: Iterable[str], owner: str) -> bool:
+    """Whether these limits let one of the hosts in that an object of the namespace `owner` speaks of; none lets all in."""
     return not limits or any(_takes(mesh, limits, host, owner) for host in hosts)
 
 

@@ -12,6 +12,7 @@ from meshdoctor.istio.controlplane import injectors
 from meshdoctor.model.admission import MutatingWebhookConfiguration, Webhook
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod, PodTemplate
 
 INJECT = "sidecar.istio.io/inject"
@@ -30,6 +31,12 @@ class Injector(msgspec.Struct, frozen=True):
     @property
     def revision(self) -> str:
         return self.configuration.revision
+
+    @property
+    def service(self) -> Subject | None:
+        """The Service that it calls; None where it calls a URL."""
+        reference = self.webhook.client_config.service
+        return Subject(kind="Service", namespace=reference.namespace, name=reference.name) if reference else None
 
 
 def called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple[Injector, ...]:

@@ -28,6 +28,7 @@ class Values(msgspec.Struct, frozen=True):
     image: str = ""  # without its variant; empty where the values do not tell
     variant: str = ""
     by_default: bool = False  # whether namespaces without a label are injected
+    requests: dict[str, str] = {}  # of the proxy's container, where no annotation says otherwise
 
 
 def values(mesh: Mesh, revision: str) -> Values | None:
@@ -59,7 +60,8 @@ def _read(config_map: ConfigMap) -> Values | None:
     proxy, hub, tag = str(_within(everywhere, "proxy").get("image", "")), everywhere.get("hub"), everywhere.get("tag")
     image = proxy if "/" in proxy else f"{hub}/{proxy}:{tag}" if hub and proxy and tag else ""
     by_default = _within(told, "sidecarInjectorWebhook").get("enableNamespacesByDefault") is True
-    return Values(image, str(everywhere.get("variant") or ""), by_default)
+    requests = _within(_within(_within(everywhere, "proxy"), "resources"), "requests")
+    return Values(image, str(everywhere.get("variant") or ""), by_default, {k: str(v) for k, v in requests.items()})
 
 
 def _within(told: Any, name: str) -> dict[str, Any]:

@@ -20,10 +20,11 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The mode of a port and the policy that decides; None where Istio's default (PERMISSIVE) does."""
+    """The mode of a port, the policy that decides and where in it; None where Istio's default (PERMISSIVE) does."""
 
     mode: Mode
     policy: PeerAuthentication | None
+    path: str = ""
 
 
 def age(policy: PeerAuthentication) -> tuple[datetime, str, str]:
@@ -38,30 +39,40 @@ def scope_of(policy: PeerAuthentication, root: str) -> Literal["mesh", "namespac
     return "mesh" if policy.namespace == root else "namespace"
 
 
-def policies_for(mesh: Mesh, pod: Labelled) -> tuple[PeerAuthentication, ...]:
-    """The policies that can decide for a pod, strongest first: the oldest of workload, namespace, mesh."""
+def policies_for(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[PeerAuthentication, ...]:
+    """The policies that can decide for a workload, strongest first: the oldest of workload, namespace, mesh.
+
+    In the root namespace a policy with a selector has no effect.
+    """
     root = mesh.mesh_config.root_namespace
     table = mesh[PeerAuthentication]
-    own = sorted(table.within(pod.namespace), key=age)
-    chosen = [next((p for p in own if scope_of(p, root) == "workload" and selects(p, pod)), None)]
+    own = sorted(table.within(namespace), key=age) if namespace != root else []
+    chosen = [next((p for p in own if scope_of(p, root) == "workload" and selects(p, namespace, labels)), None)]
     chosen.append(next((p for p in own if scope_of(p, root) == "namespace"), None))
     chosen.append(next((p for p in sorted(table.within(root), key=age) if scope_of(p, root) == "mesh"), None))
     return tuple(p for p in chosen if p is not None)
 
 
-def selects(policy: PeerAuthentication, pod: Labelled) -> bool:
-    """Whether a policy's selector covers a pod of its namespace."""
+def selects(policy: PeerAuthentication, namespace: str, labels: dict[str, str]) -> bool:
+    """Whether a policy's selector covers what carries these labels in a namespace."""
     wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-    return policy.namespace == pod.namespace and wanted.items() <= pod.labels.items()
+    return policy.namespace == namespace and wanted.items() <= labels.items()
 
 
 def server_mode(mesh: Mesh, pod: Labelled, port: int | None = None) -> Decision:
     """What a pod accepts on a workload port (any port without its own setting where None)."""
-    for policy in policies_for(mesh, pod):
-        by_port = policy.spec.port_level_mtls.get(str(port)) if port is not None and policy.spec.selector else None
-        for setting in (by_port, policy.spec.mtls):
+    return server_mode_of(mesh, pod.namespace, pod.labels, port)
+
+
+def server_mode_of(mesh: Mesh, namespace: str, labels: dict[str, str], port: int | None = None) -> Decision:
+    """The same for any workload by its labels."""
+    root = mesh.mesh_config.root_namespace
+    for policy in policies_for(mesh, namespace, labels):
+        has_ports = port is not None and scope_of(policy, root) == "workload"
+        by_port = policy.spec.port_level_mtls.get(str(port)) if has_ports else None
+        for setting, path in ((by_port, f"spec.portLevelMtls[{port}].mode"), (policy.spec.mtls, "spec.mtls.mode")):
             if setting and setting.mode in ("STRICT", "PERMISSIVE", "DISABLE"):
-                return Decision(setting.mode, policy)  # type: ignore[arg-type]
+                return Decision(setting.mode, policy, path)  # type: ignore[arg-type]
     return Decision("PERMISSIVE", None)
 
 

@@ -4,10 +4,10 @@ for all of a namespace. Source: istio.io, "Authentication policy" task and the r
 
 from __future__ import annotations
 
-from meshdoctor.istio.authz import wanted
 from meshdoctor.istio.hosts import fqdn, service_host
 from meshdoctor.istio.mtls import age, scope_of
 from meshdoctor.istio.mtls_status import MtlsStatus, Settings, overall_status, workload_status
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.visibility import sees
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
@@ -116,7 +116,7 @@ def identity_status(mesh: Mesh, policy: AuthorizationPolicy) -> MtlsStatus:
 
 def _of_workload(mesh: Mesh, policy: AuthorizationPolicy) -> MtlsStatus:
     """The status that PeerAuthentications make whose selector covers what the policy selects."""
-    labels = wanted(policy)
+    labels = labels_of(policy)
     narrow = by_scope(mesh, policy.namespace)[1]
     some = (p for label in labels.items() for p in narrow.get(label, ()))
     covering = [p for p in some if p.spec.selector and p.spec.selector.wanted.items() <= labels.items()]

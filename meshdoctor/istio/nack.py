@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from meshdoctor.istio.authorization.scope import tokens_for
+from meshdoctor.istio.authorization.tokens import provider_rule
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyFilter, Gateway
-from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.workloads import Pod
 
 # Which parts of an EnvoyFilter end up in which xDS type.
@@ -38,7 +39,8 @@ def culprit(mesh: Mesh, pod: Pod, kind: str, error: str, when: datetime | None) 
     elif ranked and not _leads_elsewhere(error):
         return ranked[0]
     if "jwks" in error.lower():
-        return next((a for a in mesh[RequestAuthentication].within(pod.namespace) if _covers(a, pod)), None)
+        refused = provider_rule(tokens_for(mesh, pod), error)
+        return refused.policy if refused else None
     if "bind" in error.lower():
         return _gateway_of_port(mesh, pod, error)
     return None
@@ -82,11 +84,6 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, str):
         yield value
-
-
-def _covers(policy: RequestAuthentication, pod: Pod) -> bool:
-    wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-    return wanted.items() <= pod.labels.items()
 
 
 def _gateway_of_port(mesh: Mesh, pod: Pod, error: str) -> Gateway | None:

@@ -95,6 +95,18 @@ def routes_to(mesh: Mesh, host: str) -> tuple[Route, ...]:
     return tuple(known.get(host.lower(), ()))
 
 
+def virtual_services_for(mesh: Mesh, host: str) -> tuple[VirtualService, ...]:
+    """The VirtualServices that name a host, in full and exactly."""
+    virtual_services = mesh[VirtualService]
+    known: dict[str, list[VirtualService]] | None = mesh.memo.get("virtual services by host")
+    if known is None:
+        known = mesh.memo["virtual services by host"] = {}
+        for each in virtual_services:
+            for name in dict.fromkeys(h.lower() for h in each.spec.hosts):
+                known.setdefault(name, []).append(each)
+    return tuple(known.get(host.lower(), ()))
+
+
 def delegate_of(mesh: Mesh, root: VirtualService, rule: HTTPRoute) -> VirtualService | None:
     """The VirtualService a rule delegates to."""
     if rule.delegate is None:

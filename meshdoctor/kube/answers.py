@@ -13,6 +13,8 @@ from meshdoctor.kube.failures import ApiError, Gone, NotFound, WriteAnswered, de
 from meshdoctor.kube.tls import certificate_expired
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 
+NOT_RECORDED = "NotRecorded"  # the reason that a served bundle gives for what is not in it
+
 
 class ApiStatus(msgspec.Struct, frozen=True):
     """The API server's `Status` object."""
@@ -42,6 +44,8 @@ def status_error(
         return NotFound(f"GET {bare} answered 404: {message}.")
     if status == 410:
         return Gone(f"GET {bare} answered 410: {message}.")
+    if told is not None and told.reason == NOT_RECORDED:
+        return ApiError(status, message)
     return ApiError(status, f"GET {bare} answered {status}: {message.rstrip('.')}.")
 
 

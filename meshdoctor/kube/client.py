@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
@@ -107,9 +107,9 @@ class ApiClient:
         except msgspec.DecodeError as why:
             raise not_the_api(self.credentials.server, plain_words(body)) from why
 
-    async def dry_run_pod(self, namespace: str) -> DryRun:
-        """What admission does to a test pod; refused unless the client was opened with `dry_runs`."""
-        return await dry_run_pod(self._session, namespace)
+    async def dry_run_pod(self, namespace: str, labels: dict[str, str] | None = None) -> DryRun:
+        """What admission does to a test pod with these labels; refused unless the client was opened with `dry_runs`."""
+        return await dry_run_pod(self._session, namespace, labels)
 
     async def livez(self) -> bool:
         """True where the API server says that it lives. Raises what keeps it from that."""
@@ -151,7 +151,7 @@ class ApiClient:
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
-    ) -> AsyncIterator[WatchEvent[K]]:
+    ) -> AsyncGenerator[WatchEvent[K], None]:
         """Changes from a list's version on, until the server ends the watch. Raises Gone on 410: list again."""
         return watch_kind(self._session, kind, collection_path(kind, version, namespace), resource_version)
 

@@ -14,13 +14,31 @@ from meshdoctor.model.workloads import Pod
 NAME = "meshdoctor-dry-run"
 
 
-async def dry_run_pod(session: Session, namespace: str) -> DryRun:
+SMALL = {"cpu": "1m", "memory": "1Mi"}
+HARDENED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65535,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What Pod Security `restricted` demands: whatever is refused then is refused for what injection adds."""
+
+CONTAINER = {
+    "name": "pause",
+    "image": "registry.k8s.io/pause:3.10",
+    "resources": {"requests": SMALL, "limits": SMALL},
+    "securityContext": HARDENED,
+}
+
+
+async def dry_run_pod(session: Session, namespace: str, labels: dict[str, str] | None = None) -> DryRun:
     """What admission does to a pause pod in a namespace; `dryRun=All`, so that nothing is stored."""
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": {"containers": [{"name": "pause", "image": "registry.k8s.io/pause:3.10"}]},
+        "metadata": {"name": NAME, "namespace": namespace, "labels": labels or {}},
+        "spec": {"containers": [CONTAINER]},
     }
     began = time.perf_counter()
     path, headers = f"/api/v1/namespaces/{namespace}/pods?dryRun=All", {"Content-Type": "application/json"}

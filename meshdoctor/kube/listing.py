@@ -19,16 +19,21 @@ K = TypeVar("K", bound=KubernetesObject)
 
 PAGE = 500
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+NAMESPACES = "Meshdoctor-Namespaces"  # the header of a bundle's list that knows some namespaces only
 METADATA_ONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Listing(msgspec.Struct, Generic[K], frozen=True):
-    """What a list gave: `skipped` names what could not be decoded, `bytes` is the size of all bodies."""
+    """What a list gave: `skipped` names what could not be decoded, `bytes` is the size of all bodies.
+
+    `namespaces`, where it is not None, are those that the list knows: a bundle may hold some only.
+    """
 
     objects: tuple[K, ...]
     resource_version: str
     skipped: tuple[str, ...]
     bytes: int
+    namespaces: tuple[str, ...] | None = None
 
 
 def collection_path(kind: type[KubernetesObject], version: str | None, namespace: str | None) -> str:
@@ -49,6 +54,7 @@ class Lister(Generic[K]):
         self._decoder = Decoder(kind, metadata_only=self._metadata_only)
         self._objects: list[K] = []
         self._bytes = 0
+        self._namespaces: tuple[str, ...] | None = None
 
     async def run(self) -> Listing[K]:
         """All objects. Raises Denied, NotFound, Unreachable and the like."""
@@ -61,7 +67,7 @@ class Lister(Generic[K]):
         else:
             if meta.continue_:
                 meta = await self._rest(meta)
-        return Listing(tuple(self._objects), meta.resource_version, tuple(self._decoder.skipped), self._bytes)
+        return Listing(tuple(self._objects), meta.resource_version, tuple(self._decoder.skipped), self._bytes, self._namespaces)
 
     async def _pages(self, before: ClusterError) -> ListMeta:
         try:
@@ -90,6 +96,8 @@ class Lister(Generic[K]):
         kept = bytearray() if session.recorder is not None else None
         try:
             async with session.gate, session.open(self._path, params | self._selectors, headers=accept, long=True) as response:
+                said = response.headers.get(NAMESPACES)
+                self._namespaces = None if said is None else tuple(n for n in said.split(",") if n)
                 shown, kind = session.shown(response), str(response.headers.get("content-type", ""))
                 async for chunk in response.aiter_bytes():
                     splitter.feed(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -80,14 +81,24 @@ class Pods:
                 status, body = await self._executed(namespace, pod, port, path, limit, container)
             else:
                 status, kind, body = await self._proxied(namespace, pod, port, path, where, limit)
+        except ClusterError as why:
+            self._record(where, path, 0, "", why.observed.encode())
+            raise
+        except asyncio.CancelledError:
+            self._record(where, path, 0, "", b"timed out")
+            raise
         finally:
             if self._on_request is not None:
                 shown = f"pod {where}{path} ({via})"
                 took = (time.perf_counter() - started) * 1000
                 self._on_request(RequestLine("GET", shown, status, took, len(body), moment))
+        self._record(where, path, status, kind, body)
+        return PodAnswer(status, body, via)
+
+    def _record(self, where: str, path: str, status: int, kind: str, body: bytes) -> None:
+        """Hand an answer to the recorder; `status` 0 where there was none, the body then says why."""
         if self._session.recorder is not None:
             self._session.recorder.record(f"pod {where} GET {path}", status, kind, body)
-        return PodAnswer(status, body, via)
 
     async def _forwarded(self, url: str, where: str, limit: int) -> tuple[int, str, bytes]:
         try:

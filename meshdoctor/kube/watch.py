@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -39,7 +39,7 @@ class RawEvent(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
-async def watch_kind(session: Session, kind: type[K], path: str, resource_version: str) -> AsyncIterator[WatchEvent[K]]:
+async def watch_kind(session: Session, kind: type[K], path: str, resource_version: str) -> AsyncGenerator[WatchEvent[K], None]:
     """Events until the server ends the watch, about every five minutes. Raises Gone on 410, Unreachable where it breaks."""
     metadata_only = kind in METADATA_ONLY
     decoder = Decoder(kind, metadata_only=metadata_only)
@@ -53,8 +53,9 @@ async def watch_kind(session: Session, kind: type[K], path: str, resource_versio
     # A watch's events are single objects: the list's Accept would be refused.
     headers = {"Accept": METADATA_ONE if metadata_only else "application/json"}
     async with session.open(path, params, headers=headers, watch=True) as response:
+        chunks = response.aiter_bytes()  # kept until the answer is closed: two would close it at once otherwise
         rest = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in chunks:
             response.extensions["size"][0] += len(chunk)
             rest += chunk
             if b"\n" not in chunk:

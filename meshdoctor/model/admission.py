@@ -73,3 +73,4 @@ class CustomResourceDefinition(KubernetesObject, frozen=True):
     NAMESPACED = False
 
     spec: dict[str, Any] = {}
+    status: dict[str, Any] = {}

@@ -57,6 +57,7 @@ class Condition(Record, frozen=True):
     reason: str = ""
     message: str = ""
     last_transition_time: datetime | None = None
+    last_heartbeat_time: datetime | None = None  # of nodes: by the clock of the kubelet
     observed_generation: int = 0
 
 

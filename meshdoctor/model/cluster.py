@@ -38,6 +38,7 @@ class ServiceSpec(Record, frozen=True):
     external_ips: tuple[str, ...] = field(default=(), name="externalIPs")
     load_balancer_class: str = ""
     external_traffic_policy: str = ""
+    health_check_node_port: int = 0
 
 
 class LoadBalancerIngress(Record, frozen=True):

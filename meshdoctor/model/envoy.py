@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from meshdoctor.model.sources import Source, Unseen
+
+if TYPE_CHECKING:
+    from meshdoctor.model.traffic import Scrape
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -83,9 +86,13 @@ class AccessLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     downstream_remote: str = ""
     downstream_local: str = ""
     sni: str = ""
+    tells_sni: bool = True  # whether the format has it: an empty one is plain text then
     route: str = ""
     protocol: str = ""
+    request_id: str = ""  # the same along a chain of calls, where the applications hand it on
     duration_ms: int | None = None
+    bytes_received: int | None = None  # of the request, or from the client of a connection
+    bytes_sent: int | None = None
 
     @property
     def inbound(self) -> bool:
@@ -110,6 +117,12 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
     @property
     def clusters(self) -> tuple[ClusterStatus, ...]:
         value: tuple[ClusterStatus, ...] = self.part("clusters")
+        return value
+
+    @property
+    def scrapes(self) -> tuple[Scrape, Scrape]:
+        """Its counters at two moments."""
+        value: tuple[Scrape, Scrape] = self.part("scrapes")
         return value
 
     @property
@@ -156,6 +169,21 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
     def listeners(self) -> tuple[str, ...]:
         """`address:port` of every listener that is bound (`/listeners`)."""
         value: tuple[str, ...] = self.part("listeners")
+        return value
+
+    @property
+    def inbound_modes(self) -> dict[int, str]:
+        """Workload port to what the live inbound listener takes there (STRICT, PERMISSIVE, DISABLE); 0: all others."""
+        value: dict[int, str] = self.part("inbound")
+        return value
+
+    @property
+    def handshakes(self) -> dict[int, tuple[int, int]]:
+        """Workload port (0: the whole inbound listener) to (connections with TLS, connections) since the proxy started.
+
+        Empty where the proxy's statistics do not keep them, which is Istio's default.
+        """
+        value: dict[int, tuple[int, int]] = self.part("handshakes")
         return value
 
     @property

@@ -71,6 +71,7 @@ class MeshConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     default_virtual_service_export_to: tuple[str, ...] = ()
     default_destination_rule_export_to: tuple[str, ...] = ()
     discovery_selectors: tuple[dict[str, Any], ...] = ()
+    path_normalization: dict[str, Any] = {}
 
     @property
     def registry_only(self) -> bool:

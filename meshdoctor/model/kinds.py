@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshdoctor.model import admission, cluster, gatewayapi, networking, proxies, security, workloads
+from meshdoctor.model import admission, certmanager, cluster, gatewayapi, networking, networkpolicies, proxies, security, workloads
 from meshdoctor.model.base import KubernetesObject
 
 WORKLOADS: tuple[type[workloads.Workload], ...] = (workloads.Deployment, workloads.StatefulSet, workloads.DaemonSet)
@@ -17,6 +17,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     cluster.Event,
     cluster.ResourceQuota,
     cluster.LimitRange,
+    networkpolicies.NetworkPolicy,
     *WORKLOADS,
     workloads.ReplicaSet,
     workloads.Job,
@@ -47,6 +48,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     gatewayapi.TLSRoute,
     gatewayapi.TCPRoute,
     gatewayapi.ReferenceGrant,
+    certmanager.Certificate,
 )
 """Listed over all namespaces (or those that may be read)."""
 

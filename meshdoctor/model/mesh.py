@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from meshdoctor.model.applied import applied
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import EndpointSlice, Secret, Service
@@ -182,6 +184,26 @@ class Mesh:
         made.manifests = (*(m for m in self.manifests if m.subject not in replaced), *given.get("manifests", ()))
         made.complaints = tuple(given.get("complaints", ()))
         made.notes = (*self.notes, *given.get("notes", ()))
+        return made
+
+    def heard(self, envoys: Iterable[Envoy], prometheus: Prometheus | None) -> Mesh:
+        """This mesh with what proxies and Prometheus said beyond what it has; parts of a proxy are added to its others."""
+        made = copy(self)
+        made.memo = {}
+        made._envoys = dict(self._envoys)
+        for each in envoys:
+            old = made._envoys.get((each.namespace, each.name))
+            parts, missing = (old.parts, old.missing) if old else ({}, {})
+            both = {"parts": {**parts, **each.parts}, "missing": {**missing, **each.missing}}
+            made._envoys[each.namespace, each.name] = msgspec.structs.replace(each, **both)
+        if prometheus is not None and self.prometheus is not None:
+            both = {
+                "parts": {**self.prometheus.parts, **prometheus.parts},
+                "missing": {**self.prometheus.missing, **prometheus.missing},
+            }
+            made.prometheus = msgspec.structs.replace(prometheus, **both)
+        else:
+            made.prometheus = prometheus or self.prometheus
         return made
 
     def state(self, kind: type[KubernetesObject]) -> SourceState:

@@ -50,6 +50,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     verify: str
     fix: tuple[PageFix, ...]
     docs: tuple[str, ...]
+    asks: str = ""  # where no rule decides it: what only a person can answer, and where to look
 
 
 class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 MASK = "<redacted>"
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (re.compile(r"(?i)(authorization\"?\s*[:=]\s*\"?)(?!bearer|basic)[^\s\"][^\r\n\"]*"), rf"\1{MASK}"),
+    (re.compile(r"(\s(?:-u|--user)[ =]?)[^\s:]+:\S+"), rf"\1{MASK}"),
+    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {MASK}"),
     (
-        re.compile(r"(?i)(\"?(?:client-key-data|[a-z_-]*(?:password|passwd|secret|token|api_?key))\"?\s*[:=]\s*\"?)[^\s\",}]{4,}"),
+        re.compile(
+            r"(?i)(\"?(?:client-key-data|(?<![a-z_-])[a-z_-]*(?:password|passwd|secret|token|api[_-]?key))\"?\s*[:=]\s*\"?)[^\s\",}]{4,}"
+        ),
         rf"\1{MASK}",
     ),
     (re.compile(r"(?i)(https?://)[^/\s:@]+:[^/\s@]+@"), rf"\1{MASK}@"),
@@ -23,3 +29,15 @@ def redact(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+_SECRET_KEY = re.compile(r"(?i)password|passwd|secret_?key|token|api[_-]?key|client-key-data|authorization|cookie")
+
+
+def masked(value: Any, key: str = "") -> Any:
+    """Plain data (of JSON) with every text in it, keys too, without secrets; what a secret's name leads to is one."""
+    if isinstance(value, str):
+        return MASK if value and _SECRET_KEY.search(key) else redact(value)
+    if isinstance(value, dict):
+        return {redact(k): masked(v, k) for k, v in value.items()}
+    return [masked(v, key) for v in value] if isinstance(value, (list, tuple)) else value

@@ -37,6 +37,8 @@ class Source(Record, frozen=True):
     not_request_principals: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     not_namespaces: tuple[str, ...] = ()
+    trust_domains: tuple[str, ...] = ()
+    not_trust_domains: tuple[str, ...] = ()
     service_accounts: tuple[str, ...] = ()
     not_service_accounts: tuple[str, ...] = ()
     ip_blocks: tuple[str, ...] = ()
@@ -89,6 +91,9 @@ class AuthorizationPolicySpec(Record, frozen=True):
         return ((self.target_ref,) if self.target_ref else ()) + self.target_refs
 
 
+TRUE = {"1", "t", "T", "TRUE", "true", "True"}  # what istiod, written in Go, takes for true
+
+
 class AuthorizationPolicy(SecurityObject, frozen=True):
     KIND = "AuthorizationPolicy"
     PLURAL = "authorizationpolicies"
@@ -98,7 +103,12 @@ class AuthorizationPolicy(SecurityObject, frozen=True):
 
     @property
     def is_dry_run(self) -> bool:
-        return self.annotations.get("istio.io/dry-run", "").lower() == "true"
+        return self.annotations.get("istio.io/dry-run", "") in TRUE
+
+
+class JWTHeader(Record, frozen=True):
+    name: str = ""
+    prefix: str = ""
 
 
 class JWTRule(Record, frozen=True):
@@ -106,6 +116,10 @@ class JWTRule(Record, frozen=True):
     jwks_uri: str = ""
     jwks: str = ""
     audiences: tuple[str, ...] = ()
+    from_headers: tuple[JWTHeader, ...] = ()
+    from_params: tuple[str, ...] = ()
+    from_cookies: tuple[str, ...] = ()
+    space_delimited_claims: tuple[str, ...] = ()
 
 
 class RequestAuthenticationSpec(Record, frozen=True):
@@ -154,6 +168,7 @@ class ExtensionSpec(Record, frozen=True):
     target_refs: tuple[PolicyTargetReference, ...] = ()
     url: str = ""
     phase: str = ""
+    fail_strategy: str = ""
 
     @property
     def targets(self) -> tuple[PolicyTargetReference, ...]:

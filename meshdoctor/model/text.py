@@ -23,6 +23,11 @@ def plain(text: object, limit: int = _LONGEST) -> str:
     return clean if len(clean) <= limit and len(raw) <= limit * 2 else clean[: limit - 1] + "…"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 pod`, `3 pods`; `many` where an s is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def _shown(character: str) -> str:
     if character in "\n\r\t\v\f":
         return " "

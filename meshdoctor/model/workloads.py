@@ -13,11 +13,29 @@ from meshdoctor.model.base import Condition, KubernetesObject, ObjectMeta, Recor
 class ContainerPort(Record, frozen=True):
     name: str = ""
     container_port: int = 0
+    host_port: int = 0
     protocol: str = "TCP"
+
+
+class Capabilities(Record, frozen=True):
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
 
 
 class SecurityContext(Record, frozen=True):
     run_as_user: int | None = None
+    privileged: bool | None = None
+    capabilities: Capabilities | None = None
+
+
+class Sysctl(Record, frozen=True):
+    name: str = ""
+    value: str = ""
+
+
+class PodSecurityContext(Record, frozen=True):
+    run_as_user: int | None = None
+    sysctls: tuple[Sysctl, ...] = ()
 
 
 class ResourceRequirements(Record, frozen=True):
@@ -37,9 +55,16 @@ class Probe(Record, frozen=True):
     http_get: HTTPGetAction | None = None
 
 
+class Lifecycle(Record, frozen=True):
+    """What runs around a container's life; only whether there is a preStop hook is read."""
+
+    pre_stop: dict[str, Any] | None = None
+
+
 class Container(Record, frozen=True):
     name: str = ""
     image: str = ""
+    command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     security_context: SecurityContext | None = None
@@ -47,6 +72,7 @@ class Container(Record, frozen=True):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     restart_policy: str = ""  # `Always` on an init container makes it a native sidecar
 
 
@@ -63,7 +89,8 @@ class PodSpec(Record, frozen=True):
     host_network: bool = False
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
-    security_context: SecurityContext | None = None
+    security_context: PodSecurityContext | None = None
+    termination_grace_period_seconds: int = 30
     node_selector: dict[str, str] = {}
     tolerations: tuple[Toleration, ...] = ()
     restart_policy: str = "Always"
@@ -221,8 +248,20 @@ def _holds(requirement: LabelSelectorRequirement, labels: dict[str, str]) -> boo
     return False
 
 
+class RollingUpdate(Record, frozen=True):
+    max_surge: int | str | None = None
+
+
+class Strategy(Record, frozen=True):
+    """How a Deployment replaces its pods."""
+
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate | None = None
+
+
 class WorkloadSpec(Record, frozen=True):
     replicas: int | None = None
+    strategy: Strategy | None = None
     selector: LabelSelector = LabelSelector()
     template: PodTemplate = PodTemplate()
 
@@ -303,6 +342,7 @@ class HorizontalPodAutoscalerSpec(Record, frozen=True):
 class HorizontalPodAutoscalerStatus(Record, frozen=True):
     current_replicas: int = 0
     desired_replicas: int = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class HorizontalPodAutoscaler(KubernetesObject, frozen=True):

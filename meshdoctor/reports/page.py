@@ -35,6 +35,7 @@ def page_text(page: Page, *, colour: bool = False, width: int = 100) -> str:
     parts = (
         ("Means", page.means),
         ("Detected", page.detect),
+        *((("Not decided by a rule", page.asks),) if page.asks else ()),
         ("Do", page.do),
         ("Risk", page.risk),
         ("Rollback", page.rollback),

@@ -20,8 +20,8 @@ _NAMES = {
     "PeerAuthentication": ("name",),
     "RequestAuthentication": ("name",),
     "EnvoyFilter": ("obj", "ef"),
-    "Service": ("svc", "gw_svc"),
-    "Gateway": ("g",),
+    "Service": ("svc", "gw_svc", "ew_svc"),
+    "Gateway": ("g", "w"),
     "Deployment": ("deploy", "owner", "istiod_deploy", "gw"),
     "StatefulSet": ("owner",),
     "DaemonSet": ("owner",),
@@ -29,6 +29,13 @@ _NAMES = {
     "ValidatingWebhookConfiguration": ("vwc", "stale_vwc"),
     "Pod": ("pod",),
     "Namespace": ("ns",),
+    "Sidecar": ("sc",),
+    "ServiceEntry": ("se",),
+    "HorizontalPodAutoscaler": ("istiod_hpa", "gw_hpa"),
+    "WasmPlugin": ("w",),
+    "Certificate": ("cert",),
+    "CustomResourceDefinition": ("crd",),
+    "Node": ("node",),
 }
 
 
@@ -63,7 +70,7 @@ def _known(subject: Subject) -> dict[str, str]:
     values = {"kind": subject.kind.lower(), "owner_kind": subject.kind.lower()}
     values |= dict.fromkeys(_NAMES.get(subject.kind, ("name",)), subject.name)
     if subject.namespace:
-        spaces = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns")
+        spaces = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns", "monitoring_ns", "ztunnel_ns")
         values |= dict.fromkeys(spaces, subject.namespace)
     return values
 

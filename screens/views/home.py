@@ -132,6 +132,10 @@ class Home(View):
         row = self.query_one("#causes", Rows).row
         return row.payload if row is not None else None
 
+    @property
+    def topic(self) -> Cause | None:
+        return self.cause
+
     def offers(self, action: str) -> bool:
         return action != "open" or self.cause is not None
 

@@ -51,6 +51,10 @@ class Proof(View):
         return self.query_one("#doc", Doc)
 
     @property
+    def topic(self) -> About:
+        return self.what
+
+    @property
     def main(self) -> Widget:
         return self.doc
 

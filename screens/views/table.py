@@ -10,6 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from meshdoctor.model.findings import Cause, Finding
+from meshdoctor.model.subject import Subject
 from screens import filter as filters
 from screens.seen import Seen
 from screens.text import Run
@@ -28,6 +30,7 @@ class TableView(View):
     fields: ClassVar[frozenset[str]] = frozenset()
     empty: ClassVar[str] = "There is none."
     narrows = True
+    tall: ClassVar[int] = TALL
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "faults", "faults only", id="table.faults", tooltip="show only rows with a fault, or all again"),
@@ -94,6 +97,14 @@ class TableView(View):
     def row(self) -> Row | None:
         return self.table.row
 
+    @property
+    def topic(self) -> Cause | Finding | Subject | None:
+        payload = self.row.payload if self.row is not None else None
+        if isinstance(payload, (Cause, Finding, Subject)):
+            return payload
+        subject = getattr(payload, "subject", None)
+        return subject if isinstance(subject, Subject) else None
+
     def fill(self, seen: Seen) -> None:
         if seen.mesh is None:
             self._show_summary()
@@ -159,7 +170,7 @@ class TableView(View):
     def _show_detail(self) -> None:
         doc = self.query_one("#detail", Doc)
         row = self.row
-        items = self.detail_of(row) if row is not None and self.app.size.height >= TALL else []
+        items = self.detail_of(row) if row is not None and self.app.size.height >= self.tall else []
         doc.display = bool(items)
         doc.set_items([Item(""), *items] if items else ())
 

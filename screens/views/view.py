@@ -13,7 +13,9 @@ from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.widget import Widget
 
+from meshdoctor.model.findings import Cause, Finding
 from meshdoctor.model.sources import Unseen
+from meshdoctor.model.subject import Subject
 from screens.seen import Seen
 from screens.text import Run, badge
 from screens.threads import aside
@@ -56,6 +58,20 @@ class View(Vertical, can_focus=True):
 
     def narrow(self, text: str) -> None:
         """Filter what is here."""
+
+    def given(self, text: str) -> None:
+        """What was typed into the `+` prompt."""
+
+    @property
+    def topic(self) -> Cause | Finding | Subject | None:
+        """What is selected, as an incident would be about it."""
+        return None
+
+    async def triage(self) -> None:
+        """Begin an incident about the topic."""
+        from screens.views.incident import begin
+
+        await begin(self)
 
     @property
     def filter_text(self) -> str:

@@ -1,4 +1,4 @@
-"""The two prompts: `:` goes somewhere, `/` narrows what is here. They take the place of the footer."""
+"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it. They take the place of the footer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.widgets import Input
 from screens.text import Run
 from screens.widgets.band import Band, Part
 
-Mode = Literal[":", "/"]
+Mode = Literal[":", "/", "+"]
 
 
 class Ask(Input):
@@ -125,7 +125,7 @@ class Prompt(Horizontal):
         super().__init__(id="prompt")
         self.mode: Mode = ":"
         self._hints, self._complete = hints, complete
-        self._past: dict[Mode, list[str]] = {":": [], "/": []}
+        self._past: dict[Mode, list[str]] = {":": [], "/": [], "+": []}
 
     def compose(self) -> ComposeResult:
         yield Band("mark")
@@ -136,6 +136,13 @@ class Prompt(Horizontal):
     def is_open(self) -> bool:
         """Whether it has the keys."""
         return bool(self.display)
+
+    def typed(self, key: Mode) -> bool:
+        """Whether a key that opens a prompt is a letter of what is being noted: the colon of a sentence."""
+        if self.is_open and self.mode == "+":
+            self.query_one(Ask).insert_text_at_cursor(key)
+            return True
+        return False
 
     def open(self, mode: Mode, value: str = "") -> None:
         self.mode = mode

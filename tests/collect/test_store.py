@@ -13,7 +13,9 @@ from meshdoctor.collect.live import Options
 from meshdoctor.collect.store import Store
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
+from meshdoctor.model.cluster import Secret
 from meshdoctor.model.networking import DestinationRule
+from meshdoctor.model.sources import SourceState
 
 RULES = "/apis/networking.istio.io/v1/destinationrules"
 RULE: dict[str, Any] = {
@@ -55,6 +57,16 @@ async def test_changes_arrive() -> None:
         await until(lambda: "new" in rules(store))
         server.change(RULES, "DELETED", RULE)
         await until(lambda: "new" not in rules(store))
+
+
+async def test_what_was_never_read_does_not_become_an_old_empty_list() -> None:
+    async with ReplayServer(open_scenario("healthy")) as server:
+        server.deny("secrets")
+        async with kept(server.url) as store:
+            await until(lambda: sum("/secrets" in path for _, path in server.requests) >= 2)
+            await asyncio.sleep(0.2)
+            assert store.mesh is not None
+            assert store.mesh.state(Secret) is SourceState.DENIED
 
 
 async def test_a_watch_that_is_too_old_is_listed_anew() -> None:

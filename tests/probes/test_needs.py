@@ -11,10 +11,12 @@ from meshdoctor.bundle.scenarios import open_scenario, scenarios
 from meshdoctor.collect.live import Options, collect
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
+from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
 from probes.registry import all_probes
 from probes.runner import run
+from tests.conftest import build
 
 SCOPE = """
 CP-001 CP-002 CP-003 CP-008 WH-001 WH-002 INJ-001 INJ-002 INJ-003 INJ-004 INJ-005 INJ-006 INJ-008 INJ-010 INJ-011 INJ-012 INJ-016
@@ -27,6 +29,11 @@ GA-001 GA-002 GA-003 GA-004 OP-001
 
 def test_every_problem_of_the_scope_has_a_rule() -> None:
     assert set(SCOPE.split()) <= {p.problem for p in all_probes()}
+
+
+def test_who_sees_nothing_passes_nothing() -> None:
+    _, checks = run(build(unseen=kinds.ALL))
+    assert {c.code for c in checks if c.status in ("PASS", "ERROR")} <= {"MD5118"}  # it is about MeshNetworks alone
 
 
 @pytest.mark.parametrize("scenario", scenarios())

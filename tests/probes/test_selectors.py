@@ -89,14 +89,14 @@ def sidecar(name: str, **labels: str) -> str:
 
 
 def test_sidecars_that_compete() -> None:
-    whole = judge(sidecars(sidecar("a"), sidecar("b"), sidecar("c", app="web")), "MD5011")
+    whole = judge(sidecars(sidecar("a"), sidecar("b"), sidecar("c", app="web")), "RT-012")
     assert told(whole) == [("b", ("IST0111", "KIA0002"), "medium"), ("a", ("IST0111", "KIA0002"), "info")]
-    narrow = judge(sidecars(sidecar("a", app="web"), sidecar("b", app="web"), sidecar("c", app="x")), "MD5011")
+    narrow = judge(sidecars(sidecar("a", app="web"), sidecar("b", app="web"), sidecar("c", app="x")), "RT-012")
     assert told(narrow) == [("b", ("IST0110", "KIA0003"), "medium"), ("a", ("IST0110", "KIA0003"), "info")]
 
 
 def test_one_sidecar_a_scope_is_sound() -> None:
-    assert judge(sidecars(sidecar("a"), sidecar("b", app="web")), "MD5011") == []
+    assert judge(sidecars(sidecar("a"), sidecar("b", app="web")), "RT-012") == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_manifests_without_workloads_prove_nothing() -> None:
 
 def test_competitors_are_told_as_far_as_can_be_seen() -> None:
     objects = all_of(sidecar("a"), sidecar("b"), sidecar("c", app="web"), sidecar("d", app="web"), thing("v1", "Namespace", "shop"))
-    few = judge(build(all_of(pod("shop/web-1"), objects), unseen=[CronJob]), "MD5011")
+    few = judge(build(all_of(pod("shop/web-1"), objects), unseen=[CronJob]), "RT-012")
     assert sorted(subjects(few)) == [f"Sidecar shop/{name}" for name in "abcd"]
-    fewer = judge(build(objects, unseen=[Pod]), "MD5011")
+    fewer = judge(build(objects, unseen=[Pod]), "RT-012")
     assert (sorted(subjects(fewer)), "UNKNOWN" in {f.status for f in fewer}) == (["Sidecar shop/a", "Sidecar shop/b"], True)

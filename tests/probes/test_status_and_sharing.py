@@ -42,7 +42,7 @@ metadata: {name: %s.gateway.networking.k8s.io, annotations: {gateway.networking.
     ],
 )
 def test_definitions(kind: str, version: str, old: int) -> None:
-    assert len(judge(build(DEFINITION % (kind, version)), "MD5251")) == old
+    assert len(judge(build(DEFINITION % (kind, version)), "GA-005")) == old
 
 
 WEBHOOK = """
@@ -91,7 +91,7 @@ spec:
 def test_what_gateways_share(other: tuple[str, str, str], hosts: list[str], certificates: list[str]) -> None:
     mesh = build(GATEWAY % ("one", "istio: edge", "shop", "cert") + GATEWAY % ("two", *other))
     assert [f.subject.name for f in judge(mesh, "MD5206")] == hosts
-    assert [f.subject.name for f in judge(mesh, "MD5207")] == certificates
+    assert [f.subject.name for f in judge(mesh, "GW-013")] == certificates
 
 
 def test_templates_with_the_proxys_user() -> None:

@@ -30,7 +30,6 @@ async def test_digits_go_to_the_screens(faulty: Mesh) -> None:
             if entry.key:
                 await screen.press(entry.key)
                 assert type(screen.app.view) is entry.view
-        assert not [e for e in registry.entries() if e.key in ("2", "3", "9")]
 
 
 async def test_enter_shows_the_proof_and_escape_comes_back(faulty: Mesh) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshdoctor.istio.authz import identity_fields
+from meshdoctor.istio.authorization.identity import identity_fields
 from meshdoctor.istio.visibility import Exported, concerns
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, VirtualService

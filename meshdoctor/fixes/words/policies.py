@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from meshdoctor.fixes.case import Case, NoRemedy, word
-from meshdoctor.istio.authz import principal_of, wanted
+from meshdoctor.istio.authorization.showing import principal_of
 from meshdoctor.istio.controlplane import validators
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import is_live
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.kinds import WORKLOADS
@@ -39,7 +40,7 @@ def with_caller(case: Case) -> list[Any]:
 
 def _identities(case: Case, workload: Subject, policy: AuthorizationPolicy) -> set[str]:
     """The identities of a workload's pods, where the policy does not select them."""
-    selector = wanted(policy)
+    selector = labels_of(policy)
     pods = [p for p in case.mesh[Pod].within(workload.namespace) if is_live(p) and case.mesh.owner(p) == workload]
     return {
         i

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from meshdoctor.istio.authz import Request, policies_for, principal_of, refusals
+from meshdoctor.istio.authorization.request import Request
+from meshdoctor.istio.authorization.rules import refusals
+from meshdoctor.istio.authorization.scope import policies_for
+from meshdoctor.istio.authorization.showing import principal_of
 from meshdoctor.istio.changes.objects import content
 from meshdoctor.istio.changes.rulewords import rule_words
 from meshdoctor.istio.running import workloads
@@ -44,7 +47,7 @@ class _Callers:
 
 
 def _request(principal: str) -> Request:
-    return Request(principal=principal, namespace=_short(principal).partition("/")[0])
+    return Request(principal=principal)
 
 
 def authorization_changes(before: Mesh, after: Mesh) -> Iterator[AuthorizationChange]:

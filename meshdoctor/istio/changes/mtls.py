@@ -53,7 +53,12 @@ def mtls_changes(before: Mesh, after: Mesh) -> Iterator[MtlsChange]:
 
 def _ports(before: Mesh, after: Mesh, workload: Running) -> set[int]:
     """The workload ports that can differ: those that a policy names, of those that a Service leads to as well."""
-    named = {p for mesh in (before, after) for each in policies_for(mesh, workload) for p in each.spec.port_level_mtls}
+    named = {
+        p
+        for mesh in (before, after)
+        for each in policies_for(mesh, workload.namespace, workload.labels)
+        for p in each.spec.port_level_mtls
+    }
     services = services_selecting(after, workload.namespace, workload.labels) if named else ()
     targets = {p.target for s in services for p in s.spec.ports}
     return {int(p) for p in named if p.isdecimal()} | {t for t in targets if isinstance(t, int)}

@@ -1,0 +1,1 @@
+"""Bundles of other tools, read as recordings."""

@@ -1,0 +1,1 @@
+"""Takes secrets out of what is read, in memory, before any of it is written."""

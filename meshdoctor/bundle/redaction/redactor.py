@@ -1,0 +1,63 @@
+"""One answer in, the same answer without secrets out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.paths import place_of, split
+from meshdoctor.bundle.redaction import texts
+from meshdoctor.bundle.redaction.marks import Marks
+from meshdoctor.bundle.redaction.values import Cleaner
+from meshdoctor.bundle.scrub import refuse_secret_bodies
+
+
+class Redactor:
+    """Redacts the answers of one bundle; what it removed is counted in `marks`."""
+
+    def __init__(self, *, keep_code: bool = False) -> None:
+        self.marks = Marks()
+        self._cleaner = Cleaner(self.marks, keep_code=keep_code)
+
+    def answer(self, key: str, answer: Answer) -> Answer:
+        """The answer without secrets. Raises UsageError where it is the body of a Secret."""
+        refuse_secret_bodies(key, answer)
+        self.marks.file = shown(key)
+        body = self._log(answer.body) if _is_log(key) else self.body(answer.body)
+        return msgspec.structs.replace(answer, body=body)
+
+    def body(self, body: bytes) -> bytes:
+        """JSON by its structure, anything else as text."""
+        if body[:1] not in (b"{", b"["):
+            return self._text(body)
+        try:
+            told = msgspec.json.decode(body)
+            return self._known(msgspec.json.encode(self._cleaner.value(told)))
+        except (msgspec.DecodeError, RecursionError):
+            return self._text(body)
+
+    def again(self, key: str, body: bytes) -> bytes:
+        """A redacted body once more: for what was found to be secret after it was read."""
+        self.marks.file = shown(key)
+        return self._known(body)
+
+    def _text(self, body: bytes) -> bytes:
+        return self._known(texts.clean_argument(body.decode("utf-8", "replace"), self.marks).encode())
+
+    def _log(self, body: bytes) -> bytes:
+        return self._known(texts.clean_log(body.decode("utf-8", "replace"), self.marks).encode())
+
+    def _known(self, body: bytes) -> bytes:
+        text = body.decode()
+        cleaned = self.marks.known_in(text)
+        return body if cleaned is text else cleaned.encode()
+
+
+def _is_log(key: str) -> bool:
+    place = place_of(split(key.removeprefix("api GET "))[0]) if key.startswith("api ") else None
+    return place is not None and place.sub == "log"
+
+
+def shown(key: str) -> str:
+    """A key as a report names it: without parameters."""
+    return key.removeprefix("api GET ").partition("?")[0]

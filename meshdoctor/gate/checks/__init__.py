@@ -1,0 +1,1 @@
+"""The questions of the gate, one file a subject."""

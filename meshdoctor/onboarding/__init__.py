@@ -1,0 +1,1 @@
+"""How far each namespace is on its way into the mesh: the checklist, judged from one snapshot and its findings."""

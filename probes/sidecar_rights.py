@@ -1,0 +1,42 @@
+"""What containers beside or as a proxy may do: rights by which the mesh can be bypassed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Container, Pod
+from probes.registry import Draft, fail, probe, quote
+
+BYPASS = {"NET_ADMIN", "SYS_ADMIN", "ALL"}
+TRANSPARENT = "sidecar.istio.io/interceptionMode"
+
+
+@probe("PS-004", needs=(Pod,))
+def rights_to_bypass(mesh: Mesh) -> Iterator[Draft]:
+    """A sidecar runs as root or privileged, or an application may change the network rules that lead to its sidecar."""
+    weak = {p: found for p in injected_pods(mesh) if not is_gateway(p) and (found := _weak(p)) is not None}
+    for owner, pods in by_owner(mesh, weak).items():
+        container, what = weak[pods[0]]
+        at = f"spec.template.spec.containers[{container.name}].securityContext"
+        yield fail(owner, f"container {container.name} {what}", at=at, evidence=(quote(pods[0], at, what),), also=pods)
+
+
+def _weak(pod: Pod) -> tuple[Container, str] | None:
+    """The first container with too many rights, and which."""
+    for container in (*((pod.proxy,) if pod.proxy else ()), *pod.app_containers):
+        context = container.security_context
+        if context is None:
+            continue
+        added = sorted(BYPASS & set(context.capabilities.add if context.capabilities else ()))
+        is_proxy = container.name == "istio-proxy"
+        if is_proxy and pod.annotations.get(TRANSPARENT) == "TPROXY":
+            continue  # which needs them
+        if context.privileged:
+            return container, "is privileged"
+        if added:
+            return container, f"has the capability {', '.join(added)}"
+        if is_proxy and context.run_as_user == 0:
+            return container, "runs as root"
+    return None

@@ -1,0 +1,160 @@
+"""The graph of a real mesh: every edge that carries traffic and no other, with and without Prometheus."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from meshdoctor.cli import main
+from tests.rig.conftest import kubectl
+from tests.rig.test_rig_diagnose import until_sound
+
+pytestmark = pytest.mark.rig
+INGRESS = urllib.request.Request("http://10.245.0.1/", headers={"Host": "shop.example.com"})
+STEADY = {
+    ("shop/shopper-v1", "shop/storefront"),
+    ("shop/storefront", "shop/storefront-v1"),
+    ("shop/storefront-v1", "shop/cart"),
+    ("shop/cart", "shop/cart-v1"),
+    ("shop/cart-v1", "bank/payment"),
+    ("bank/payment", "bank/payment-v1"),
+    ("shop/storefront-v1", "shop/catalog"),
+    ("shop/catalog", "shop/catalog-v1"),
+    ("shop/catalog", "shop/catalog-v2"),
+    ("bank/teller-v1", "bank/ledger"),
+    ("bank/ledger", "bank/ledger-v1"),
+}
+FROM_OUTSIDE = {("outside", "sm-gateways/istio-ingressgateway"), ("sm-gateways/istio-ingressgateway", "shop/storefront")}
+SECONDS = 15.0
+Edges = dict[tuple[str, str], dict[str, Any]]
+
+
+@contextmanager
+def calling(per_second: float) -> Iterator[None]:
+    """Requests from outside through the gateway, in a thread."""
+    stop = threading.Event()
+
+    def call() -> None:
+        while not stop.wait(1 / per_second):
+            with urllib.request.urlopen(INGRESS, timeout=5) as answer:
+                answer.read()
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+@contextmanager
+def without_prometheus(kubeconfig: str) -> Iterator[None]:
+    """Prometheus scaled to nothing; it is back and ready afterwards."""
+    scale = ("-n", "monitoring", "scale", "deployment/prometheus")
+    kubectl(kubeconfig, *scale, "--replicas=0")
+    try:
+        kubectl(kubeconfig, "-n", "monitoring", "wait", "pod", "-l", "app=prometheus", "--for=delete", "--timeout=60s")
+        yield
+    finally:
+        kubectl(kubeconfig, *scale, "--replicas=1")
+        kubectl(kubeconfig, "-n", "monitoring", "rollout", "status", "deployment/prometheus", "--timeout=90s")
+
+
+def graph(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[Edges, dict[str, Any]]:
+    """The edges by their ends, and the whole answer."""
+    capsys.readouterr()
+    main(["graph", "-o", "json", "--kubeconfig", kubeconfig, *more])
+    found = json.loads(capsys.readouterr().out)
+    names = {n["id"]: f"{n['namespace']}/{n['name']}" if n["namespace"] else n["name"] for n in found["nodes"]}
+    return {(names[e["client"]], names[e["server"]]): e for e in found["edges"]}, found
+
+
+def carrying(edges: Edges) -> set[tuple[str, str]]:
+    return {pair for pair, e in edges.items() if e["carrying"]}
+
+
+def test_every_edge_that_carries_traffic_and_no_other(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    until_sound(kubeconfig, capsys)  # what another test broke may still be ejected
+    with without_prometheus(kubeconfig):
+        with calling(8):
+            time.sleep(3)
+            began = time.monotonic()
+            busy, told = graph(kubeconfig, capsys)
+            took = time.monotonic() - began
+        time.sleep(12)
+        calm, _ = graph(kubeconfig, capsys)
+    again, _ = graph(kubeconfig, capsys)
+    assert carrying(busy) == STEADY | FROM_OUTSIDE
+    assert took <= SECONDS
+    assert any("Prometheus" in note for note in told["notes"])
+    assert carrying(calm) == STEADY
+    one, two = (busy["shop/catalog", f"shop/catalog-{v}"]["requests_per_s"] for v in ("v1", "v2"))
+    assert abs(one / (one + two) - 0.8) <= 0.05
+    assert abs(busy["sm-gateways/istio-ingressgateway", "shop/storefront"]["requests_per_s"] - 8) <= 2
+    assert all(calm[pair]["mtls_share"] == 1.0 for pair in STEADY)
+    assert carrying(again) == STEADY
+    rates = {pair: (calm[pair]["requests_per_s"], again[pair]["requests_per_s"]) for pair in STEADY}
+    assert {pair: r for pair, r in rates.items() if abs(r[0] - r[1]) > 0.1 * r[0]} == {}
+
+
+SAMPLES = 'min(count_over_time(envoy_cluster_upstream_rq_total{namespace="h-topo",cluster_name=~"outbound.*"}[1m]))'
+
+
+def until_a_minute_is_known(kubeconfig: str, seconds: float = 180) -> None:
+    """Wait until Prometheus has scraped the caller for a whole minute, every five seconds."""
+    path = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query=" + quote(SAMPLES, safe="")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = json.loads(kubectl(kubeconfig, "get", "--raw", path))["data"]["result"]
+        if found and int(found[0]["value"][1]) >= 11:
+            return
+        time.sleep(3)
+    pytest.fail(f"Prometheus did not scrape the caller for a minute within {seconds:g} s")
+
+
+CLIENT = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: h-topo, labels: {istio-injection: enabled}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: caller, namespace: h-topo}
+spec:
+  selector: {matchLabels: {app: caller}}
+  template:
+    metadata:
+      labels: {app: caller}
+      annotations: {proxy.istio.io/config: "proxyStatsMatcher: {inclusionPrefixes: [cluster.outbound]}"}
+    spec:
+      containers:
+      - name: app
+        image: rig.local/fortio:1
+        imagePullPolicy: IfNotPresent
+        args: [load, -qps, "5", -c, "1", -t, "0", -allow-initial-errors, "http://catalog.shop:8080/echo"]
+"""
+
+
+def test_prometheus_and_the_proxies_tell_the_same(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a proxy keeps the stats of its clusters, Prometheus has them: the same rates, and bytes from the proxy itself."""
+    kubectl(kubeconfig, "apply", "-f", "-", stdin=CLIENT)
+    try:
+        kubectl(kubeconfig, "-n", "h-topo", "rollout", "status", "deployment/caller", "--timeout=90s")
+        until_a_minute_is_known(kubeconfig)
+        edges, _ = graph(kubeconfig, capsys)
+    finally:
+        kubectl(kubeconfig, "delete", "namespace", "h-topo", "--wait=true")
+    edge = edges["h-topo/caller", "shop/catalog"]
+    by_source = {f["source"]: f["per_second"] for f in reversed(edge["figures"])}
+    assert set(by_source) == {"observed by Envoy", "observed by Prometheus"}
+    assert abs(by_source["observed by Envoy"] - by_source["observed by Prometheus"]) <= 0.1 * by_source["observed by Envoy"]
+    assert next(f["bytes_received_per_s"] for f in edge["figures"] if f["how"] == "counters") > 0

@@ -1,0 +1,109 @@
+"""The matrix against reality: real connections between every pair of workloads of shop, bank and legacy."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import Any
+
+import pytest
+
+from meshdoctor.cli import main
+from tests.rig.calls import Try, inbound_lines, make
+from tests.rig.conftest import kubectl
+
+pytestmark = pytest.mark.rig
+NAMESPACES = ("shop", "bank", "legacy")
+TCP = 8078
+
+
+def picture(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
+    capsys.readouterr()
+    code = main(["mtls", "-o", "json", "--kubeconfig", kubeconfig, *more])
+    assert code in (0, 2)
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def running(kubeconfig: str) -> dict[tuple[str, str], tuple[str, str, bool]]:
+    """(namespace, workload) to (pod, address, whether it has a sidecar)."""
+    found = {}
+    for namespace in NAMESPACES:
+        for pod in json.loads(kubectl(kubeconfig, "-n", namespace, "get", "pods", "-o", "json"))["items"]:
+            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
+            if ready and "deletionTimestamp" not in pod["metadata"]:
+                name = pod["metadata"]["name"]
+                sidecar = any(c["name"] == "istio-proxy" for c in pod["spec"]["containers"] + pod["spec"].get("initContainers", []))
+                found[namespace, name.rsplit("-", 2)[0]] = (name, pod["status"]["podIP"], sidecar)
+    return found
+
+
+def key(subject: dict[str, str]) -> tuple[str, str]:
+    return subject["namespace"], subject["name"]
+
+
+def test_every_cell_is_what_a_real_connection_is(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pods = running(kubeconfig)
+    told = picture(kubeconfig, capsys, "--addresses")["pairs"]
+    told = [p for p in told if key(p["client"]) in pods and key(p["server"]) in pods]
+    numbers = itertools.count(int(time.time()) % 100_000 + 2000)
+    tries: dict[int, tuple[Try, dict[str, Any]]] = {}
+    for pair in told:
+        client, server = pods[key(pair["client"])], pods[key(pair["server"])]
+        host, port = (pair["host"], pair["service_port"]) if pair["host"] else (server[1], pair["port"])
+        times = 25 if pair["host"] and pair["host"].startswith("catalog") else 1  # until both versions were met
+        number = next(numbers)
+        one = Try(pair["client"]["namespace"], client[0], host, port, number, tcp=pair["port"] == TCP, times=times)
+        tries[number] = (one, pair)
+    answered = make(kubeconfig, [t for t, _ in tries.values()])
+    time.sleep(2)  # proxies write their logs once a second
+    logs = {k: inbound_lines(kubeconfig, k[0], pod[0]) for k, pod in pods.items() if pod[2]}
+    differ, kinds = [], set()
+    for number, (one, pair) in tries.items():
+        real = outcome(one, pods, pair, logs, answered=answered.get(number, False))
+        kinds.add(real)
+        if real != pair["configured"]["verdict"]:
+            words = f"{one.pod} -> {pair['server']['name']}:{pair['port']} by {one.host}"
+            differ.append(f"{words}: {real}, told {pair['configured']['verdict']} ({pair['configured']['why']})")
+    print(f"{len(tries)} cells, {len(differ)} differ, seen: {sorted(kinds)}")
+    assert differ == []
+    assert kinds == {"mTLS", "plaintext", "broken"}
+    assert len(tries) > 100
+
+
+def outcome(one: Try, pods: dict[Any, Any], pair: dict[str, Any], logs: dict[Any, Any], *, answered: bool) -> str:
+    """What the server's own proxy logged of a call; without a proxy there, whether an answer came."""
+    server, client_ip = key(pair["server"]), pods[key(pair["client"])][1]
+    if not pods[server][2]:
+        return "plaintext" if answered else "broken"
+    for line in logs[server]:
+        same = line["bytes_received"] == one.number if one.tcp else line["path"] == one.path
+        if same and line["downstream_remote_address"].startswith(f"{client_ip}:"):
+            return "mTLS" if (line["requested_server_name"] or "").startswith("outbound_.") else "plaintext"
+    return "broken"
+
+
+def test_what_was_seen_is_what_was_called(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pods = running(kubeconfig)
+    report = pods["legacy", "report-v1"]
+    make(
+        kubeconfig,
+        [Try("legacy", report[0], "storefront.shop", 8080, 1, times=3), Try("legacy", report[0], "ledger.bank", 8080, 2)],
+    )
+    time.sleep(2)
+    found = picture(kubeconfig, capsys)
+    pairs = {(key(p["client"]), key(p["server"]), p["port"]): p["observed"] for p in found["pairs"]}
+    plain = pairs[("legacy", "report-v1"), ("shop", "storefront-v1"), 8080]
+    refused = pairs[("legacy", "report-v1"), ("bank", "ledger-v1"), 8080]
+    assert (plain["known"], plain["calls"][0]["mtls"]) == ("seen", 0)
+    assert plain["calls"][0]["plaintext"] >= 3
+    assert refused["calls"][0]["refused"] >= 1
+    loaded = pairs[("bank", "teller-v1"), ("bank", "ledger-v1"), 8080]
+    assert loaded["calls"][0]["mtls"] > 0
+    assert loaded["calls"][0]["plaintext"] == 0
+    assert loaded["live_listener"] == "STRICT"
+    coverage = {c["namespace"]: c for c in found["coverage"]}
+    assert coverage["shop"]["seen"]["plaintext"] >= 3
+    legacy = coverage["legacy"]["seen"]  # without calls not 0 %; another test may just have made some
+    assert (legacy["share"] is None) == (legacy["plaintext"] is None)
