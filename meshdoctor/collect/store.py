@@ -19,7 +19,7 @@ from meshdoctor.collect.objects import Listed, list_kind, list_kinds
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachable
-from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.subject import Subject
 
@@ -199,7 +199,7 @@ class Store:
         if listed.table.source.state is SourceState.LIVE:
             kept.replace(listed)
             self._dirty.set()
-        elif kept.source.state not in USABLE:
+        elif kept.source.state not in (SourceState.LIVE, SourceState.STALE):
             kept.source = listed.table.source  # never read: there are no rows that could be old
         else:
             kept.mark(SourceState.STALE, listed.table.source.reason or "")
