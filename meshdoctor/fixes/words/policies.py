@@ -10,6 +10,7 @@ from meshdoctor.istio.authorization.showing import principal_of
 from meshdoctor.istio.controlplane import validators
 from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import is_live
+from meshdoctor.model.admission import ValidatingWebhookConfiguration
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
@@ -140,3 +141,13 @@ def backend_ns(case: Case) -> str:
 def backend_name(case: Case) -> str:
     """The name of that Service."""
     return grants(case).name
+
+
+@word
+def service_is_gone(case: Case) -> bool:
+    """Whether no webhook of the configuration has a Service any more: its control plane was removed."""
+    configuration = case.the(ValidatingWebhookConfiguration)
+    called = [w.client_config.service for w in configuration.webhooks]
+    if any(s is None or case.mesh[Service].get(s.namespace, s.name) is not None for s in called):
+        raise NoRemedy("What it calls exists: that is to heal, not the webhook to delete.")
+    return True

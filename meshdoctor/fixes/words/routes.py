@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from meshdoctor.fixes import paths
@@ -116,3 +117,28 @@ def half_ejected(case: Case) -> int:
     if int(case.at("spec.trafficPolicy.outlierDetection.maxEjectionPercent") or 100) <= 50:
         raise NoRemedy("At most half may be ejected already.")
     return 50
+
+
+@word
+def egress_hosts(case: Case) -> list[str]:
+    """The hosts of a Sidecar's first egress listener, with the Services that its workloads called in vain."""
+    domain = case.mesh.cluster.domain
+    called = sorted({f"{s.namespace}/{s.name}.{s.namespace}.svc.{domain}" for s in case.finding.also if s.kind == "Service"})
+    if not called:
+        raise NoRemedy("Which Service was called in vain is not known.")
+    return list(dict.fromkeys([*(case.at("spec.egress[0].hosts") or []), *called]))
+
+
+@word
+def called_host(case: Case) -> str:
+    """The external host that was called, where the finding names it."""
+    host = case.finding.path
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) or host.replace(".", "").isdigit():
+        raise NoRemedy("Which host was called is not known by name.")
+    return host
+
+
+@word
+def called_name(case: Case) -> str:
+    """That host as a name of an object."""
+    return called_host(case).replace(".", "-")

@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 
 from meshdoctor.fixes.case import Case, NoRemedy, word
+from meshdoctor.model.kinds import WORKLOADS
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
 ANNOTATIONS = "spec.template.metadata.annotations"
@@ -104,8 +106,6 @@ def scaled_to_zero(case: Case) -> bool:
 
 
 def _replicas(case: Case) -> int:
-    from meshdoctor.model.kinds import WORKLOADS
-
     for kind in WORKLOADS:
         if case.subject.kind == kind.KIND:
             return case.the(kind).desired
@@ -119,3 +119,18 @@ def app(case: Case) -> str:
         if case.mesh.owner(pod) == case.subject and "app" in pod.labels:
             return pod.labels["app"]
     raise NoRemedy("Its pods carry no label app.")
+
+
+@word
+def its_namespace(case: Case) -> Subject:
+    """The namespace of the finding's subject, as the object to change."""
+    return Subject("", "Namespace", "", case.subject.namespace)
+
+
+@word
+def only_workload(case: Case) -> Subject:
+    """The one workload that the finding is about beside its namespace."""
+    found = {s for s in case.finding.also if s.kind in {k.KIND for k in WORKLOADS}}
+    if len(found) != 1:
+        raise NoRemedy(f"{len(found)} workloads are left: restart them one after the other.")
+    return next(iter(found))
