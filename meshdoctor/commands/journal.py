@@ -70,7 +70,7 @@ async def settled(api: ApiClient, journal: Journal) -> list[str]:
             lines.append(f"open      {name} was interrupted: it was written. Take it back: meshdoctor undo {entry.id}")
         else:
             about = entry.holds.subject
-            again = f"meshdoctor fix {entry.holds.problem} {about.kind}/{about.namespace}/{about.name}"
+            again = entry.holds.again or f"meshdoctor fix {entry.holds.problem} {about.kind}/{about.namespace}/{about.name}"
             finish = f"meshdoctor undo {entry.holds.undoes}" if entry.holds.undoes else again
             lines.append(f"open      {name} was interrupted: it was not written. Finish it: {finish}")
     return lines

@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from meshdoctor.fixes.choose import finding_of, plan_for
-from meshdoctor.fixes.engine import Refused, execute, permit, read, takes_back, try_out
+from meshdoctor.fixes.engine import Refused, execute, permit, try_out
 from meshdoctor.fixes.journal import Entry, Holds, Journal
+from meshdoctor.fixes.kept import cluster_of, holds_of
 from meshdoctor.fixes.patch import Object, digest
 from meshdoctor.fixes.plan import Plan
 from meshdoctor.fixes.reach import reach
 from meshdoctor.fixes.refusals import Refusal
-from meshdoctor.fixes.undo import restorable, undo_of
+from meshdoctor.fixes.undo import undo_of
 from meshdoctor.fixes.verify import Verdict, verify
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.writing import Write
-from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
 from probes.runner import run
@@ -69,7 +69,7 @@ class Guide:
 
     async def plan_undo(self, entry: Entry) -> tuple[Write, Holds, Object | None, Object | None]:
         """What takes an entry back, permitted and tried out. Raises Refused."""
-        if entry.holds.cluster and entry.holds.cluster != await self._cluster():
+        if entry.holds.cluster and entry.holds.cluster != await cluster_of(self.api):
             raise Refused(
                 Refusal(
                     "not-undoable",
@@ -89,43 +89,17 @@ class Guide:
         return made, exact
 
     async def _holds(self, tried: Tried) -> Holds:
-        plan, who = tried.plan, self.api.credentials
-        before, stored, verb = plan.before, tried.stored, plan.write.verb
-        meta = (before or {}).get("metadata", {})
-        return Holds(
-            problem=plan.finding.problem or "",
+        plan, about = tried.plan, tried.plan.finding
+        return await holds_of(
+            self.api,
+            plan.place,
+            plan.write,
+            plan.before,
+            plan.after,
+            tried.stored,
+            problem=about.problem or "",
             fix=plan.remedy.id,
             title=plan.title,
-            finding=plan.finding.id,
-            subject=plan.finding.subject,
-            target=plan.target,
-            context=who.context,
-            server=who.server,
-            cluster=await self._cluster(),
-            verb=verb,
-            path=plan.place.path,
-            collection=plan.place.collection,
-            operations=plan.operations,
-            back=takes_back(stored, before) if verb == "patch" and stored and before else (),
-            saved=_saved(plan),
-            uid=str(meta.get("uid", "")),
-            version=str(meta.get("resourceVersion", "")),
-            digest_before=digest(before or {}),
-            digest_after=digest(stored or {}),
-            undoable=plan.target.kind != "Pod",
+            finding=about.id,
+            subject=about.subject,
         )
-
-    async def _cluster(self) -> str:
-        """The uid of namespace kube-system, which names a cluster for life; empty where it may not be read."""
-        try:
-            found: Object | None = await read(self.api, "/api/v1/namespaces/kube-system")
-        except MeshdoctorError:
-            return ""
-        return str((found or {}).get("metadata", {}).get("uid", ""))
-
-
-def _saved(plan: Plan) -> Object | None:
-    """What an undo needs a copy of: the object that is deleted. A pod is made anew by its owner."""
-    if plan.write.verb != "delete" or plan.target.kind == "Pod" or plan.before is None:
-        return None
-    return restorable(plan.before)

@@ -58,6 +58,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     digest_after: str = ""
     undoes: str = ""  # the entry that this one takes back
     undoable: bool = True
+    plan: str = ""  # the plan of several steps that this is one of
+    again: str = ""  # the command that goes on where this was interrupted
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -155,6 +157,15 @@ class Journal:
             known = "no entry" if not fitting else f"{len(fitting)} entries"
             raise UsageError(f"The journal has {known} {name!r}.", do="`meshdoctor journal` lists them.")
         return fitting[0]
+
+    def of_plan(self, name: str) -> list[Entry]:
+        """The entries of a plan of several steps that are written and not taken back, in the order in which they are undone.
+
+        A label of a namespace says what its next pods are: it goes first, so that pods made anew are as they were.
+        """
+        mine = [e for e in self.entries() if e.holds.plan == name and not e.holds.undoes]
+        written = [e for e in reversed(mine) if (e.is_applied or e.is_open) and not e.undone_by]
+        return sorted(written, key=lambda e: e.holds.target.kind != "Namespace")
 
     def _events(self) -> Iterable[Event]:
         try:

@@ -111,6 +111,7 @@ def _kept(entry: Entry, verb: Any, before: Object | None, after: Object | None, 
     meta = (before or {}).get("metadata", {})
     return Holds(
         problem=holds.problem,
+        plan=holds.plan,
         fix=holds.fix,
         title=f"Take back: {holds.title}",
         finding=holds.finding,
