@@ -97,7 +97,7 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
             reason = f"{plan.target} is kept by {plan.owner} ({plan.owner.mark})."
             raise Refused(Refusal("owned", reason, "Change it in Git with the patch above, or write over it with --force."))
         return VERIFIED
-    if not _consents(plan.is_high, plan.target.name, arguments, said, context):
+    if not consents(plan.is_high, plan.target.name, arguments, said, context):
         return VERIFIED
     try:
         entry = await guide.apply(tried)
@@ -130,7 +130,7 @@ async def _verify(guide: Guide, tried: Tried, entry: Entry, wait: float, said: S
     return EXITS[verdict.healed]
 
 
-def _consents(high: bool, name: str, arguments: Any, said: Said, context: str) -> bool:
+def consents(high: bool, name: str, arguments: Any, said: Said, context: str) -> bool:
     """Whether the operator says to write. Without a terminal only by flags; for a high risk by the object's name, typed."""
     if arguments.dry_run or not (arguments.write or sys.stdin.isatty()):
         said.result |= {"state": "planned"}

@@ -35,7 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
+    from meshdoctor.commands.undo_plan import undo_plan
+
     journal = Journal(state_folder())
+    if arguments.entry and (several := journal.of_plan(arguments.entry)):
+        return await undo_plan(journal, several, arguments, said)
     entry = _chosen(journal, arguments.entry)
     async with open_api(arguments, arguments.context or entry.holds.context) as api:
         said.line(*await settled(api, journal))
@@ -52,7 +56,7 @@ async def _undo(api: ApiClient, journal: Journal, entry: Entry, arguments: argpa
         *labelled("does", f"{write.verb} {target}"), *labelled("trial", "the API server accepts it (dry run, nothing stored)"), ""
     )
     said.line(*unified(before, after, f"{target.kind}/{target.namespace}/{target.name}.yaml"), "")
-    if not _consents(arguments, said, api.credentials.context):
+    if not consents(arguments, said, api.credentials.context):
         return 0
     made, exact = await guide.undo(entry, write, holds)
     said.result |= {"state": "undone", "entry": made.id, "exact": exact}
@@ -70,7 +74,8 @@ def _chosen(journal: Journal, name: str | None) -> Entry:
     return able[-1]
 
 
-def _consents(arguments: argparse.Namespace, said: Said, context: str) -> bool:
+def consents(arguments: argparse.Namespace, said: Said, context: str) -> bool:
+    """Whether the operator says to take it back."""
     if arguments.dry_run or not (arguments.write or sys.stdin.isatty()):
         said.result |= {"state": "planned"}
         said.line("planned   nothing was written; --write --yes writes it")

@@ -12,7 +12,7 @@ from meshdoctor.model.text import plain
 
 Reason = Literal[
     "denied", "webhook", "webhook-down", "dry-run-unsupported", "changed", "exists", "gone", "invalid", "read-only", "busy",
-    "owned", "consent", "not-found", "no-remedy", "not-undoable", "in-use",
+    "owned", "consent", "not-found", "no-remedy", "not-undoable", "in-use", "blocked",
 ]  # fmt: skip
 
 

@@ -1,0 +1,46 @@
+"""`meshdoctor undo PLAN`: take an enrolment, or the stages of STRICT, back as a whole."""
+
+from __future__ import annotations
+
+import argparse
+
+from meshdoctor.commands.fix_words import Said, labelled
+from meshdoctor.commands.journal import settled
+from meshdoctor.commands.session import open_api
+from meshdoctor.commands.undo import consents
+from meshdoctor.fixes.back import Back, take_back
+from meshdoctor.fixes.guide import Guide
+from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.model.errors import UsageError
+from meshdoctor.model.mesh import Mesh
+
+WAIT = 300.0  # seconds for one rollout
+
+
+async def undo_plan(journal: Journal, entries: list[Entry], arguments: argparse.Namespace, said: Said) -> int:
+    """0 all taken back exactly; 2 something of it was not."""
+    name = entries[0].holds.plan
+    async with open_api(arguments, arguments.context or entries[0].holds.context) as api:
+        said.line(*await settled(api, journal))
+        entries = journal.of_plan(name)
+        said.line(*labelled("plan", f"{name}: {entries[0].holds.subject}" if entries else name))
+        for number, entry in enumerate(entries, 1):
+            said.line(*labelled(f"back {number}", f"{entry.holds.title} (entry {entry.id} of {entry.at:%Y-%m-%d %H:%M:%S}Z)"))
+        guide = Guide(api, journal, _no_look)
+        for entry in entries[:1]:
+            await guide.plan_undo(entry)  # permission and trial; the others follow from what this one leaves
+        said.line("")
+        if not entries or not consents(arguments, said, api.credentials.context):
+            return 0
+        done: list[Back] = []
+        async for back in take_back(guide, entries, WAIT, lambda words: said.line(*labelled("", f"… {words}"))):
+            done.append(back)
+            said.line(*labelled("undone" if back.made else "left", f"{back.says}{f' (entry {back.made.id})' if back.made else ''}"))
+    whole = len(done) == len(entries) and all(b.exact for b in done)
+    steps = [{"undoes": b.entry.id, "entry": b.made.id if b.made else None, "exact": b.exact, "says": b.says} for b in done]
+    said.result |= {"state": "undone" if whole else "not-healed", "plan": name, "steps": steps}
+    return 0 if whole else 2
+
+
+async def _no_look() -> Mesh:
+    raise UsageError("An undo looks at its objects only.")
