@@ -79,6 +79,19 @@ async def creating(api: ApiClient, target: Subject, title: str, made: Object) ->
     return Step(title=title, place=place, before=None, after=thing, write=Write(verb="create", path=place.collection, body=thing))
 
 
+async def deleting(api: ApiClient, target: Subject, title: str) -> Step | None:
+    """The step that removes an object; None where it is gone already."""
+    place = place_of(await api.discover(), target)
+    before = await read(api, place.path)
+    if before is None:
+        return None
+    meta = before["metadata"]
+    preconditions = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+    body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+    write = Write(verb="delete", path=place.path, body=body)
+    return Step(title=title, place=place, before=before, after=None, write=write, owner=owner_of(before))
+
+
 async def tried(api: ApiClient, step: Step) -> Step:
     """The step after permission and the server-side dry run. Raises Refused."""
     await permit(api, step.write, step.target, step.place.resource)

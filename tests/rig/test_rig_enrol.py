@@ -63,10 +63,12 @@ def untouched(kubeconfig: str) -> Iterator[None]:
     while requests(kubeconfig, datetime.now(UTC) - quiet)[1] and time.monotonic() < end:
         time.sleep(5)  # what an earlier test did to them is over soon
     time.sleep(quiet.seconds)
+    template = meta(kubeconfig, "-n", "legacy", "deployment", "report-v1")[1]["template"]
     yield
     kubectl(kubeconfig, "label", "namespace", "legacy", "istio-injection-")
-    if any(size > 1 for _, size in pods_of(kubeconfig, "legacy")):
-        kubectl(kubeconfig, "-n", "legacy", "rollout", "restart", "deployment/report-v1")
+    if meta(kubeconfig, "-n", "legacy", "deployment", "report-v1")[1]["template"] != template:
+        patch = json.dumps([{"op": "replace", "path": "/spec/template", "value": template}])
+        kubectl(kubeconfig, "-n", "legacy", "patch", "deployment", "report-v1", "--type=json", "-p", patch)
         kubectl(kubeconfig, "-n", "legacy", "rollout", "status", "deployment/report-v1", "--timeout=90s")
 
 

@@ -24,6 +24,7 @@ ISTIO_SNI = "outbound_."
 FAILED = {"UF", "UC", "URX"}
 NO_CHAIN = "filter_chain_not_found"
 QUERY = "security"  # the name of the Prometheus answer
+KNOCK = "/.well-known/meshdoctor-plain-text"  # the path of our own trial whether plain text is taken: that is no caller
 Kind = Literal["mtls", "plaintext", "refused", "failed", "untold"]
 LOGS, PROMETHEUS = "access logs", "Prometheus"
 
@@ -87,6 +88,8 @@ def _inbound(mesh: Mesh) -> Iterator[Seen]:
         entry = line.entry
         address, _, port = entry.downstream_local.rpartition(":")
         is_refused = entry.upstream_cluster == "" and _has_no_chain(entry) and address in ("", line.pod.status.pod_ip)
+        if entry.path == KNOCK:
+            continue
         if not (is_refused or entry.upstream_cluster.lower().startswith("inbound")) or not port.isdigit():
             continue
         remote = entry.downstream_remote.rpartition(":")[0]
