@@ -75,6 +75,8 @@ async def knock(api: ApiClient, door: Door) -> Plain:
 
 def _told(door: Door, said: str) -> Plain:
     """The application's own error is an answer; the API server's tells how the connection ended."""
+    if "not recorded" in said or "not in this bundle" in said:
+        return Plain(door, "unknown", "this is a recording")
     if OF_PROXY not in said:
         return Plain(door, "answered", "answered with an error of its own")
     words = plain(said.partition(OF_PROXY)[2].strip(" :."), 160)

@@ -136,7 +136,7 @@ def _pair(change: Change) -> Blocker:
     cell = change.after
     window = max((s.window_s for s in change.seen), default=0.0)
     seen = f"{change.calls} calls in {window:.0f} s" if change.calls else "not seen to call"
-    says = f"{_name(cell.client)} -> {_name(cell.server)}:{cell.port} would break ({seen}): {cell.why}"
+    says = f"{_name(cell.client)} -> {_name(cell.server)}:{cell.port} would break ({seen})"
     do = "Enrol it first." if not cell.client_has_proxy else f"Change {cell.decides} first." if cell.decides else ""
     return Blocker(_name(cell.client), "A caller would break", says, do)
 

@@ -138,20 +138,31 @@ class Walk:
         while True:
             mesh = await self.look()
             ended, says = arrived(mesh, wave.target, self.enrolment.way.revision)
-            if ended == "verified" or time.monotonic() > end:
+            is_final = ended == "verified" or bool(wrong(mesh, wave.target, self.enrolment.way.revision))
+            if is_final or time.monotonic() > end:
                 return ended, says, mesh
             await asyncio.sleep(EVERY)
 
 
+def wrong(mesh: Mesh, workload: Subject, revision: str) -> str:
+    """What no waiting mends after a rollout: a pod without a sidecar, or with one of another revision."""
+    for pod in _pods(mesh, workload):
+        if pod.proxy is None:
+            return f"{pod.name} came up without a sidecar"
+        if revision_of(pod) != revision:
+            return f"{pod.name} was injected by revision {revision_of(pod)}"
+    return ""
+
+
+def _pods(mesh: Mesh, workload: Subject) -> list[Pod]:
+    return [p for p in mesh[Pod].within(workload.namespace) if is_live(p) and mesh.owner(p) == workload]
+
+
 def arrived(mesh: Mesh, workload: Subject, revision: str) -> tuple[Ended, str]:
     """Whether all live pods of a workload have a ready proxy of a revision that is in sync."""
-    pods = [p for p in mesh[Pod].within(workload.namespace) if is_live(p) and mesh.owner(p) == workload]
-    bare = [p.name for p in pods if p.proxy is None]
-    if bare:
-        return "not-healed", f"{bare[0]} came up without a sidecar"
-    other = next((p for p in pods if revision_of(p) != revision), None)
-    if other is not None:
-        return "not-healed", f"{other.name} was injected by revision {revision_of(other)}"
+    if fault := wrong(mesh, workload, revision):
+        return "not-healed", fault
+    pods = _pods(mesh, workload)
     waiting = next((p for p in pods if not p.is_ready), None)
     if waiting is not None:
         return "not-healed", f"{waiting.name} is not ready"

@@ -30,7 +30,9 @@ def requests(kubeconfig: str, since: datetime) -> tuple[int, list[dict[str, Any]
     count, failed = 0, []
     for namespace in OTHERS:
         for pod in kubectl(kubeconfig, "-n", namespace, "get", "pods", "-o", "name").split():
-            text = kubectl(kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", f"--since-time={since:%Y-%m-%dT%H:%M:%SZ}")
+            text = kubectl(
+                kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", f"--since-time={since:%Y-%m-%dT%H:%M:%SZ}"
+            )
             for line in text.splitlines():
                 if line.startswith("{"):
                     entry = json.loads(line)
@@ -45,7 +47,10 @@ def pods_of(kubeconfig: str, namespace: str) -> list[tuple[str, int]]:
     found = json.loads(kubectl(kubeconfig, "-n", namespace, "get", "pods", "-o", "json"))["items"]
     live = [p for p in found if not p["metadata"].get("deletionTimestamp")]
     return [
-        (p["metadata"]["name"], len(p["spec"]["containers"]) + sum("restartPolicy" in c for c in p["spec"].get("initContainers", ())))
+        (
+            p["metadata"]["name"],
+            len(p["spec"]["containers"]) + sum("restartPolicy" in c for c in p["spec"].get("initContainers", ())),
+        )
         for p in live
     ]
 

@@ -1,0 +1,104 @@
+"""`strict` on a real mesh: a caller that was seen stands in the way; by its name it is broken, plain text is refused, and taken again."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshdoctor.cli import main
+from tests.probes.things import all_of, thing
+from tests.rig.calls import Try, make
+from tests.rig.conftest import kubectl
+from tests.rig.test_rig_strict import HTTP, pod, service
+
+pytestmark = pytest.mark.rig
+INSIDE, OUTSIDE = "wizard-in", "wizard-out"
+WORLD = all_of(
+    thing("v1", "Namespace", INSIDE, labels={"istio-injection": "enabled"}),
+    thing("v1", "Namespace", OUTSIDE),
+    pod(f"{INSIDE}/server"),
+    pod(f"{INSIDE}/client"),
+    pod(f"{OUTSIDE}/alien"),
+    service(f"{INSIDE}/server"),
+)
+numbers = itertools.count(7000)
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def world(kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    kubectl(kubeconfig, "apply", "-f", "-", stdin=WORLD)
+    try:
+        for namespace in (INSIDE, OUTSIDE):
+            kubectl(kubeconfig, "-n", namespace, "wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s")
+        yield
+    finally:
+        kubectl(kubeconfig, "delete", "ns", INSIDE, OUTSIDE, "--wait=false")
+
+
+def answered(kubeconfig: str, namespace: str, name: str) -> bool:
+    number = next(numbers)
+    tried = Try(namespace, name, f"server.{INSIDE}.svc.cluster.local", HTTP, number)
+    return make(kubeconfig, [tried])[number]
+
+
+def becomes(kubeconfig: str, namespace: str, name: str, *, wanted: bool) -> bool:
+    """Whether its calls are answered (or not) within 20 s: open connections are drained first."""
+    end = time.monotonic() + 20
+    while answered(kubeconfig, namespace, name) is not wanted:
+        if time.monotonic() > end:
+            return False
+        time.sleep(2)
+    return True
+
+
+@pytest.mark.usefixtures("world")
+def test_a_stage_breaks_whom_it_names_and_is_taken_back(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, Json]:
+        capsys.readouterr()
+        code = main([*arguments, "-o", "json", "--kubeconfig", kubeconfig])
+        return code, json.loads(capsys.readouterr().out)
+
+    end = time.monotonic() + 30
+    while not (answered(kubeconfig, OUTSIDE, "alien") and answered(kubeconfig, INSIDE, "client")) and time.monotonic() < end:
+        time.sleep(2)
+    code, refused = run("strict", INSIDE, "--write", "--yes")
+    assert (code, refused["reason"]) == (64, "blocked")
+    assert {b["id"] for b in refused["stages"][0]["blockers"]} == {f"{OUTSIDE}/alien"}
+    assert kubectl(kubeconfig, "-n", INSIDE, "get", "peerauthentications", "-o", "name") == ""
+
+    code, told = run("strict", INSIDE, "--force", f"{OUTSIDE}/alien", "--write", "--yes")
+    assert (code, told["state"]) == (0, "verified"), told.get("results")
+    result = told["results"][0]
+    assert [p["outcome"] for p in result["before"]] == ["answered"] * len(result["before"])
+    assert [p["outcome"] for p in result["after"]] == ["refused"] * len(result["after"])
+    assert becomes(kubeconfig, OUTSIDE, "alien", wanted=False), "as foretold"
+    assert answered(kubeconfig, INSIDE, "client")
+
+    code, back = run("undo", told["plan"], "--write", "--yes")
+    assert (code, [s["exact"] for s in back["steps"]]) == (0, [True])
+    assert becomes(kubeconfig, OUTSIDE, "alien", wanted=True)
+
+
+@pytest.mark.usefixtures("world")
+def test_stages_go_by_workload_and_leave_the_namespaces_policy_alone(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def policies() -> list[str]:
+        return kubectl(kubeconfig, "-n", INSIDE, "get", "peerauthentications", "-o", "name").split()
+
+    run: Callable[..., int] = lambda *words: main([*words, "-o", "json", "--kubeconfig", kubeconfig])  # noqa: E731
+    capsys.readouterr()
+    code = run("strict", INSIDE, "--staged", "--write", "--yes")
+    told = json.loads(capsys.readouterr().out)
+    assert [s["where"] for s in told["stages"]] == [f"{INSIDE}/client", f"{INSIDE}/server", INSIDE]
+    assert [r["state"] for r in told["results"]] == ["unverified", "verified", "unverified"], "a client has no port to knock at"
+    assert code == 3
+    assert policies() == ["peerauthentication.security.istio.io/default"]
+    assert run("undo", told["plan"], "--write", "--yes") == 0
+    assert policies() == []
