@@ -72,7 +72,8 @@ def title(diagnosis: Diagnosis) -> str:
 def hints(mode: str, text: str, view: View | None, commands: tuple[str, ...]) -> list[Run]:
     """What could be typed."""
     if mode == "+":
-        return [Run("⏎ notes it, esc leaves", "dim")]
+        wants = getattr(view, "wants", "")
+        return [Run(f"{wants}   esc leaves", "warn")] if wants else [Run("⏎ notes it, esc leaves", "dim")]
     if mode == "/":
         known = sorted(getattr(view, "fields", ()))
         return [Run("words  !not  /regex/  " + "  ".join(f"{name}=" for name in known), "dim")]

@@ -43,6 +43,7 @@ class Stages:
         self.api, self.journal, self.look, self.tell = api, journal, look, tell
         about = Subject(kind="Namespace", name=where.partition("/")[0]) if where != "mesh" else Subject(kind="Mesh", name="mesh")
         name = f"strict-{where.replace('/', '-').replace(':', '-')}-{secrets.token_hex(2)}"
+        self._proven: set[Door] = set()  # whose plain text an earlier stage was seen to end
         self.part = Part(name=name, fix="strict", about=about, again=f"meshdoctor strict {where} --write")
 
     async def step(self, stage: Stage) -> Step | None:
@@ -56,7 +57,8 @@ class Stages:
         before = tuple([await knock(self.api, d) for d in doors_of(stage)])
         entry = await taken(self.api, self.journal, step, self.part) if step is not None else None
         after = await self._until_refused(tuple(p.door for p in before))
-        ended, says = _judged(before, after)
+        ended, says = _judged(before, after, self._proven)
+        self._proven |= {a.door for a in after if ended == "verified" and a.outcome == "refused"}
         if ended != "not-healed" and (hit := await self._hit(stage)):
             ended, says = "not-healed", hit
         if entry is not None:
@@ -104,17 +106,17 @@ def doors_of(stage: Stage) -> tuple[Door, ...]:
     return tuple(msgspec.structs.replace(d, port=port) if port else d for d in found)
 
 
-def _judged(before: tuple[Plain, ...], after: tuple[Plain, ...]) -> tuple[Ended, str]:
-    """Verified only where plain text that was answered before is refused now."""
+def _judged(before: tuple[Plain, ...], after: tuple[Plain, ...], known: set[Door]) -> tuple[Ended, str]:
+    """Verified only where plain text that was answered before, or until an earlier stage, is refused now."""
     if not after:
         return "unverified", "no ready pod with a sidecar has a port to knock at"
     still = next((p for p in after if p.outcome == "answered"), None)
     if still is not None:
         return "not-healed", f"plain text to {still.door} is still answered"
-    proven = [b.door for b, a in zip(before, after, strict=True) if (b.outcome, a.outcome) == ("answered", "refused")]
     blind = next((a for a in after if a.outcome == "unknown"), None)
     if blind is not None:
         return "unverified", f"plain text to {blind.door}: {blind.says}"
+    proven = [b.door for b in before if b.outcome == "answered" or b.door in known]
     if not proven:
         return "unverified", f"plain text to {after[0].door} is refused, as it was before"
     names = ", ".join(map(str, proven[:4])) + (f" and {len(proven) - 4} more" if len(proven) > 4 else "")

@@ -12,6 +12,7 @@ from meshdoctor.fixes import paths
 from meshdoctor.fixes.patch import Object
 from meshdoctor.fixes.step import Step, changing, creating
 from meshdoctor.istio.mtls import scope_of, server_mode
+from meshdoctor.istio.mutual.cells import served
 from meshdoctor.istio.mutual.forecast import Change, Forecast, forecast
 from meshdoctor.istio.mutual.seen import Seen, told_by_prometheus
 from meshdoctor.istio.mutual.wish import Wish, parse
@@ -65,8 +66,10 @@ class Staging:
         return tuple(s for s in map(self.stage, wishes) if s.affected or not self._is_there(s))
 
     def _of_workloads(self) -> Iterator[Wish]:
+        """Those that Services lead to: of the others nobody could see that plain text is refused."""
+        serving = {owner for owner, _ in served(self.mesh)}
         for running in _inside(self.mesh, self.wish.namespace):
-            if server_mode(self.mesh, running).mode != "STRICT":
+            if running.subject in serving and server_mode(self.mesh, running).mode != "STRICT":
                 yield parse(f"{running.namespace}/{running.subject.name}=STRICT")
 
     def _is_there(self, stage: Stage) -> bool:

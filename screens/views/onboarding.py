@@ -57,6 +57,8 @@ class Onboarding(TableView):
     empty = "No namespace could be read."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "its checks", id="onboarding.open", tooltip="every check of this namespace, with proof"),
+        Binding("E", "enrol", "enrol", id="onboarding.enrol", tooltip="the wizard that takes it into the mesh in waves"),
+        Binding("S", "strict", "STRICT", id="onboarding.strict", tooltip="the wizard that ends plain text for this namespace"),
         Binding("o", "findings", "its findings", id="onboarding.findings", tooltip="what the rules found there"),
         Binding("y", "yaml", "YAML", id="onboarding.yaml", tooltip="the namespace as it is now"),
     ]
@@ -81,6 +83,18 @@ class Onboarding(TableView):
         from screens.views.onboarding_namespace import OnboardingNamespace
 
         await self.boss.open(OnboardingNamespace(row.key))
+
+    async def action_enrol(self) -> None:
+        from screens.views.enrolment import enrol
+
+        if self.row is not None:
+            await enrol(self, self.row.key)
+
+    async def action_strict(self) -> None:
+        from screens.views.strict import strict
+
+        if self.row is not None:
+            await strict(self, self.row.key)
 
     async def action_findings(self) -> None:
         if self.row is not None:

@@ -30,6 +30,14 @@ class OnboardingNamespace(View):
     about = "Every check with its answer and proof. enter opens the finding it rests on; y copies the command that shows it."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="onboarding_namespace.open", tooltip="the finding that the check rests on"),
+        Binding(
+            "E",
+            "enrol",
+            "enrol",
+            id="onboarding_namespace.enrol",
+            tooltip="the wizard, for it or the selected workload",
+        ),
+        Binding("S", "strict", "STRICT", id="onboarding_namespace.strict", tooltip="the wizard that ends plain text, for the same"),
         Binding("y", "copy", "copy command", id="onboarding_namespace.copy", tooltip="copy the command that shows it again"),
         Binding("e", "yaml", "YAML", id="onboarding_namespace.yaml", tooltip="the namespace as it is now"),
     ]
@@ -95,6 +103,21 @@ class OnboardingNamespace(View):
             self.boss.copy(command, f"the command: {command}")
         else:
             self.boss.say("There is no command here.", "dim")
+
+    @property
+    def _workload(self) -> str:
+        payload = self.doc.item.payload if self.doc.item else None
+        return payload.subject.name if isinstance(payload, WorkloadResult) else ""
+
+    async def action_enrol(self) -> None:
+        from screens.views.enrolment import enrol
+
+        await enrol(self, self.namespace, self._workload)
+
+    async def action_strict(self) -> None:
+        from screens.views.strict import strict
+
+        await strict(self, f"{self.namespace}/{self._workload}" if self._workload else self.namespace)
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
