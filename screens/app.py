@@ -179,6 +179,12 @@ class MeshdoctorApp(App[int]):
         self.run_worker(clipboard.copy_native(text), group="clipboard", exit_on_error=False)
         self.say(f"copied {what}")
 
+    def news_of_change(self) -> None:
+        """A change was begun, ended, or leave for it was given: top line and footer tell."""
+        self._show_top()
+        if not self._said_until:
+            self._show_footer()
+
     # The stack.
 
     def _view(self, entry: registry.Entry) -> View:

@@ -108,6 +108,7 @@ def _onboarding(sub: Sub) -> None:
     strict.add_argument("where", metavar="WHERE", help="mesh, NS, NS/WORKLOAD or NS/WORKLOAD:PORT")
     strict.add_argument("--staged", action="store_true", help="first each workload of the namespace alone, then the namespace")
     strict.add_argument("--since", metavar="TIME", default="7d", help="how far back Prometheus is asked (default: 7d)")
+    strict.add_argument("--wait", metavar="SECONDS", type=_seconds, help="look so long who is refused afterwards (default: 6)")
     strict.add_argument("--force", metavar="CALLER", nargs="+", default=[], help="break these callers, as the plan names them")
     _writing(strict)
     _source(strict)

@@ -18,8 +18,9 @@ from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import width
 from meshdoctor.enrolment.blockers import Blocker
-from meshdoctor.enrolment.stages import Reached, Stages, doors_of
+from meshdoctor.enrolment.stages import WATCHED, Reached, Stages, doors_of
 from meshdoctor.enrolment.strict import Stage, Staging
+from meshdoctor.enrolment.walk import Look
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.journal import Journal
 from meshdoctor.fixes.refusals import Refusal
@@ -62,7 +63,7 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
             said.line(*await settled(api, journal))
             staging = _staging(await look(), arguments)
             stages = staging.stages
-            walk = Stages(api, journal, look, arguments.where, tell=lambda words: said.line(*labelled("", f"… {words}")))
+            walk = _walk(api, journal, look, arguments, said)
             waiting.stop()
             said.result["stages"] = [_described(s) for s in stages]
             for number, stage in enumerate(stages, 1):
@@ -75,6 +76,13 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
             return await _staged(walk, staging, arguments, said, api)
         finally:
             waiting.stop()
+
+
+def _walk(api: ApiClient, journal: Journal, look: Look, arguments: argparse.Namespace, said: Said) -> Stages:
+    def tell(words: str) -> None:
+        said.line(*labelled("", f"… {words}"))
+
+    return Stages(api, journal, look, arguments.where, watched=arguments.wait or WATCHED, tell=tell)
 
 
 def _staging(mesh: Mesh, arguments: argparse.Namespace) -> Staging:

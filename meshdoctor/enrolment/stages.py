@@ -22,7 +22,7 @@ from meshdoctor.model.text import counted
 
 REFUSED_WITHIN = 60.0  # seconds: the push, and the drain of connections that are kept
 EVERY = 2.0
-WATCHED = 6.0  # seconds of calls that are looked at afterwards
+WATCHED = 6.0  # seconds of calls that are looked at afterwards, unless told otherwise
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +39,10 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 class Stages:
     """One run. `part` is what its entries in the journal have in common."""
 
-    def __init__(self, api: ApiClient, journal: Journal, look: Look, where: str, *, tell: Tell = lambda _: None) -> None:
-        self.api, self.journal, self.look, self.tell = api, journal, look, tell
+    def __init__(
+        self, api: ApiClient, journal: Journal, look: Look, where: str, *, watched: float = WATCHED, tell: Tell = lambda _: None
+    ) -> None:
+        self.api, self.journal, self.look, self.tell, self.watched = api, journal, look, tell, watched
         about = Subject(kind="Namespace", name=where.partition("/")[0]) if where != "mesh" else Subject(kind="Mesh", name="mesh")
         name = f"strict-{where.replace('/', '-').replace(':', '-')}-{secrets.token_hex(2)}"
         self._proven: set[Door] = set()  # whose plain text an earlier stage was seen to end
@@ -78,7 +80,7 @@ class Stages:
     async def _hit(self, stage: Stage) -> str:
         """A workload whose plain text is refused since then, though the plan did not say so."""
         self.tell("looking who is refused")
-        await asyncio.sleep(WATCHED)
+        await asyncio.sleep(self.watched)
         try:
             mesh = await self.look()
         except MeshdoctorError:

@@ -92,8 +92,7 @@ class Staging:
 
     def _blockers(self, found: Forecast, affected: tuple[Subject, ...]) -> Iterator[Blocker]:
         wish = found.wish
-        for change in found.breaks:
-            yield _pair(change)
+        yield from (_pair(c) for c in found.breaks if c.calls or not _is_not_told(c))
         for stranger in found.strangers:
             yield _stranger(stranger)
         for outsider in found.outsiders:
@@ -133,6 +132,12 @@ class Staging:
 
 def _inside(mesh: Mesh, namespace: str) -> tuple[Running, ...]:
     return tuple(w for w in workloads(mesh) if w.has_sidecar and namespace in ("", w.namespace))
+
+
+def _is_not_told(change: Change) -> bool:
+    """Whether a Sidecar keeps the server from the client's proxy: not seen to call, it most likely never does."""
+    by = change.after.sends.by
+    return by is not None and by.kind == "Sidecar"
 
 
 def _pair(change: Change) -> Blocker:

@@ -42,6 +42,7 @@ class StrictView(WizardView):
             yield Item((Run(reached.says), Run(entry, "dim")), indent=10)
             for before, after in zip(reached.before, reached.after, strict=True):
                 yield Item(f"API server -> {after.door}: before {before.outcome}, now {after.outcome} ({after.says})", indent=10)
+        yield from self.in_the_way()
 
 
 def _foretold(stage: Stage) -> Iterator[Item]:

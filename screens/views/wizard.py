@@ -87,9 +87,13 @@ class WizardView(View):
         says = f"   {self.work.says}" if self.work.says else ""
         self.query_one("#heading", Doc).set_items([Item(self.heading(), "strong"), Item((Run(glyph, role), Run(says)))])
         back = [Item(b.says, label="BACK", role="" if b.made else "bad") for b in self.work.back]
-        self.query_one("#doc", Doc).set_items([*back, *self.items(), *self._in_the_way(), *self._next()])
+        self.query_one("#doc", Doc).set_items([*back, *self.items(), *self._next(), *self.notes()])
 
-    def _in_the_way(self) -> Iterator[Item]:
+    def notes(self) -> Iterable[Item]:
+        """What is to be known, last."""
+        return ()
+
+    def in_the_way(self) -> Iterator[Item]:
         left = self.work.blockers
         for blocker in dict.fromkeys((*left, *self.work.found)):
             is_accepted = blocker not in left
@@ -111,6 +115,7 @@ class WizardView(View):
     def _news(self) -> None:
         if self.is_attached:
             self.guard(self.show)
+            self.boss.news_of_change()
             if not self.display and not self.work.is_busy:
                 self.boss.say(f"{self.crumb}: {STATES[self.work.state][0]} {self.work.says}")
 
@@ -160,7 +165,7 @@ class WizardView(View):
 
     def _accept(self) -> None:
         self.work.accepted |= {b.id for b in self.work.blockers}
-        self.show()
+        self._news()
 
     def _ask(self, word: str, wants: str, granted: Callable[[], None]) -> None:
         self._word, self.wants, self._granted = word, wants, granted
