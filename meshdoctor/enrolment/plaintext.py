@@ -69,11 +69,11 @@ async def knock(api: ApiClient, door: Door) -> Plain:
     except Unreachable as why:
         return Plain(door, "unknown", plain(why, 200))
     except MeshdoctorError as why:
-        return _told(door, str(why))
+        return told(door, str(why))
     return Plain(door, "answered", "answered")
 
 
-def _told(door: Door, said: str) -> Plain:
+def told(door: Door, said: str) -> Plain:
     """The application's own error is an answer; the API server's tells how the connection ended."""
     if "not recorded" in said or "not in this bundle" in said:
         return Plain(door, "unknown", "this is a recording")

@@ -11,6 +11,7 @@ from meshdoctor.enrolment.blockers import Blocker
 from meshdoctor.fixes import paths
 from meshdoctor.fixes.patch import Object
 from meshdoctor.fixes.step import Step, changing, creating
+from meshdoctor.istio.injection import IGNORED_NAMESPACES
 from meshdoctor.istio.mtls import scope_of, server_mode
 from meshdoctor.istio.mutual.cells import served
 from meshdoctor.istio.mutual.forecast import Change, Forecast, forecast
@@ -106,6 +107,10 @@ class Staging:
         if wish.scope == "mesh" and (left := self._not_strict()):
             says = f"not STRICT by themselves yet: {', '.join(left[:8])}{f' and {len(left) - 8} more' if len(left) > 8 else ''}"
             yield Blocker("stages", "Namespaces come before the mesh", says, f"meshdoctor strict {left[0]}")
+        if wish.scope == "mesh" and (names := _outside(found)):
+            some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            says = f"{some} would be refused everywhere, though not seen to call"
+            yield Blocker("callers-outside", "Workloads are outside the mesh", says, "Enrol them first, or exempt them knowingly.")
         if wish.scope != "mesh" and not affected and not found.servers:
             running = [w for w in _inside(self.mesh, wish.namespace) if wish.workload in ("", w.subject.name)]
             if not running:
@@ -132,6 +137,12 @@ class Staging:
 
 def _inside(mesh: Mesh, namespace: str) -> tuple[Running, ...]:
     return tuple(w for w in workloads(mesh) if w.has_sidecar and namespace in ("", w.namespace))
+
+
+def _outside(found: Forecast) -> list[str]:
+    """The workloads without a sidecar that could call; the cluster's own, which can never be in the mesh, are left out."""
+    clients = {c.after.client for c in found.may_break}
+    return sorted(_name(c) for c in clients if c.namespace not in IGNORED_NAMESPACES)
 
 
 def _is_not_told(change: Change) -> bool:

@@ -97,6 +97,7 @@ def test_stages_go_by_workload_and_leave_the_namespaces_policy_alone(kubeconfig:
     code = run("strict", INSIDE, "--staged", "--write", "--yes")
     told = json.loads(capsys.readouterr().out)
     assert [s["where"] for s in told["stages"]] == [f"{INSIDE}/server", INSIDE], "nobody calls the client"
+    assert "results" in told, (told.get("says"), told["stages"])
     assert [r["state"] for r in told["results"]] == ["verified", "verified"], told["results"]
     assert code == 0
     assert policies() == ["peerauthentication.security.istio.io/default"]
