@@ -106,6 +106,13 @@ class StateTerminated(Record, frozen=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    @property
+    def failed(self) -> bool:
+        """It ended with an error of its own: not one that the kubelet found gone after its node or runtime had restarted.
+
+        Source: containerd reports those as Unknown with 255, the kubelet as ContainerStatusUnknown with 137."""
+        return self.exit_code != 0 and self.reason not in ("Unknown", "ContainerStatusUnknown")
+
 
 class StateWaiting(Record, frozen=True):
     reason: str = ""
