@@ -159,15 +159,22 @@ class Pod(KubernetesObject, frozen=True):
     @property
     def proxy(self) -> Container | None:
         """The container `istio-proxy`, among the containers or (native sidecar) the init containers."""
-        return next((c for c in self.all_containers if c.name == "istio-proxy"), None)
+        for containers in (self.spec.containers, self.spec.init_containers):  # plain loops: asked of every pod by many rules
+            for container in containers:
+                if container.name == "istio-proxy":
+                    return container
+        return None
 
     @property
     def proxy_status(self) -> ContainerStatus | None:
         return self.container_status("istio-proxy")
 
     def container_status(self, name: str) -> ContainerStatus | None:
-        both = self.status.init_container_statuses + self.status.container_statuses
-        return next((s for s in both if s.name == name), None)
+        for statuses in (self.status.init_container_statuses, self.status.container_statuses):
+            for status in statuses:
+                if status.name == name:
+                    return status
+        return None
 
     @property
     def app_containers(self) -> tuple[Container, ...]:
