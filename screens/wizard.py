@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 from meshdoctor.enrolment.plan import Blocker, Enrolment
 from meshdoctor.enrolment.stages import Reached, Stages
@@ -28,6 +29,21 @@ State = Literal["planning", "planned", "refused", "writing", "stopped", "done", 
 BUSY: tuple[State, ...] = ("planning", "writing", "taking back")
 OWNED = Blocker("owned", "Kept by a tool", "", "Change it in Git, or accept that it is written over.")
 ROLLOUT = 300.0
+W = TypeVar("W", bound="Wizard")
+
+
+_begun: WeakKeyDictionary[Feed, dict[str, Wizard]] = WeakKeyDictionary()
+
+
+def found_again(feed: Feed, work: W) -> W:
+    """The same wizard where it was begun before and has not ended: its screen was left, the work was not."""
+    known = _begun.setdefault(feed, {})
+    old = known.get(work.key)
+    is_under_way = old is not None and (old.is_busy or (old.plan_name and old.state not in ("done", "taken back")))
+    if is_under_way and isinstance(old, type(work)):
+        return old
+    known[work.key] = work
+    return work
 
 
 class Wizard:
@@ -44,6 +60,12 @@ class Wizard:
         self.plan_name = ""  # of what was written, in the journal
         self.back: list[Back] = []
         self.tell: Callable[[], None] = lambda: None
+        self.is_begun = False
+
+    @property
+    def key(self) -> str:
+        """What it is about, and where."""
+        return self.context
 
     @property
     def is_busy(self) -> bool:
@@ -84,7 +106,7 @@ class Wizard:
 
     async def plan(self) -> None:
         """Look, plan, and try the next step out: nothing is stored."""
-        self.step, self.trial = None, ""
+        self.step, self.trial, self.is_begun = None, "", True
         self.to("planning")
         await self._guarded(self._plan)
 
@@ -154,6 +176,10 @@ class Enrolling(Wizard):
         self._walk: Walk | None = None
 
     @property
+    def key(self) -> str:
+        return f"{self.context} enrol {self.namespace}/{self.workload}"
+
+    @property
     def found(self) -> tuple[Blocker, ...]:
         return self.enrolment.blockers if self.enrolment else ()
 
@@ -211,6 +237,10 @@ class Tightening(Wizard):
         self.stages: tuple[Stage, ...] = ()
         self.reached: list[Reached] = []
         self._run: Stages | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.context} strict {self.where}"
 
     @property
     def found(self) -> tuple[Blocker, ...]:

@@ -14,7 +14,7 @@ from screens.text import Run
 from screens.views.view import View
 from screens.views.wizard import ENDS, TO_DO, WizardView
 from screens.widgets.doc import Item
-from screens.wizard import Enrolling
+from screens.wizard import Enrolling, found_again
 
 MOST = 6
 
@@ -93,4 +93,4 @@ def _proof(found: Compared | None) -> Iterator[Item]:
 
 async def enrol(view: View, namespace: str, workload: str = "") -> None:
     """Open the wizard from a screen."""
-    await view.boss.open(EnrolmentView(Enrolling(view.boss.feed, namespace, workload)))
+    await view.boss.open(EnrolmentView(found_again(view.boss.feed, Enrolling(view.boss.feed, namespace, workload))))

@@ -11,7 +11,7 @@ from screens.text import Run
 from screens.views.view import View
 from screens.views.wizard import ENDS, TO_DO, WizardView
 from screens.widgets.doc import Item
-from screens.wizard import Tightening
+from screens.wizard import Tightening, found_again
 
 
 class StrictView(WizardView):
@@ -58,4 +58,4 @@ def _foretold(stage: Stage) -> Iterator[Item]:
 
 async def strict(view: View, where: str) -> None:
     """Open the wizard from a screen."""
-    await view.boss.open(StrictView(Tightening(view.boss.feed, where)))
+    await view.boss.open(StrictView(found_again(view.boss.feed, Tightening(view.boss.feed, where))))

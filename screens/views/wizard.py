@@ -57,7 +57,8 @@ class WizardView(View):
     def on_mount(self) -> None:
         self.query_one("#heading", Doc).can_focus = False
         self.work.tell = self._news
-        self.begin(self.work.plan())
+        if not self.work.is_begun:
+            self.begin(self.work.plan())
 
     @property
     def main(self) -> Widget:
