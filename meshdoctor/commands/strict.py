@@ -57,7 +57,7 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
 
         async def look() -> Mesh:
             mesh = await collect(api, options(arguments, api), waiting)
-            return (await with_handshakes(api, mesh, arguments.since))[0]
+            return (await with_handshakes(api, mesh, arguments.since, first=arguments.where.partition("/")[0]))[0]
 
         try:
             said.line(*await settled(api, journal))
