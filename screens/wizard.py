@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
+from meshdoctor.collect.handshakes import with_handshakes
 from meshdoctor.enrolment.plan import Blocker, Enrolment
 from meshdoctor.enrolment.stages import Reached, Stages
 from meshdoctor.enrolment.strict import Stage, Staging
@@ -29,6 +30,7 @@ State = Literal["planning", "planned", "refused", "writing", "stopped", "done", 
 BUSY: tuple[State, ...] = ("planning", "writing", "taking back")
 OWNED = Blocker("owned", "Kept by a tool", "", "Change it in Git, or accept that it is written over.")
 ROLLOUT = 300.0
+WINDOW = "7d"  # of which Prometheus is asked who sent plain text
 W = TypeVar("W", bound="Wizard")
 
 
@@ -245,6 +247,15 @@ class Tightening(Wizard):
     @property
     def found(self) -> tuple[Blocker, ...]:
         return tuple(b for s in self.stages for b in s.blockers)
+
+    async def look(self) -> Mesh:
+        """With what the proxies and Prometheus say of plain text; of a picture what it has."""
+        mesh = await super().look()
+        try:
+            api = self._feed.client()
+        except MeshdoctorError:
+            return mesh
+        return (await with_handshakes(api, mesh, WINDOW, first=self.where.partition("/")[0]))[0]
 
     async def _plan(self) -> None:
         mesh = await self.look()
