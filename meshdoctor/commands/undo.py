@@ -21,9 +21,11 @@ from meshdoctor.model.mesh import Mesh
 
 def run(arguments: argparse.Namespace) -> int:
     """0 taken back; 2 taken back, and others changed the object too; 3 unknown; 64 refused."""
+    from meshdoctor.commands.undo_plan import is_plan, undo_plan
+
     said = Said(as_json=arguments.output == "json")
     try:
-        code = run_async(_run(arguments, said))
+        code = run_async(undo_plan(arguments, said) if is_plan(arguments.entry) else _run(arguments, said))
     except Refused as why:
         code = say_refusal(said, why.refusal)
     except Unclear as why:
@@ -35,11 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
-    from meshdoctor.commands.undo_plan import undo_plan
-
     journal = Journal(state_folder())
-    if arguments.entry and (several := journal.of_plan(arguments.entry)):
-        return await undo_plan(journal, several, arguments, said)
     entry = _chosen(journal, arguments.entry)
     async with open_api(arguments, arguments.context or entry.holds.context) as api:
         said.line(*await settled(api, journal))

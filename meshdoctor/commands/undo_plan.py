@@ -6,20 +6,27 @@ import argparse
 
 from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
+from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api
 from meshdoctor.commands.undo import consents
 from meshdoctor.fixes.back import Back, take_back
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Journal
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
 
 WAIT = 300.0  # seconds for one rollout
 
 
-async def undo_plan(journal: Journal, entries: list[Entry], arguments: argparse.Namespace, said: Said) -> int:
+def is_plan(name: str | None) -> bool:
+    """Whether something is written of a plan of that name."""
+    return bool(name and Journal(state_folder()).of_plan(name))
+
+
+async def undo_plan(arguments: argparse.Namespace, said: Said) -> int:
     """0 all taken back exactly; 2 something of it was not."""
-    name = entries[0].holds.plan
+    journal, name = Journal(state_folder()), arguments.entry
+    entries = journal.of_plan(name)
     async with open_api(arguments, arguments.context or entries[0].holds.context) as api:
         said.line(*await settled(api, journal))
         entries = journal.of_plan(name)
