@@ -6,6 +6,7 @@ import time
 
 import msgspec
 
+from meshdoctor.kube.deny import Refused
 from meshdoctor.kube.session import Session
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.errors import MeshdoctorError
@@ -33,7 +34,7 @@ CONTAINER = {
 
 
 async def dry_run_pod(session: Session, namespace: str, labels: dict[str, str] | None = None) -> DryRun:
-    """What admission does to a pause pod in a namespace; `dryRun=All`, so that nothing is stored."""
+    """What admission does to a pause pod in a namespace; `dryRun=All`, so that nothing is stored. Raises Refused without leave."""
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -45,6 +46,8 @@ async def dry_run_pod(session: Session, namespace: str, labels: dict[str, str] |
     try:
         async with session.gate, session.open(path, method="POST", headers=headers, content=msgspec.json.encode(body)) as response:
             pod = msgspec.json.decode(await response.aread(), type=Pod)
+    except Refused:
+        raise  # nobody gave leave for test pods: nothing was learnt of admission
     except MeshdoctorError as why:
         return DryRun(namespace=namespace, admitted=False, seconds=time.perf_counter() - began, error=str(why))
     return DryRun(namespace=namespace, admitted=True, injected=pod.proxy is not None, seconds=time.perf_counter() - began)

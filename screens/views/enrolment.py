@@ -47,6 +47,11 @@ class EnrolmentView(WizardView):
         yield from self._waves(enrolment)
         yield from self.in_the_way()
         yield from _proof(self.work.results[-1].compared if self.work.results else enrolment.others)
+
+    def notes(self) -> Iterator[Item]:
+        enrolment = self.work.enrolment
+        if enrolment is None:
+            return
         lines = grouped(enrolment.turned, enrolment.own) if enrolment.waves else ()
         for line in lines[:MOST]:
             yield Item(line, label="CALLS")
@@ -54,10 +59,7 @@ class EnrolmentView(WizardView):
             yield Item(f"and {len(lines) - MOST} more", "dim", label="")
         for line in enrolment.left_words():
             yield Item(line, "dim", label="LEFT OUT")
-
-    def notes(self) -> Iterator[Item]:
-        enrolment = self.work.enrolment
-        for known in enrolment.known[:MOST] if enrolment and enrolment.waves else ():
+        for known in enrolment.known[:MOST] if enrolment.waves else ():
             yield Item((Run(f"{known.title}: ", "dim"), Run(known.says, "dim")), label="MIND", note=f"check {known.id}")
 
     def _waves(self, enrolment: Enrolment) -> Iterator[Item]:
