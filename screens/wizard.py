@@ -94,6 +94,10 @@ class Wizard:
         self.state, self.says = state, says
         self.tell()
 
+    def writes(self, says: str) -> None:
+        """What a step waits for."""
+        self.to("writing", says)
+
     def journal(self) -> Journal:
         """The user's own."""
         from platformdirs import user_state_path
@@ -212,8 +216,7 @@ class Enrolling(Wizard):
     def walk(self, enrolment: Enrolment) -> Walk:
         """The one run through the plan. Raises MeshdoctorError where there is no connection."""
         if self._walk is None:
-            tell: Callable[[str], None] = lambda says: self.to("writing", says)  # noqa: E731
-            self._walk = Walk(self._feed.client(), self.journal(), self.look, enrolment, tell=tell)
+            self._walk = Walk(self._feed.client(), self.journal(), self.look, enrolment, tell=self.writes)
             if self.journal().of_plan(self._walk.part.name):
                 self.plan_name = self._walk.part.name  # begun in another session
         return self._walk
@@ -275,8 +278,7 @@ class Tightening(Wizard):
     def run(self) -> Stages:
         """The one run through the stages. Raises MeshdoctorError where there is no connection."""
         if self._run is None:
-            tell: Callable[[str], None] = lambda says: self.to("writing", says)  # noqa: E731
-            self._run = Stages(self._feed.client(), self.journal(), self.look, self.where, tell=tell)
+            self._run = Stages(self._feed.client(), self.journal(), self.look, self.where, tell=self.writes)
         return self._run
 
     async def _take(self) -> None:
