@@ -25,6 +25,7 @@ from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.mesh import Mesh
 
 OWNED = "owned"
+SHOWN = 2  # waves whose diff is printed: the label's and the first restart's; the others are like it
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,18 +85,21 @@ def _refuse_blocked(enrolment: Enrolment, accepted: list[str]) -> None:
 
 
 async def _walked(walk: Walk, arguments: argparse.Namespace, said: Said, api: ApiClient) -> int:
-    """Wave by wave, with the operator's leave for each."""
+    """Every wave is tried out before the first is written; then wave by wave, with the operator's leave for each."""
     waves = walk.enrolment.waves
-    results: list[Result] = []
     for number, wave in enumerate(waves, 1):
         step = await walk.step(wave)
         if step is not None:
-            said.line(*labelled(f"wave {number}", wave.title), *step_lines(step))
+            lines = step_lines(step)
+            said.line(*labelled(f"wave {number}", wave.title), *(lines if number <= SHOWN else lines[:2]))
             if step.owner is not None and OWNED not in arguments.force and arguments.write:
                 reason = f"{step.target} is kept by {step.owner} ({step.owner.mark})."
                 raise Refused(Refusal("owned", reason, f"Change it in Git as above, or write over it: --force {OWNED}"))
-        if not arguments.write and not sys.stdin.isatty():
-            continue  # a plan tries every wave out
+    results: list[Result] = []
+    for number, wave in enumerate(waves, 1):
+        if not (arguments.write or sys.stdin.isatty()):
+            break
+        said.line(*labelled(f"wave {number}", f"next: {wave.title}"))
         if not consents(False, wave.target.name, arguments, said, api.credentials.context):
             break
         result = await walk.take(wave)

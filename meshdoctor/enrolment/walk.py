@@ -17,8 +17,11 @@ import msgspec
 from meshdoctor.enrolment.others import Compared, compared
 from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.enrolment.waves import Wave
+from meshdoctor.fixes.engine import Refused
 from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.patch import Object
 from meshdoctor.fixes.place import place_of
+from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.fixes.rollout import Tell, rolled_out
 from meshdoctor.fixes.step import Part, Step, changing, taken, tried
 from meshdoctor.istio.injection import called, namespace_labels
@@ -77,6 +80,8 @@ class Walk:
     async def step(self, wave: Wave) -> Step | None:
         """The wave's write on the live object, permitted and tried out; None where it is so already. Raises Refused."""
         made = await changing(self.api, wave.target, wave.title, wave.edit(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+        if made is not None and wave.restarts and (why := _held(made.before or {})):
+            raise Refused(Refusal("blocked", f"{wave.target} would not be restarted: {why}.", "Change that first."))
         return await tried(self.api, made) if made is not None else None
 
     async def take(self, wave: Wave) -> Result:
@@ -142,6 +147,14 @@ class Walk:
             if is_final or time.monotonic() > end:
                 return ended, says, mesh
             await asyncio.sleep(EVERY)
+
+
+def _held(workload: Object) -> str:
+    """Why a workload's controller would not replace its pods."""
+    spec = workload.get("spec") or {}
+    if spec.get("paused"):
+        return "its rollouts are paused"
+    return "its update strategy is OnDelete" if (spec.get("updateStrategy") or {}).get("type") == "OnDelete" else ""
 
 
 def wrong(mesh: Mesh, workload: Subject, revision: str) -> str:

@@ -94,6 +94,15 @@ def test_what_git_keeps_is_not_written_over(meshdoctor: Run, cluster: Cluster) -
     assert "Argo CD" in refused.stderr
 
 
+def test_no_wave_is_written_where_a_later_one_would_not_be_carried_out(meshdoctor: Run, cluster: Cluster) -> None:
+    paused = copy.deepcopy(live(cluster, REPORT))
+    paused["spec"]["paused"] = True
+    cluster.put(REPORT, paused)
+    refused = meshdoctor("enrol", "legacy", *WRITE)
+    assert (refused.returncode, cluster.stored) == (64, [])
+    assert "paused" in refused.stderr
+
+
 def knocked(cluster: Cluster, at: str, request: Request) -> Answer | None:
     """A sidecar's part: plain text is taken until there is a policy that says STRICT."""
     if at != "asked" or "/proxy/" not in request.target:
