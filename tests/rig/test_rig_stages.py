@@ -40,7 +40,7 @@ def world(kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
             kubectl(kubeconfig, "-n", namespace, "wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s")
         yield
     finally:
-        kubectl(kubeconfig, "delete", "ns", INSIDE, OUTSIDE, "--wait=false")
+        kubectl(kubeconfig, "delete", "ns", INSIDE, OUTSIDE, "--timeout=90s")
 
 
 def answered(kubeconfig: str, namespace: str, name: str) -> bool:
