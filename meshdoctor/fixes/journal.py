@@ -162,9 +162,13 @@ class Journal:
         """The entries of a plan of several steps that are written and not taken back, in the order in which they are undone.
 
         A label of a namespace says what its next pods are: it goes first, so that pods made anew are as they were.
+        What the plan itself made and deleted again needs nothing.
         """
         mine = [e for e in self.entries() if e.holds.plan == name and not e.holds.undoes]
         written = [e for e in reversed(mine) if (e.is_applied or e.is_open) and not e.undone_by]
+        passing = {e.holds.path for e in written if e.holds.verb == "create"}
+        passing &= {e.holds.path for e in written if e.holds.verb == "delete"}
+        written = [e for e in written if e.holds.path not in passing]
         return sorted(written, key=lambda e: e.holds.target.kind != "Namespace")
 
     def _events(self) -> Iterable[Event]:

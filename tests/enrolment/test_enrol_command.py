@@ -126,6 +126,27 @@ def test_strict_is_verified_by_plain_text_that_is_refused(meshdoctor: Run, clust
     assert cluster.get(f"{POLICIES}/default") is None
 
 
+def test_what_a_staged_plan_made_only_on_the_way_needs_no_undo(meshdoctor: Run, cluster: Cluster) -> None:
+    def refusing(at: str, request: Request) -> Answer | None:
+        if at != "asked" or "/proxy/" not in request.target:
+            return None
+        path = request.target.partition("/pods/")[2]
+        name = next(n for n in ("cart-v1", "catalog-v1", "catalog-v2", "storefront-v1") if path.startswith(n))
+        if cluster.get(f"{POLICIES}/default") or cluster.get(f"{POLICIES}/{name}"):
+            return statuses.failure(503, "ServiceUnavailable", "error trying to reach service: EOF")
+        return statuses.json_answer({})
+
+    cluster.script = refusing
+    plan = json.loads(meshdoctor("strict", "shop", "--staged", "-o", "json").stdout)
+    ids = list(dict.fromkeys(b["id"] for s in plan["stages"] for b in s["blockers"]))
+    told = json.loads(meshdoctor("strict", "shop", "--staged", "--force", *ids, "x", *WRITE, *NOW, "-o", "json").stdout)
+    assert [r["state"] for r in told["results"]] == ["verified"] * len(plan["stages"])
+    assert [cluster.get(f"{POLICIES}/{n}") is None for n in ("default", "cart-v1")] == [False, True]
+    back = json.loads(meshdoctor("undo", told["plan"], *WRITE, "-o", "json").stdout)
+    assert (back["exit"], len(back["steps"])) == (0, 1)
+    assert cluster.get(f"{POLICIES}/default") is None
+
+
 def test_without_a_plain_text_client_it_is_not_known(meshdoctor: Run, cluster: Cluster) -> None:
     denied = statuses.failure(403, "Forbidden", 'pods "x" is forbidden: User "u" cannot get resource "pods/proxy"')
     cluster.script = lambda at, request: denied if at == "asked" and "/proxy/" in request.target else None
