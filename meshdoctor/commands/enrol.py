@@ -81,7 +81,7 @@ def _refuse_blocked(enrolment: Enrolment, accepted: list[str]) -> None:
     if left:
         ids = " ".join(dict.fromkeys(b.id for b in left))
         reason = f"{left[0].title}: {left[0].says}." if len(left) == 1 else f"{len(left)} things stand in the way: {ids}."
-        raise Refused(Refusal("blocked", reason, f"{left[0].do} Or accept it by name: --force {ids}"))
+        raise Refused(Refusal("blocked", reason, f"{left[0].do.rstrip('.')}. Or accept it by name: --force {ids}"))
 
 
 async def _walked(walk: Walk, arguments: argparse.Namespace, said: Said, api: ApiClient) -> int:

@@ -130,7 +130,7 @@ def _refuse_blocked(stages: tuple[Stage, ...], accepted: list[str]) -> None:
         ids = " ".join(dict.fromkeys(b.id for b in left))
         says = f"{left[0].title}: {left[0].says}."
         more = f" And {len(left) - 1} more." if len(left) > 1 else ""
-        raise Refused(Refusal("blocked", says + more, f"{left[0].do} Or accept it by name: --force {ids}"))
+        raise Refused(Refusal("blocked", says + more, f"{left[0].do.rstrip('.')}. Or accept it by name: --force {ids}"))
 
 
 async def _staged(walk: Stages, staging: Staging, arguments: argparse.Namespace, said: Said, api: ApiClient) -> int:

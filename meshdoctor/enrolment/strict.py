@@ -110,7 +110,7 @@ class Staging:
         if wish.scope == "mesh" and (names := _outside(found)):
             some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
             says = f"{some} would be refused everywhere, though not seen to call"
-            yield Blocker("callers-outside", "Workloads are outside the mesh", says, "Enrol them first, or exempt them knowingly.")
+            yield Blocker("callers-outside", "Workloads are outside the mesh", says, "Enrol them first.")
         if wish.scope != "mesh" and not affected and not found.servers:
             running = [w for w in _inside(self.mesh, wish.namespace) if wish.workload in ("", w.subject.name)]
             if not running:
