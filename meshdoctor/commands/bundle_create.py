@@ -116,7 +116,7 @@ async def _look(arguments: argparse.Namespace, tier: Tier, waiting: Waiting) -> 
         if looked.mesh is not None:
             looked.found = judge(looked.mesh, collect_seconds=time.perf_counter() - began)
             left = tier.seconds * (1 - WRITING) - (time.perf_counter() - began)
-            said = await ask_more(api, looked.mesh, tier, _ranks(looked.mesh, looked.found), left, waiting)
+            said = await ask_more(api, looked.mesh, tier, _ranks(looked.mesh, looked.found), left, waiting, looked.recorder.answers)
             looked.notes += [said] if said else []
     looked.seconds = time.perf_counter() - began
     return looked
