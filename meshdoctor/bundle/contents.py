@@ -19,7 +19,7 @@ REST, LOG, DUMP, ANSWER = 4, 3, 2, 1
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A piece with its place in line: `urgency` 0 is the skeleton, then what a diagnosis reads, dumps, logs, and all other kinds."""
+    """A piece with its place in line: `urgency` 0 is the skeleton, then what a diagnosis reads, dumps, logs, the rest."""
 
     urgency: int
     namespace: str
@@ -141,7 +141,7 @@ def _answer_part(key: str, answer: Answer) -> Part:
         return Part(DUMP if bulky else ANSWER, namespace, piece)
     place = place_of(split(key.removeprefix("api GET "))[0])
     if place is None:
-        return Part(0, "", piece)
+        return Part(REST if "/openapi/" in key else 0, "", piece)
     if place.sub == "log":
         return Part(LOG if len(answer.body) > 200_000 else ANSWER, place.namespace, piece)
     if "includeObject" in key:

@@ -68,7 +68,12 @@ def _held(store: Store, group: Json) -> Json:
     name = group["metadata"].get("name", "")
     held = {(place.group, place.plural) for place, _ in _served(store)} | {(k.GROUP, k.PLURAL) for k in kinds.ALL}
     versions = [
-        {**v, "resources": [r for r in v.get("resources") or () if (name, r.get("resource")) in held]}
+        {
+            **v,
+            "resources": [
+                r for r in v.get("resources") or () if (name, r.get("resource")) in held or "list" not in r.get("verbs", ())
+            ],
+        }
         for v in group.get("versions") or ()
     ]
     return {**group, "versions": versions}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshdoctor.bundle import statuses
+from meshdoctor.bundle import protobuf, statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.faults import Faults
 from meshdoctor.bundle.paths import Place
@@ -41,8 +41,8 @@ def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
     """The answer of a POST: the three reviews of oneself, which store nothing; anything else is refused."""
     if path == f"{AUTHORIZATION}/selfsubjectaccessreviews":
         try:
-            asked = msgspec.json.decode(body, type=Review).spec.resource_attributes
-        except msgspec.DecodeError as why:
+            asked = _asked(body)
+        except ValueError as why:
             return statuses.bad_request(str(why))
         allowed = asked is None or _allowed(store, faults, asked)
         return _reviewed("SelfSubjectAccessReview", "authorization.k8s.io/v1", {"allowed": allowed})
@@ -53,6 +53,14 @@ def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
     if path == f"{AUTHENTICATION}/selfsubjectreviews":
         return _reviewed("SelfSubjectReview", "authentication.k8s.io/v1", {"userInfo": {"username": statuses.USER}})
     return statuses.failure(405, "MethodNotAllowed", "a recording is only read")
+
+
+def _asked(body: bytes) -> Attributes | None:
+    """What a review asks for, in JSON or in protobuf. Raises ValueError."""
+    if body.startswith(protobuf.MAGIC):
+        told = protobuf.attributes(body)
+        return None if told is None else Attributes(**told)
+    return msgspec.json.decode(body, type=Review).spec.resource_attributes
 
 
 def _reviewed(kind: str, version: str, status: dict[str, object]) -> Answer:

@@ -80,15 +80,22 @@ async def ask_more(
     try:
         async with asyncio.timeout(max(seconds, 1.0)):
             questions = _questions(api, mesh, tier, ranks)
-            with contextlib.suppress(MeshdoctorError, msgspec.DecodeError):
-                read = rest.lists_of(answers)
-                questions += [
-                    (path.rpartition("/")[2], partial(rest.read_kind, api, path, read)) for path in await rest.listable(api)
-                ]
+            questions += await _rest(api, rest.lists_of(answers))
             await gather_limited(4, [quietly(label, job, len(questions)) for label, job in questions])
     except TimeoutError:
         return "Time ran out before every proxy, log and table was read."
     return None
+
+
+async def _rest(api: ApiClient, read: set[str]) -> list[tuple[str, Question]]:
+    """Every other kind and the schemas of all; `read` are the lists that there are already."""
+    found: list[tuple[str, Question]] = []
+    with contextlib.suppress(MeshdoctorError, msgspec.DecodeError):
+        for path in await rest.listable(api):
+            found.append((path.rpartition("/")[2], partial(rest.read_kind, api, path, read)))
+        for path, given in await rest.schemas(api):
+            found.append((f"schema of {path.removeprefix(rest.OPENAPI)}", partial(api.get_bytes, path, given)))
+    return found
 
 
 def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> list[tuple[str, Question]]:
