@@ -21,6 +21,7 @@ from meshdoctor.model.workloads import Pod
 
 ENVOY = 15000
 DUMPS = (
+    "/config_dump?mask=bootstrap",
     "/config_dump?mask=dynamic_listeners,static_listeners",
     "/config_dump?mask=dynamic_route_configs,static_route_configs",
     "/config_dump?mask=dynamic_active_clusters,dynamic_warming_clusters,static_clusters",
@@ -58,12 +59,13 @@ async def ask_more(
     tier: Tier,
     ranks: Sequence[str],
     seconds: float,
-    progress: Callable[[str], None],
+    progress: Callable[[str, float], None],
     answers: Mapping[str, object],
 ) -> str | None:
     """Ask what the tier holds beyond a diagnosis, the worst first, for at most so many seconds; the recorder keeps the answers.
 
-    `answers` is what it has kept so far. Gives a sentence where time ran out.
+    `answers` is what it has kept so far; `progress` is told what is asked and the share that is done. Gives a sentence where
+    time ran out.
     """
     if not tier.proxies:
         return None
@@ -72,7 +74,7 @@ async def ask_more(
     async def quietly(label: str, job: Question, count: int) -> None:
         """One failure costs its own answer only; the recorder has kept the refusal."""
         nonlocal done
-        progress(f"{label} ({done} of {count})")
+        progress(f"{label} ({done} of {count})", done / count)
         with contextlib.suppress(MeshdoctorError, msgspec.DecodeError):
             await job()
         done += 1
