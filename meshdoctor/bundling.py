@@ -7,14 +7,18 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from meshdoctor.bundle.contents import trimmed
-from meshdoctor.bundle.creating import Content, redacted
-from meshdoctor.bundle.recording import Recorder
+from meshdoctor.bundle.creating import Content, redacted, write
+from meshdoctor.bundle.estimate import Estimate, estimate
+from meshdoctor.bundle.manifest import Manifest
+from meshdoctor.bundle.recording import Recorder, Recording
 from meshdoctor.bundle.redaction.pseudonyms import Pseudonyms
 from meshdoctor.bundle.redaction.redactor import Redactor
 from meshdoctor.bundle.tiers import WRITING, Tier, ask_more
@@ -25,7 +29,7 @@ from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.session import RequestLine
 from meshdoctor.model.cluster import Namespace
-from meshdoctor.model.findings import Diagnosis, Status
+from meshdoctor.model.findings import Diagnosis, Finding, Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState, Unseen
 
@@ -90,7 +94,7 @@ async def look(api: ApiClient, looked: Looked, wanted: Wanted, progress: Progres
         looked.notes.append(f"Reading took longer than {seconds:.0f} s and was cut off.")
     looked.at = api.now()
     if looked.mesh is not None:
-        looked.found = judge(looked.mesh, collect_seconds=time.perf_counter() - began)
+        looked.found = await asyncio.to_thread(judge, looked.mesh, collect_seconds=time.perf_counter() - began)
         left = seconds - (time.perf_counter() - began)
 
         def asking(says: str, done: float) -> None:
@@ -196,3 +200,61 @@ def file_name(made: Content, suffix: str = "") -> str:
     context = made.pseudonyms.text(made.context) if made.pseudonyms else made.context
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", context).strip("-.")[:60] or "mesh"
     return f"meshdoctor-{safe}-{made.recorded_at:%Y%m%dT%H%M%SZ}.tar.gz{suffix}"
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A bundle that was written."""
+
+    path: Path
+    size: int
+    manifest: Manifest
+    content: Content
+
+
+Opens = Callable[[str, Recorder, Callable[[RequestLine], None]], AbstractAsyncContextManager[ApiClient]]
+
+
+class Maker:
+    """Makes bundles of a context, by name, as the screens have it. `opens` gives a client that records."""
+
+    def __init__(self, opens: Opens) -> None:
+        self._opens = opens
+
+    async def estimate(self, context: str, tier: Tier) -> Estimate:
+        """How large and how long, about."""
+        async with self._opens(context, Recorder(), lambda line: None) as api:
+            return await estimate(api, tier)
+
+    async def look(self, context: str, wanted: Wanted, progress: Progress) -> Looked:
+        """Read everything that is wanted."""
+        looked = Looked(Recorder(), [])
+        async with self._opens(context, looked.recorder, looked.requests.append) as api:
+            await look(api, looked, wanted, progress)
+        return looked
+
+    @staticmethod
+    def write(looked: Looked, wanted: Wanted, path: Path | None, progress: Progress) -> Made:
+        """Redact and write: work for a thread. Without a path it is written into the working directory."""
+        made = content(looked, wanted, progress)
+        progress("writing", WRITTEN)
+        target = path or Path.cwd() / file_name(made)
+        size, manifest = write(target, made, None)
+        return Made(target, size, manifest, made)
+
+
+async def diagnose_recording(recording: Recording, name: str, namespace: str | None = None) -> Diagnosis:
+    """The diagnosis of a recorded mesh."""
+    from meshdoctor.bundle.replay import ReplayServer
+    from meshdoctor.kube.credentials import Credentials
+
+    async with ReplayServer(recording) as server:
+        credentials = Credentials(context=name, cluster=name, server=server.url, user="demo", namespace="default")
+        async with ApiClient(credentials) as api:
+            mesh = await collect(api, Options(namespace=namespace or "default"), lambda says: None)
+    return judge(mesh, namespace=namespace)
+
+
+def without(these: Diagnosis, those: Diagnosis) -> list[Finding]:
+    """Findings of the first that the second has not, and has not as UNKNOWN either."""
+    known = {f.id for f in those.findings}
+    return [f for f in these.findings if f.id not in known and f.status in (Status.FAIL, Status.WARN)]

@@ -1,0 +1,111 @@
+"""A bundle as a list of parts: kinds, pods that answered, logs; with state, size, and what was removed from each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshdoctor.bundle.inspection import Inspection, Kind, inspect
+from meshdoctor.bundle.manifest import File
+from meshdoctor.bundle.opening import Opened
+from meshdoctor.bundle.paths import place_of, split
+from meshdoctor.model.sources import Source, SourceState
+
+SCHEMAS = "schemas of kubectl explain"
+TABLES = "tables of kubectl get"
+OTHER = "other answers"
+FOR_PEOPLE = "for people and other tools"
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """One part. `objects` is None where none are counted, `why` says why it is not there or not whole."""
+
+    name: str
+    state: SourceState = SourceState.LIVE
+    age_s: float | None = None
+    objects: int | None = None
+    files: list[File] = []
+    why: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """Of its files, unpacked."""
+        return sum(file.bytes for file in self.files)
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """How many values of one kind were removed from one file."""
+
+    file: str
+    kind: str
+    count: int
+
+
+class Inside(msgspec.Struct, frozen=True):
+    """What a bundle holds, what was removed and what is wrong with it."""
+
+    told: Inspection
+    parts: tuple[Part, ...]
+    removed: tuple[Removed, ...]
+
+
+def inside(opened: Opened) -> Inside:
+    """The parts of an opened bundle: those that are missing first, then kinds, pods, logs by name."""
+    told = inspect(opened)
+    found = {kind.name: _of_kind(kind) for kind in told.kinds}
+    manifest = opened.manifest
+    for source in manifest.sources if manifest else ():
+        _take_source(found, source)
+    for file in manifest.files if manifest else ():
+        name = _part_of(file)
+        found.setdefault(name, Part(name=name)).files.append(file)
+    if manifest is None:
+        for pod in told.pods:
+            found.setdefault(f"answers of {pod}", Part(name=f"answers of {pod}"))
+    parts = sorted(found.values(), key=lambda p: (p.state is SourceState.LIVE and not p.why, p.state is SourceState.ABSENT, p.name))
+    return Inside(told, tuple(parts), _removed(opened))
+
+
+def _of_kind(kind: Kind) -> Part:
+    some = "" if kind.namespaces is None else f"of {len(kind.namespaces)} namespaces only: {', '.join(kind.namespaces)}"
+    state = SourceState.LIVE if kind.objects is not None else SourceState.ERROR
+    if kind.objects is None and kind.why == "answered 404":
+        state = SourceState.ABSENT
+    if kind.objects is None and kind.why == "answered 403":
+        state = SourceState.DENIED
+    return Part(name=kind.name, state=state, objects=kind.objects, why=kind.why or some)
+
+
+def _take_source(found: dict[str, Part], source: Source) -> None:
+    """A source says how it was read; kinds have their group in the name of the part, and not in that of the source."""
+    part = next((p for p in found.values() if source.name in (p.name, p.name.partition(".")[0])), None)
+    if part is None:
+        if source.state is SourceState.LIVE:
+            return
+        part = found.setdefault(source.name, Part(name=source.name, state=source.state))
+    part.age_s = source.age_s
+    if source.state is not SourceState.LIVE:
+        part.state, part.why = source.state, part.why or source.reason or ""
+
+
+def _part_of(file: File) -> str:
+    """What a file is part of."""
+    if file.part == "extra":
+        return FOR_PEOPLE
+    if file.key.startswith("pod "):
+        return f"answers of {file.key.removeprefix('pod ').partition(':')[0]}"
+    path = split(file.key.removeprefix("api GET "))[0]
+    place = place_of(path)
+    if place is None:
+        return SCHEMAS if path.startswith("/openapi/") else OTHER
+    if place.sub == "log":
+        return f"logs of {place.namespace}/{place.name}"
+    return TABLES if "includeObject" in file.key else place.resource
+
+
+def _removed(opened: Opened) -> tuple[Removed, ...]:
+    body = opened.extras.get("redaction/report.json", b"[]")
+    try:
+        found = msgspec.json.decode(body, type=tuple[Removed, ...])
+    except msgspec.DecodeError:
+        return ()
+    return tuple(sorted(found, key=lambda r: (-r.count, r.kind, r.file)))
