@@ -32,9 +32,16 @@ def top(
     right = [Part((Run(f"{user}, read-only" if user else "read-only", "dim"),), goes=4)]
     if frozen:
         right.append(Part((Run(f"‖ frozen {age(seen.elapsed)}", "warn"),)))
-    right.append(Part((_link(link, link_age),), goes=0))
+    right.append(Part((_recorded(seen, clock) or _link(link, link_age),), goes=0))
     right.append(Part((Run(f"{clock:%H:%M:%S}", "dim"),), goes=6))
     return left, right
+
+
+def _recorded(seen: Seen, clock: datetime) -> Run | None:
+    """How old a bundle is, in the place of how live it is; None on a cluster."""
+    if seen.mesh is None or not seen.context.startswith("bundle/"):
+        return None
+    return Run(f"○ recorded {age((clock - seen.mesh.now).total_seconds())} ago", "warn")
 
 
 def _link(link: Link, seconds: float | None) -> Run:

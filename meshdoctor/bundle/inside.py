@@ -10,6 +10,8 @@ from meshdoctor.bundle.opening import Opened
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.model.sources import Source, SourceState
 
+KIND, POD, LOG, MORE = "kind", "pod", "log", "more"
+WHATS = (KIND, POD, LOG, MORE)
 SCHEMAS = "schemas of kubectl explain"
 TABLES = "tables of kubectl get"
 OTHER = "other answers"
@@ -17,8 +19,9 @@ FOR_PEOPLE = "for people and other tools"
 
 
 class Part(msgspec.Struct, kw_only=True):
-    """One part. `objects` is None where none are counted, `why` says why it is not there or not whole."""
+    """One part. `what` is one of WHATS; `objects` is None where none are counted, `why` says why it is not there or not whole."""
 
+    what: str
     name: str
     state: SourceState = SourceState.LIVE
     age_s: float | None = None
@@ -51,18 +54,24 @@ class Inside(msgspec.Struct, frozen=True):
 def inside(opened: Opened) -> Inside:
     """The parts of an opened bundle: those that are missing first, then kinds, pods, logs by name."""
     told = inspect(opened)
-    found = {kind.name: _of_kind(kind) for kind in told.kinds}
+    found = {(KIND, kind.name): _of_kind(kind) for kind in told.kinds}
     manifest = opened.manifest
     for source in manifest.sources if manifest else ():
         _take_source(found, source)
     for file in manifest.files if manifest else ():
-        name = _part_of(file)
-        found.setdefault(name, Part(name=name)).files.append(file)
+        what, name = _part_of(file)
+        found.setdefault((what, name), Part(what=what, name=name)).files.append(file)
     if manifest is None:
-        for pod in told.pods:
-            found.setdefault(f"answers of {pod}", Part(name=f"answers of {pod}"))
-    parts = sorted(found.values(), key=lambda p: (p.state is SourceState.LIVE and not p.why, p.state is SourceState.ABSENT, p.name))
+        found |= {(POD, pod): Part(what=POD, name=pod) for pod in told.pods}
+    parts = sorted(found.values(), key=_place)
     return Inside(told, tuple(parts), _removed(opened))
+
+
+def _place(part: Part) -> tuple[bool, bool, int, str]:
+    """What is missing or not whole, what is there by its name, and last what the cluster does not have."""
+    is_absent = part.state is SourceState.ABSENT or part.objects == 0
+    is_whole = part.state is SourceState.LIVE and not part.why
+    return is_absent, is_whole, WHATS.index(part.what), part.name
 
 
 def _of_kind(kind: Kind) -> Part:
@@ -72,34 +81,34 @@ def _of_kind(kind: Kind) -> Part:
         state = SourceState.ABSENT
     if kind.objects is None and kind.why == "answered 403":
         state = SourceState.DENIED
-    return Part(name=kind.name, state=state, objects=kind.objects, why=kind.why or some)
+    return Part(what=KIND, name=kind.name, state=state, objects=kind.objects, why=kind.why or some)
 
 
-def _take_source(found: dict[str, Part], source: Source) -> None:
+def _take_source(found: dict[tuple[str, str], Part], source: Source) -> None:
     """A source says how it was read; kinds have their group in the name of the part, and not in that of the source."""
     part = next((p for p in found.values() if source.name in (p.name, p.name.partition(".")[0])), None)
     if part is None:
         if source.state is SourceState.LIVE:
             return
-        part = found.setdefault(source.name, Part(name=source.name, state=source.state))
+        part = found.setdefault((MORE, source.name), Part(what=MORE, name=source.name, state=source.state))
     part.age_s = source.age_s
     if source.state is not SourceState.LIVE:
         part.state, part.why = source.state, part.why or source.reason or ""
 
 
-def _part_of(file: File) -> str:
-    """What a file is part of."""
+def _part_of(file: File) -> tuple[str, str]:
+    """What a file is part of: one of WHATS, and a name."""
     if file.part == "extra":
-        return FOR_PEOPLE
+        return MORE, FOR_PEOPLE
     if file.key.startswith("pod "):
-        return f"answers of {file.key.removeprefix('pod ').partition(':')[0]}"
+        return POD, file.key.removeprefix("pod ").partition(":")[0]
     path = split(file.key.removeprefix("api GET "))[0]
     place = place_of(path)
     if place is None:
-        return SCHEMAS if path.startswith("/openapi/") else OTHER
+        return MORE, SCHEMAS if path.startswith("/openapi/") else OTHER
     if place.sub == "log":
-        return f"logs of {place.namespace}/{place.name}"
-    return TABLES if "includeObject" in file.key else place.resource
+        return LOG, f"{place.namespace}/{place.name}"
+    return (MORE, TABLES) if "includeObject" in file.key else (KIND, place.resource)
 
 
 def _removed(opened: Opened) -> tuple[Removed, ...]:

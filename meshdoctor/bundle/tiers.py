@@ -33,6 +33,7 @@ DUMPS = (
 ISTIOD = ("/debug/configz", "/debug/push_status", "/debug/endpointShardz", "/debug/clusterz")
 ISTIOD_PORT = 15014
 LOG_SECONDS = 3600
+LOG_BYTES = 8_000_000  # far above so many lines: the API server cuts a log at its end, where the newest lines are
 Question = Callable[[], Awaitable[object]]
 
 
@@ -48,7 +49,7 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 T0 = Tier("T0", 2_000_000, 10.0, 0, 0, 15_000_000)
-T1 = Tier("T1", 50_000_000, 120.0, 60, 5000, 120_000_000)
+T1 = Tier("T1", 50_000_000, 120.0, 60, 2000, 120_000_000)
 TIERS = {tier.name: tier for tier in (T0, T1)}
 WRITING = 0.25  # of the time is kept for redacting and writing
 
@@ -125,6 +126,8 @@ def _worst_first(pods: Iterable[Pod], ranks: Sequence[str]) -> list[Pod]:
 def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[tuple[str, Question]]:
     """The last hour of a container's log, and the end of the one before where it restarted."""
     status = next((s for s in pod.status.container_statuses if s.name == container), None)
-    read = partial(api.logs, pod.namespace, pod.name, container, since_seconds=LOG_SECONDS, tail_lines=tier.log_lines)
+    read = partial(
+        api.logs, pod.namespace, pod.name, container, since_seconds=LOG_SECONDS, tail_lines=tier.log_lines, limit_bytes=LOG_BYTES
+    )
     restarted = status is not None and status.restart_count > 0
     return [(f"log of {pod.name}", job) for job in (read, *([partial(read, previous=True)] if restarted else []))]

@@ -30,7 +30,7 @@ HOLDS = {
     "T1": "every kind, all of istiod, 60 Envoys and an hour of logs; at most 50 MB and 120 s",
 }
 BAR = 32
-SHARES = "━"
+DONE, LEFT = "━", "·"
 
 
 @screen(name="bundle", aliases=("bundles", "save"), title="Bundle", says="write what is seen into one file, secrets removed")
@@ -124,7 +124,7 @@ class Bundle(View):
 
     def _progress(self) -> list[Item]:
         done = round(BAR * self._share)
-        bar = (Run(SHARES * done, "ok"), Run(SHARES * (BAR - done), "dim"))
+        bar = (Run(DONE * done, "ok"), Run(LEFT * (BAR - done), "dim"))
         elapsed = duration(time.monotonic() - self._began)
         return [
             Item((Run(f"{self._share:4.0%}  "), *bar, Run(f"  {elapsed}", "dim")), label="WRITING"),

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
 
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Finding
@@ -65,6 +67,10 @@ class BundleDiff(TableView):
     fields = frozenset({"ns", "kind", "change"})
     empty = "Nothing changed between the two, as far as both hold the same kinds."
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "in full", id="diff.open", tooltip="every field with what it was and what it is"),
+    ]
+
     def __init__(self, one: Path, other: Path) -> None:
         super().__init__()
         self._paths = (one, other)
@@ -110,7 +116,7 @@ class BundleDiff(TableView):
         apart = (new - old).total_seconds()
         items = [
             Item(
-                (Run(f"{old:%Y-%m-%d %H:%M:%S} → {new:%Y-%m-%d %H:%M:%S} UTC", "strong"), Run(f"   {minutes:.0f} m apart", "dim"))
+                (Run(f"{old:%Y-%m-%d %H:%M:%S} → {new:%Y-%m-%d %H:%M:%S} UTC", "strong"), Run(f"   {duration(apart)} apart", "dim"))
             ),
             Item(f"{count(len(found.came), 'new finding')}, {len(found.went)} gone, {count(len(found.changes), 'changed object')}"),
         ]

@@ -32,6 +32,7 @@ class BundleInside(TableView):
     about = "What is not in the file is UNKNOWN to every check. d compares with another bundle, x shows what was removed."
     columns = (
         Column("STATE", least=12, keep=True),
+        Column("WHAT", least=4),
         Column("PART", least=24, most=64, is_name=True, keep=True),
         Column("OBJECTS", least=4, align="right"),
         Column("FILES", least=4, align="right"),
@@ -39,7 +40,7 @@ class BundleInside(TableView):
         Column("AGE", least=5, align="right"),
         Column("WHY", least=16, most=110),
     )
-    fields = frozenset({"state", "name"})
+    fields = frozenset({"state", "name", "what"})
     empty = "No bundle is open. o names a file; :bundle writes one."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "files", id="inside.open", tooltip="the files of this part"),
@@ -121,7 +122,8 @@ class BundleInside(TableView):
         return [Item(part.name, "strong"), Item(part.why or said, indent=2)]
 
     def name_in(self, row: Row) -> str:
-        return row.key
+        part: Part = row.payload
+        return part.name
 
     def _why_empty(self, total: int) -> str:
         return "" if self._failed or self._reading else super()._why_empty(total)
@@ -205,6 +207,7 @@ def _row(part: Part) -> Row:
         state = Run("◐ partly", "warn") if part.why else Run("● there", "ok")
     cells = (
         state,
+        Run(part.what, "dim"),
         part.name,
         "" if part.objects is None else f"{part.objects:,}",
         f"{len(part.files)}" if part.files else "",
@@ -213,7 +216,8 @@ def _row(part: Part) -> Row:
         part.why,
     )
     is_fault = part.state in (SourceState.ERROR, SourceState.DENIED, SourceState.STALE) or bool(part.why)
-    return Row(part.name, cells, {"state": str(part.state), "name": part.name}, is_fault=is_fault, payload=part)
+    fields = {"state": str(part.state), "name": part.name, "what": part.what}
+    return Row(f"{part.what} {part.name}", cells, fields, is_fault=is_fault, payload=part)
 
 
 def _file_row(file: File) -> Row:
