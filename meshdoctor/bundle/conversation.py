@@ -21,17 +21,21 @@ from meshdoctor.bundle.forward import (
     STATUS,
     STDERR,
     STDOUT,
+    TUNNEL,
     Channels,
+    Ends,
     ForwardWire,
     chosen_protocol,
     open_channels,
     open_port,
+    open_tunnel,
 )
 from meshdoctor.bundle.http import Http, Request, Wire
 from meshdoctor.bundle.lists import PARTIAL, partial
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split
 from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
+from meshdoctor.bundle.spdy import Pair, SpdyConnection
 from meshdoctor.bundle.store import Store
 from meshdoctor.kube.answers import NOT_RECORDED
 
@@ -78,6 +82,8 @@ class Conversation:
         """Do what takes the connection over: watches and WebSockets. False where an ordinary answer is due."""
         path, pairs = split(request.target)
         place = place_of(path)
+        if place is not None and place.sub == "portforward" and request.method == "POST" and request.upgrade == "spdy/3.1":
+            return not self._served.faults.denied(place) and await self._spdy(request, place)
         if place is None or request.method != "GET" or self._served.faults.denied(place):
             return False
         if place.sub in ("portforward", "exec"):
@@ -194,6 +200,8 @@ class Conversation:
 
     async def _socket(self, request: Request, place: Place, pairs: Pairs) -> bool:
         """Open a port-forward or an exec. False where it is refused with an ordinary answer."""
+        if place.sub == "portforward" and chosen_protocol(request, (TUNNEL,)) is not None:
+            return await self._spdy(request, place)
         protocol = chosen_protocol(request, FORWARD if place.sub == "portforward" else EXEC)
         ports = dict(pairs).get("ports", "")
         if protocol is None or not self._exists(place, place.name):
@@ -208,7 +216,19 @@ class Conversation:
         await self._forward(channels, place, int(ports))
         return True
 
-    async def _forward(self, channels: Channels, place: Place, port: int) -> None:
+    async def _spdy(self, request: Request, place: Place) -> bool:
+        """Open a port-forward as kubectl has it. False where there is no such pod."""
+        if not self._exists(place, place.name):
+            return False
+        wire, arrived = await open_tunnel(self._http, self._wire, request)
+
+        async def opened(ends: Pair, port: str) -> None:
+            await self._forward(ends, place, int(port) if port.isdecimal() else 0)
+
+        await SpdyConnection(wire, arrived, opened).run()
+        return True
+
+    async def _forward(self, channels: Ends, place: Place, port: int) -> None:
         """Answer HTTP inside a forwarded port until it is closed."""
         if not self._served.pods.answers(place.namespace, place.name, port):
             await channels.send(ERROR, refusal(port, place.name, "nothing was recorded there: connection refused"))

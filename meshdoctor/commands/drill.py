@@ -26,7 +26,7 @@ RULES = f"""Find what is wrong, and at which object. In another terminal:
   export KUBECONFIG={{kubeconfig}}
   kubectl get pods -A; istioctl analyze -A; meshdoctor
 
-  answer KIND/NS/NAME [PROBLEM]   e.g. answer DestinationRule/shop/cart MTL-002; or: answer {NOTHING}
+  answer KIND/NS/NAME [PROBLEM]   e.g. answer VirtualService/shop/web RT-001; or: answer {NOTHING}
   hint                            the next hint, for {HINT_COSTS} points; a wrong answer costs {WRONG_COSTS}
   quit                            the solution
 """
