@@ -15,6 +15,7 @@ WHATS = (KIND, POD, LOG, MORE)
 SCHEMAS = "schemas of kubectl explain"
 TABLES = "tables of kubectl get"
 OTHER = "other answers"
+NOT_HERE = "is not in the bundle"
 FOR_PEOPLE = "for people and other tools"
 
 
@@ -67,11 +68,15 @@ def inside(opened: Opened) -> Inside:
     return Inside(told, tuple(parts), _removed(opened))
 
 
-def _place(part: Part) -> tuple[bool, bool, int, str]:
-    """What is missing or not whole, what is there by its name, and last what the cluster does not have."""
-    is_absent = part.state is SourceState.ABSENT or part.objects == 0
-    is_whole = part.state is SourceState.LIVE and not part.why
-    return is_absent, is_whole, WHATS.index(part.what), part.name
+def _place(part: Part) -> tuple[int, int, str]:
+    """What could not be read or is not whole, what is there, what nobody asked for, and what the cluster does not have."""
+    if part.state is SourceState.ABSENT or part.objects == 0:
+        rank = 3
+    elif part.why == NOT_HERE:
+        rank = 2
+    else:
+        rank = int(part.state is SourceState.LIVE and not part.why)
+    return rank, WHATS.index(part.what), part.name
 
 
 def _of_kind(kind: Kind) -> Part:

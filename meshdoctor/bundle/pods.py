@@ -40,7 +40,7 @@ class RecordedPods:
     def answer(self, namespace: str, pod: str, port: int, target: str) -> Answer:
         """What a path was answered."""
         port_answers = self._ports.get((namespace, pod, port), {})
-        path, pairs = split(target)
+        path, pairs = split(f"/{target.lstrip('/')}")  # istioctl asks for //version
         found = port_answers.get((path, pairs))
         if found is None and path == DUMP and not {"mask", "resource"} & dict(pairs).keys():
             found = _whole_dump([a for (p, given), a in port_answers.items() if p == DUMP and "mask" in dict(given)])

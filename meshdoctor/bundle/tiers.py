@@ -26,6 +26,7 @@ DUMPS = (
     "/config_dump?mask=dynamic_route_configs,static_route_configs",
     "/config_dump?mask=dynamic_active_clusters,dynamic_warming_clusters,static_clusters",
     "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets",
+    "/config_dump?include_eds&mask=dynamic_endpoint_configs,static_endpoint_configs",
     "/listeners?format=json",
     "/memory",
 )

@@ -33,7 +33,7 @@ class BundleInside(TableView):
     columns = (
         Column("STATE", least=12, keep=True),
         Column("WHAT", least=4),
-        Column("PART", least=24, most=64, is_name=True, keep=True),
+        Column("PART", least=36, most=64, is_name=True, keep=True),
         Column("OBJECTS", least=4, align="right"),
         Column("FILES", least=4, align="right"),
         Column("SIZE", least=7, align="right", keep=True),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -219,6 +220,39 @@ def test_proxy_config_reads_the_dump_of_the_bundle(sides: Sides, tmp_path: Path,
     live = run(sides.live, "istioctl", "-i", "istio-d", "proxy-config", part, f"{name}.shop")
     assert len(live.splitlines()) > 2
     assert ours == live
+
+
+@pytest.mark.parametrize("part", ["clusters", "listeners", "routes", "secret", "endpoints", "bootstrap", "all"])
+def test_istioctl_reads_proxies_through_its_own_port_forward(sides: Sides, part: str) -> None:
+    pod = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"][0]
+    asked = ("istioctl", "-i", "istio-d", "proxy-config", part, f"{pod['metadata']['name']}.shop")
+    before, served, after = run(sides.live, *asked), run(sides.served, *asked), run(sides.live, *asked)
+    assert len(before.splitlines()) > 2
+    still = Counter(before.splitlines()) & Counter(after.splitlines())
+    assert [line for line in still - Counter(served.splitlines()) if part != "bootstrap" or '"' not in line] == []
+
+
+def test_istioctl_version_and_describe_are_answered(sides: Sides) -> None:
+    name = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"][0]
+    for asked in (("version",), ("x", "describe", "pod", "-n", "shop", name["metadata"]["name"])):
+        command = ("istioctl", "-i", "istio-d", *asked)
+        assert run(sides.served, *command) == run(sides.live, *command)
+
+
+def test_kubectl_forwards_a_port(sides: Sides) -> None:
+    pods = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"]
+    name = pods[0]["metadata"]["name"]
+    command = [str(HOME / "bin/kubectl"), "--kubeconfig", sides.served, "-n", "shop", "port-forward", name, ":15000"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout is not None
+        port = running.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0]
+        for _ in range(3):  # one connection after the other, each a pair of streams
+            assert httpx.get(f"http://127.0.0.1:{port}/memory", trust_env=False).json()["allocated"]
+        assert len(httpx.get(f"http://127.0.0.1:{port}/config_dump", trust_env=False).content) > 100_000
+    finally:
+        running.terminate()
+        running.communicate(timeout=10)
 
 
 def test_explain_and_access_are_answered(sides: Sides) -> None:
