@@ -97,13 +97,14 @@ async def test_a_bundle_shows_what_is_there_what_is_not_and_what_was_removed(tmp
     async with opened(await mesh_of(recording()), Options(start="inside", bundle=str(path)), context="bundle/b.tar.gz") as screen:
         await screen.until(lambda: "denied" in screen.text)
         assert "? denied" in next(line for line in screen.lines if "nodes" in line)
-        assert "● there" in next(line for line in screen.lines if " pods" in line)
+        assert "● there" in next(line for line in screen.lines if " kind  pods" in line)
         assert "recorded" in screen.lines[0]
         await screen.type("/pods")
         await screen.press("enter", "enter")
         assert "cluster-resources/pods/shop.json" in screen.text
         await screen.press("escape", "escape", "x")
-        assert "Removed" in screen.lines[0]
+        assert screen.app.view is not None
+        assert screen.app.view.title == "Removed"
 
 
 async def test_a_file_that_is_no_bundle_is_told(tmp_path: Path) -> None:
