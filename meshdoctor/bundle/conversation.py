@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from meshdoctor.bundle import statuses
+from meshdoctor.bundle import ads, statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Subscription
 from meshdoctor.bundle.discovery import discovery
@@ -30,6 +30,7 @@ from meshdoctor.bundle.forward import (
     open_port,
     open_tunnel,
 )
+from meshdoctor.bundle.grpc import GrpcConnection
 from meshdoctor.bundle.http import Http, Request, Wire
 from meshdoctor.bundle.lists import PARTIAL, partial
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split
@@ -37,6 +38,7 @@ from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
 from meshdoctor.bundle.spdy import Pair, SpdyConnection
 from meshdoctor.bundle.store import Store
+from meshdoctor.bundle.tls import TlsWire
 from meshdoctor.kube.answers import NOT_RECORDED
 
 FORWARD = ("v4.channel.k8s.io",)
@@ -229,7 +231,11 @@ class Conversation:
         return True
 
     async def _forward(self, channels: Ends, place: Place, port: int) -> None:
-        """Answer HTTP inside a forwarded port until it is closed."""
+        """Answer what is spoken inside a forwarded port until it is closed: HTTP, and xDS on those of istiod."""
+        if port in ads.PORTS and self._served.pods.answers(place.namespace, place.name, ads.DEBUG):
+            await self._xds(ForwardWire(channels), place, encrypted=ads.PORTS[port])
+            await channels.close()
+            return
         if not self._served.pods.answers(place.namespace, place.name, port):
             await channels.send(ERROR, refusal(port, place.name, "nothing was recorded there: connection refused"))
             await channels.close()
@@ -244,6 +250,16 @@ class Conversation:
                 break
             await http.answer(answer)
         await channels.close()
+
+    async def _xds(self, wire: Wire, place: Place, *, encrypted: bool) -> None:
+        """Answer xDS as the recorded istiod did."""
+        self._served.requests.append(("XDS", f"pod {place.namespace}/{place.name}"))
+        if encrypted:
+            tls = TlsWire(wire)
+            if not await tls.open():
+                return
+            wire = tls
+        await GrpcConnection(wire, ads.Ads(self._served.pods, place.namespace, place.name).answer).run()
 
     async def _pod_answer(self, place: Place, port: int, method: str, target: str) -> Answer:
         shown = f"pod {place.namespace}/{place.name}:{port} {target}"

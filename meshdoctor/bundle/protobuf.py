@@ -1,4 +1,4 @@
-"""The one protobuf message that kubectl sends here: may I do this? Everything else is asked in JSON, or answered in it."""
+"""Protobuf without its schemas: fields by number. kubectl asks in it what it may do, istioctl asks istiod for everything."""
 
 from __future__ import annotations
 
@@ -17,17 +17,37 @@ def attributes(body: bytes) -> dict[str, str] | None:
     if not body.startswith(MAGIC):
         raise ValueError("no protobuf of Kubernetes")
     spec = _one(_one(body[len(MAGIC) :], _RAW), _SPEC)
-    if not any(number == _RESOURCE for number, _ in _fields(spec)):
+    if not any(number == _RESOURCE for number, _ in fields(spec)):
         return None
-    told = {number: value for number, value in _fields(_one(spec, _RESOURCE)) if number in _NAMES}
+    told = {number: value for number, value in fields(_one(spec, _RESOURCE)) if number in _NAMES}
     return {name: told.get(number, b"").decode("utf-8", "replace") for number, name in _NAMES.items()}
 
 
 def _one(message: bytes, wanted: int) -> bytes:
-    return next((value for number, value in _fields(message) if number == wanted), b"")
+    return next((value for number, value in fields(message) if number == wanted), b"")
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+def packed(*given: tuple[int, bytes | str | int]) -> bytes:
+    """A message of these fields; what is empty or zero is left out, as protobuf does."""
+    said = bytearray()
+    for number, value in given:
+        if isinstance(value, int):
+            said += _number(number << 3) + _number(value) if value else b""
+        elif value:
+            body = value.encode() if isinstance(value, str) else value
+            said += _number(number << 3 | 2) + _number(len(body)) + body
+    return bytes(said)
+
+
+def _number(value: int) -> bytes:
+    said = bytearray()
+    while value > 0x7F:
+        said.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*said, value])
+
+
+def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """The fields of a message that have a length: number and bytes. Raises ValueError where it breaks off."""
     at = 0
     while at < len(message):
