@@ -239,6 +239,20 @@ def test_istioctl_version_and_describe_are_answered(sides: Sides) -> None:
         assert run(sides.served, *command) == run(sides.live, *command)
 
 
+def test_istioctl_proxy_status_is_that_of_the_moment(sides: Sides) -> None:
+    """xDS over gRPC: istioctl asks each recorded istiod through its own port-forward."""
+
+    def lines(kubeconfig: str) -> set[str]:
+        return {
+            " ".join(AGE.sub("AGE", line).split())
+            for line in run(kubeconfig, "istioctl", "-i", "istio-d", "proxy-status").splitlines()
+        }
+
+    live, served = lines(sides.live), lines(sides.served)
+    assert len(served) > 8
+    assert {line.split()[0] for line in served} <= {line.split()[0] for line in lines(sides.live) | live}
+
+
 def test_kubectl_forwards_a_port(sides: Sides) -> None:
     pods = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"]
     name = pods[0]["metadata"]["name"]
