@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,10 +62,8 @@ def open_app(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    options = Options(
-        bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys, says=_interrupted(),
-        bundle=getattr(arguments, "bundle", None) or "", bundles=lambda: _maker(arguments),
-    )  # fmt: skip
+    bundle, maker = getattr(arguments, "bundle", None) or "", partial(_maker, arguments)
+    options = Options(chosen.bell, chosen.title, chosen.theme, says=_interrupted(), keys=chosen.keys, bundle=bundle, bundles=maker)
     try:
         return run_app(feed, options=options)
     except UsageError:
