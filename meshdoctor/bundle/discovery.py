@@ -80,9 +80,9 @@ def _held(store: Store, group: Json) -> Json:
 
 
 def _served(store: Store) -> Iterable[tuple[Place, str]]:
-    """The places whose kinds are served: those that were listed, or whose listing was denied."""
+    """The places whose kinds are served: those that were listed, or whose listing was denied or did not come to its end."""
     for collection in store.collections.values():
-        if collection.failed is None or collection.failed.status == 403:
+        if collection.failed is None or collection.failed.status in (403, 500):
             yield collection.place, collection.kind
     for unseen, _ in store.unseen.values():
         known = known_kind(unseen)
