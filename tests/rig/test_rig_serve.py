@@ -233,10 +233,14 @@ def test_istioctl_reads_proxies_through_its_own_port_forward(sides: Sides, part:
 
 
 def test_istioctl_version_and_describe_are_answered(sides: Sides) -> None:
-    name = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"][0]
-    for asked in (("version",), ("x", "describe", "pod", "-n", "shop", name["metadata"]["name"])):
+    pod = json.loads(run(sides.served, "kubectl", "-n", "shop", "get", "pods", "-l", "app=cart", "-o", "json"))["items"][0]
+    for asked in (("version",), ("x", "describe", "pod", "-n", "shop", pod["metadata"]["name"])):
         command = ("istioctl", "-i", "istio-d", *asked)
-        assert run(sides.served, *command) == run(sides.live, *command)
+        before, served, after = (run(each, *command).splitlines() for each in (sides.live, sides.served, sides.live))
+        assert served[0] == before[0]
+        # What runs in the mesh may have changed since the bundle was made: the number of proxies of each version.
+        still = [line for line in before if line in after and not line.startswith("data plane")]
+        assert [line for line in still if line not in served] == []
 
 
 def test_istioctl_proxy_status_is_that_of_the_moment(sides: Sides) -> None:
