@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import msgspec
 
 from meshdoctor.istio.imports import RUNNING
-from meshdoctor.istio.serviceentries import EntryPort, contradictions, gives_addresses, shared_ports
+from meshdoctor.istio.proxyconfig import captures_dns
+from meshdoctor.istio.serviceentries import EntryPort, contradictions, gives_addresses, shared_ports, tcp_catch_alls
+from meshdoctor.istio.visibility import meet
+from meshdoctor.istio.workloads import sidecar_pods
 from meshdoctor.model.cluster import Namespace, Service
-from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import ServiceEntry, Sidecar
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import Port, ServiceEntry, Sidecar
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
 
@@ -73,20 +77,43 @@ def _shared(mesh: Mesh) -> Iterator[Shared]:
         yield each
 
 
-@probe("EG-003", over=ServiceEntry, needs=(ServiceEntry,))
+@probe("EG-003", over=ServiceEntry, needs=(ServiceEntry, Pod))
 def tcp_without_address(mesh: Mesh, entry: ServiceEntry) -> Iterator[Draft]:
     """A TCP port (or one of no protocol) of a ServiceEntry without addresses matches every destination on that port.
 
-    istiod gives such an entry an address by itself, since 1.25 unless told not to: it is a remark until there is none.
+    istiod gives such an entry an address by itself, since 1.25 unless told not to, which counts for proxies that capture
+    DNS. Where two entries want the same port of the others the older one gets all of it; one alone is a remark.
     """
-    if entry.spec.addresses or entry.status.addresses or gives_addresses(mesh):
+    if entry.spec.addresses or gives_addresses(mesh):
         return
     for i, port in enumerate(entry.spec.ports):
-        if port.protocol.upper() in {"", "TCP"}:
-            yield fail(
-                entry,
-                f"port {port.number} is {port.protocol or 'of no protocol'} and it has no addresses",
-                at=f"spec.ports[{i}]",
-                severity="info",
-                codes=("IST0134",),
-            )
+        if not _takes_all(port):
+            continue
+        older = _older_on(mesh, entry, port)
+        if older is None and entry.status.addresses:
+            continue
+        lost = f", as has {older.subject}, which is older and gets all that goes to the port" if older else ""
+        yield fail(
+            entry,
+            f"port {port.number} is {port.protocol or 'of no protocol'} and it has no addresses{lost}",
+            at=f"spec.ports[{i}]",
+            severity=None if older else "info",
+            codes=() if entry.status.addresses else ("IST0134",),
+            also=(older,) if older else (),
+        )
+
+
+def _takes_all(port: Port) -> bool:
+    return port.protocol.upper() in {"", "TCP"}
+
+
+def _older_on(mesh: Mesh, entry: ServiceEntry, port: Port) -> ServiceEntry | None:
+    """The oldest other ServiceEntry that wants all of a port too, where a sidecar does not capture DNS."""
+    if mesh.state(Pod) not in USABLE or all(captures_dns(mesh, p) for p in sidecar_pods(mesh)):
+        return None
+    for other in tcp_catch_alls(mesh).get(port.number, ()):
+        if other.subject == entry.subject:
+            return None
+        if meet(mesh, other, entry) and not set(other.spec.hosts) & set(entry.spec.hosts):
+            return other
+    return None

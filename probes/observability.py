@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from meshdoctor.istio.asking import asked, shown
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.mtls import server_mode
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import by_owner, gateway_pods, injected_pods, pods_of
 from meshdoctor.model.cluster import Node, Service
 from meshdoctor.model.findings import Evidence
@@ -78,9 +80,20 @@ def no_access_log(mesh: Mesh) -> Iterator[Draft]:
     if not on:
         says = "no access log is written: accessLogFile is empty and no Telemetry asks for one"
         yield fail(subject, says, at="accessLogFile", evidence=(_said(subject, "accessLogFile: empty"),))
-    elif lacking:
+    for telemetry in mesh[Telemetry].within(config.root_namespace) if on else ():
+        entries = telemetry.spec.access_logging
+        if entries and not labels_of(telemetry) and not telemetry.spec.targets and all(_silences(e) for e in entries):
+            says = "it switches the access log off for the whole mesh: nobody sees afterwards why requests failed"
+            yield fail(telemetry, says, at="spec.accessLogging")
+    if lacking:
         says = f"the access log's format leaves out {' and '.join(lacking)}: it does not tell why requests fail"
         yield fail(subject, says, at="accessLogFormat", evidence=(_said(subject, config.access_log_format),))
+
+
+def _silences(entry: dict[str, Any]) -> bool:
+    """Whether an entry of accessLogging switches it off for both directions, whatever the provider."""
+    mode = (entry.get("match") or {}).get("mode", "CLIENT_AND_SERVER")
+    return entry.get("disabled") is True and mode in ("", "CLIENT_AND_SERVER") and not entry.get("providers")
 
 
 def _said(config_map: Subject, words: str) -> Evidence:

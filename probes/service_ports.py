@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.injection import AMBIENT, IGNORED_NAMESPACES, INJECT, NAMESPACE_LABEL, namespace_labels, opted_out
 from meshdoctor.istio.protocols import HTTP, KNOWN, OF_KUBERNETES, contradicts, declared, of_name
+from meshdoctor.istio.routing import virtual_services_for
 from meshdoctor.istio.workloads import is_in_mesh, makers, pods_of
 from meshdoctor.model.cluster import Namespace, Service, ServicePort
 from meshdoctor.model.kinds import WORKLOADS
-from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import Gateway, ServiceEntry
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import Gateway, ServiceEntry, VirtualService
 from meshdoctor.model.workloads import Deployment, Pod, Workload
 from probes.registry import Draft, fail, probe, quote
 
@@ -18,12 +20,16 @@ HEALTH = 15021  # the port that gateways answer load balancers on
 MANAGED = "gateway.istio.io/managed"
 
 
-@probe("RT-008", over=Service, needs=(Service, Pod))
+@probe("RT-008", over=Service, needs=(Service, Pod, VirtualService))
 def port_without_protocol(mesh: Mesh, service: Service) -> Iterator[Draft]:
-    """A port of a Service of the mesh does not say what it speaks: it is guessed, and rules for HTTP may not apply."""
+    """A port of a Service of the mesh does not say what it speaks: it is guessed, and rules for HTTP may not apply.
+
+    A remark where there are no such rules.
+    """
     if _is_apart(service) or service.spec.type == "ExternalName":
         return
     pods = pods_of(mesh, service)
+    ruled = _http_rules(mesh, service)
     in_mesh = any(is_in_mesh(p) for p in pods)
     for i, port in enumerate(service.spec.ports if in_mesh or not pods else ()):
         codes = _undeclared(service, port, in_mesh)
@@ -33,11 +39,19 @@ def port_without_protocol(mesh: Mesh, service: Service) -> Iterator[Draft]:
                 service,
                 f"port {port.port} has {said}, which tells no protocol: it is guessed",
                 at=f"spec.ports[{i}]",
-                evidence=(quote(service, f"spec.ports[{i}]", said),),
-                severity="info",
+                why=f"The HTTP rules of {ruled[0].subject} hold only where the guess is right." if ruled else "",
+                evidence=(quote(service, f"spec.ports[{i}]", said), *(quote(v, "spec.http", "HTTP rules") for v in ruled[:1])),
+                severity="low" if ruled else "info",
                 also=(mesh.owner(p) for p in pods[:1]),
                 codes=codes,
             )
+
+
+def _http_rules(mesh: Mesh, service: Service) -> list[VirtualService]:
+    """The VirtualServices with HTTP rules for the Service's own host, as far as they can be seen."""
+    if mesh.state(VirtualService) not in USABLE:
+        return []
+    return [v for v in virtual_services_for(mesh, service_host(service, mesh.cluster.domain)) if v.spec.http]
 
 
 def _is_apart(service: Service) -> bool:

@@ -11,10 +11,10 @@ from probes.registry import Draft, fail, probe
 
 @probe("CRT-011", over=DestinationRule, needs=(DestinationRule,))
 def server_not_verified(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
-    """TLS mode SIMPLE or MUTUAL names no certificate authority: whether the server is verified depends on the release.
+    """TLS mode SIMPLE or MUTUAL does not verify the server, or names no certificate authority to do it with.
 
-    A remark: releases of today take the operating system's authorities then. A credentialName counts only with a
-    workloadSelector, as sidecars read no Secrets otherwise.
+    The second is a remark: releases of today take the operating system's authorities then. A credentialName counts only
+    with a workloadSelector, as sidecars read no Secrets otherwise.
     """
     policy = rule.spec.traffic_policy
     if policy is None:
@@ -32,5 +32,8 @@ def _unverified(rule: DestinationRule, tls: ClientTLSSettings) -> bool:
 
 
 def _draft(rule: DestinationRule, tls: ClientTLSSettings, at: str, code: str) -> Draft:
+    if tls.insecure_skip_verify:
+        says = f"{tls.mode} towards {rule.spec.host} is told not to verify the server: anybody may answer in its place"
+        return fail(rule, says, at=f"{at}.insecureSkipVerify", codes=(code,))
     says = f"{tls.mode} towards {rule.spec.host} names no certificate authority to verify the server with"
     return fail(rule, says, at=at, codes=(code,), severity="info")

@@ -122,7 +122,8 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
     known = {(s.namespace, s.name) for s in all_told(mesh)}
     if _reconnecting(mesh):
         return
-    lost = [p for p in injected_pods(mesh) if (p.namespace, p.name) not in known and _runs_long_enough(p, mesh.now)]
+    unknown = [p for p in injected_pods(mesh) if (p.namespace, p.name) not in known]
+    lost = [p for p in unknown if _runs_long_enough(p, mesh.now) or _leads_nowhere(mesh, p)]
     for owner, pods in by_owner(mesh, lost).items():
         pod = pods[0]
         why, proof = _why_disconnected(mesh, pod)
@@ -158,16 +159,19 @@ def _runs_long_enough(pod: Pod, now: datetime) -> bool:
 _DISCOVERY = re.compile(r"discoveryAddress:\s*[\"']?([^\s\"',}]+)")
 
 
+def _leads_nowhere(mesh: Mesh, pod: Pod) -> str:
+    """The pod's own discoveryAddress where it is that of a Service which does not exist; else empty."""
+    address = _DISCOVERY.search(pod.annotations.get("proxy.istio.io/config", ""))
+    name, namespace, *rest = [*(address[1].rpartition(":")[0] or address[1]).split("."), ""] if address else ["", ""]
+    inside = bool(rest) and rest[0] in ("svc", "")
+    return address[1] if address and inside and mesh[Service].get(namespace, name) is None else ""
+
+
 def _why_disconnected(mesh: Mesh, pod: Pod) -> tuple[str, list[Evidence]]:
     """What its own settings and its log say about why."""
-    address = _DISCOVERY.search(pod.annotations.get("proxy.istio.io/config", ""))
-    if address:
-        name, _, rest = address[1].partition(".")
-        namespace = re.split(r"[.:]", rest)[0]
-        if mesh[Service].get(namespace, name) is None:
-            place = "metadata.annotations[proxy.istio.io/config]"
-            says = f"its discoveryAddress {address[1]} names no Service"
-            return says, [quote(pod, place, address[1], says)]
+    if address := _leads_nowhere(mesh, pod):
+        says = f"its discoveryAddress {address} names no Service"
+        return says, [quote(pod, "metadata.annotations[proxy.istio.io/config]", address, says)]
     envoy = mesh.envoy(pod)
     for _, line in reversed(envoy.logs.lines if envoy and envoy.has("logs") else ()):
         for pattern, says in REASONS:

@@ -43,6 +43,11 @@ def proxy_variables(mesh: Mesh, pod: Pod) -> dict[str, str]:
     return {str(k): str(v) for each in both if isinstance(each, dict) for k, v in each.items()}
 
 
+def captures_dns(mesh: Mesh, pod: Pod) -> bool:
+    """Whether its proxy answers DNS itself, and so gives hosts the addresses that istiod chose for them."""
+    return proxy_variables(mesh, pod).get("ISTIO_META_DNS_CAPTURE", "").lower() == "true"
+
+
 def seconds(text: Any) -> float | None:
     """A duration such as `1m30s`; None where it is none."""
     parts = _DURATION.findall(str(text or ""))

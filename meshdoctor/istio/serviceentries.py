@@ -40,6 +40,18 @@ def by_host_and_port(mesh: Mesh) -> dict[tuple[str, int], list[EntryPort]]:
     return known
 
 
+def tcp_catch_alls(mesh: Mesh) -> dict[int, list[ServiceEntry]]:
+    """The ServiceEntries by port that take all TCP on it, as they have no addresses; the oldest first."""
+    entries = mesh[ServiceEntry].everywhere()
+    known: dict[int, list[ServiceEntry]] | None = mesh.memo.get("tcp catch-alls")
+    if known is None:
+        known = mesh.memo["tcp catch-alls"] = {}
+        for entry in sorted((e for e in entries if not e.spec.addresses), key=_age):
+            for number in dict.fromkeys(p.number for p in entry.spec.ports if p.protocol.upper() in {"", "TCP"}):
+                known.setdefault(number, []).append(entry)
+    return known
+
+
 def _age(entry: ServiceEntry) -> tuple[float, str, str]:
     return entry.created.timestamp() if entry.created else 0.0, entry.namespace, entry.name
 

@@ -50,6 +50,18 @@ def test_access_logs(config: MeshConfig, is_fault: bool) -> None:
     assert judge(build(), "OB-004") == []  # nobody told how the mesh is set up
 
 
+@pytest.mark.parametrize(("logging", "more", "is_fault"), [
+    ([{"disabled": True}], {}, True),
+    ([{"disabled": True, "match": {"mode": "CLIENT"}}], {}, False),
+    ([{"disabled": True}, {"providers": [{"name": "envoy"}]}], {}, False),
+    ([{"disabled": True}], {"selector": {"matchLabels": {"app": "noisy"}}}, False),
+])  # fmt: skip
+def test_a_telemetry_silences_the_whole_mesh(logging: list[dict[str, Any]], more: dict[str, Any], is_fault: bool) -> None:
+    told = Istiod(namespace="istio-system", name="istiod-1", parts={"mesh": MeshConfig(access_log_file="/dev/stdout")})
+    silent = thing("telemetry.istio.io/v1", "Telemetry", "istio-system/silent", {"accessLogging": logging} | more)
+    assert subjects(judge(build(silent, istiods=[told]), "OB-004")) == ["Telemetry istio-system/silent"] * is_fault
+
+
 @pytest.mark.parametrize(
     ("mode", "port", "is_fault"), [("STRICT", "9102", True), ("PERMISSIVE", "9102", False), ("STRICT", "15020", False)]
 )

@@ -146,6 +146,15 @@ def test_a_young_proxy_is_still_on_its_way() -> None:
     assert judged("XDS-003", young) == []
 
 
+@pytest.mark.parametrize(("address", "count"), [("istiod-old.istio-d.svc:15012", 1), ("istiod.example.com:15012", 0)])
+def test_a_young_proxy_with_nowhere_to_go_is_not(address: str, count: int) -> None:
+    young = pod("new-1", "shop", "new", "10.1.0.9", started=20)
+    young = young.replace(
+        "creationTimestamp", f"annotations: {{proxy.istio.io/config: 'discoveryAddress: {address}'}}, creationTimestamp"
+    )
+    assert len(judged("XDS-003", young)) == count
+
+
 def test_absence_is_unknown_where_a_replica_did_not_tell() -> None:
     denied = Source(name="/debug/syncz", state=SourceState.DENIED, reason="create pods/portforward is forbidden")
     silent = Istiod(namespace="istio-d", name="istiod-2", missing={"syncz": denied})

@@ -53,6 +53,16 @@ def test_only_services_of_the_mesh_count(pods: str, codes: tuple[str, ...] | Non
     assert [f.codes for f in judge(build(all_of(with_port(name="x"), pods)), "RT-008")] == ([codes] if codes else [])
 
 
+def test_http_rules_that_hold_by_guess_are_more_than_a_remark() -> None:
+    (port,) = judge(build(all_of(with_port(name="web"), IN_MESH, virtual_service(hosts=["cart.shop.svc.cluster.local"]))), "RT-008")
+    assert (port.severity, port.why) == ("low", "The HTTP rules of VirtualService shop/cart hold only where the guess is right.")
+
+
+def virtual_service(**spec: Any) -> str:
+    spec |= {"http": [{"route": [{"destination": {"host": "cart"}}]}]}
+    return thing("networking.istio.io/v1", "VirtualService", "shop/cart", spec)
+
+
 def test_the_control_plane_and_health_ports_are_left_out() -> None:
     assert judge(build(all_of(with_port(name="status-port", port=15021), IN_MESH)), "RT-008") == []
     (finding,) = judge(build(all_of(with_port({"istio": "pilot"}, name="x"), IN_MESH)), "RT-008")

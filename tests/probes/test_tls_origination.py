@@ -29,6 +29,12 @@ def test_servers_that_are_not_verified(tls: dict[str, Any], spec: dict[str, Any]
     assert [f.codes for f in judge(build(one), "CRT-011")] == ([("IST0129",)] if found else [])
 
 
+def test_a_rule_that_says_not_to_verify_is_a_fault() -> None:
+    told = destination_rule("shop/r", "api.example.com", trafficPolicy={"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}})
+    (found,) = judge(build(told), "CRT-011")
+    assert (found.severity, found.path) == ("low", "spec.trafficPolicy.tls.insecureSkipVerify")
+
+
 def istiod(*env: dict[str, Any]) -> str:
     spec = {"template": {"spec": {"containers": [{"name": "discovery", "env": list(env)}]}}}
     return thing("apps/v1", "Deployment", "istio-system/istiod", spec, labels={"app": "istiod"})
