@@ -43,7 +43,7 @@ class Drill(msgspec.Struct):
         hurt = [w for cause in self.causes if cause.observed for w in cause.impact.workloads]
         rates = [cause.impact.requests_failed_per_s for cause in self.causes if cause.observed]
         failed = max((rate for rate in rates if rate is not None), default=None)
-        who = f"{', '.join(dict.fromkeys(hurt))} suffer" if hurt else "Nobody could say who suffers, or whether anybody does"
+        who = f"trouble at {', '.join(dict.fromkeys(hurt))}" if hurt else "nobody could say who suffers, or whether anybody does"
         return f"{who}{f'; about {failed:.1f} requests fail each second' if failed else ''}."
 
     def hint(self) -> str:
