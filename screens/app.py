@@ -19,7 +19,7 @@ from screens import bars, clipboard, registry, theme
 from screens.feed import Feed, Switches
 from screens.keys import COMMANDS, EVERYWHERE, unknown
 from screens.options import Options
-from screens.seen import Seen, observed
+from screens.seen import Recorded, Seen, observed
 from screens.text import Run, clean
 from screens.views.view import View
 from screens.widgets.band import Band, Part
@@ -53,12 +53,11 @@ class MeshdoctorApp(App[int]):
         self.frozen: Seen | None = None
         self.seen = Seen(feed.mesh, feed.diagnosis, feed.link, feed.context)
         self._views: dict[str, View] = {}
+        self._recorded = Recorded()
         self._top, self._footer = Band("top"), Band("footer")
         self._prompt = Prompt(self._hints, self._complete)
         self._link, self._link_at = feed.link, time.monotonic()
-        self._due = False
-        self._asked_to_leave = 0.0
-        self._said_until = 0.0
+        self._due, self._asked_to_leave, self._said_until = False, 0.0, 0.0
         self._known_causes = observed(feed.diagnosis) if feed.diagnosis else None
         self._colourless = theme.colourless() if self.no_color else None
         for each in (theme.DARK, theme.LIGHT):
@@ -157,7 +156,8 @@ class MeshdoctorApp(App[int]):
         if link is not self._link:  # a live store makes one with today's age at every look
             self._link, self._link_at = link, time.monotonic()
         age = None if link.age_s is None else link.age_s + time.monotonic() - self._link_at
-        left, right = bars.top(self.shown, link, age, self.options.clock(), self.frozen is not None, self._trail())
+        seen, recorded = self.shown, self._recorded.of(self.shown)
+        left, right = bars.top(seen, link, age, self.options.clock(), self.frozen is not None, self._trail(), recorded)
         self._top.set_parts(left, right)
 
     def _trail(self) -> tuple[str, ...]:

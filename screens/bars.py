@@ -17,9 +17,15 @@ LINKS = {"connecting": ("…", "unknown"), "live": ("●", "ok"), "stale": ("◐
 
 
 def top(
-    seen: Seen, link: Link, link_age: float | None, clock: datetime, frozen: bool, trail: tuple[str, ...]
+    seen: Seen,
+    link: Link,
+    link_age: float | None,
+    clock: datetime,
+    frozen: bool,
+    trail: tuple[str, ...],
+    recorded: datetime | None = None,
 ) -> tuple[list[Part], list[Part]]:
-    """Where one is, as whom, and how fresh it is."""
+    """Where one is, as whom, and how fresh it is: `recorded` is the time of a bundle, in the place of how live it is."""
     cluster = seen.mesh.cluster if seen.mesh else None
     left = [Part((Run("meshdoctor", "strong"),), goes=2)]
     left.append(Part((Run(seen.context or (cluster.context if cluster else "") or "no context"),)))
@@ -32,7 +38,10 @@ def top(
     right = [Part((Run(f"{user}, read-only" if user else "read-only", "dim"),), goes=4)]
     if frozen:
         right.append(Part((Run(f"‖ frozen {age(seen.elapsed)}", "warn"),)))
-    right.append(Part((_link(link, link_age),), goes=0))
+    state = _link(link, link_age)
+    if recorded is not None:
+        state = Run(f"○ recorded {age((clock - recorded).total_seconds())} ago", "warn")
+    right.append(Part((state,), goes=0))
     right.append(Part((Run(f"{clock:%H:%M:%S}", "dim"),), goes=6))
     return left, right
 

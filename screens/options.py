@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshdoctor.bundling import Maker
 
 
 def _local_time() -> datetime:
@@ -21,4 +25,6 @@ class Options:
     start: str = "home"
     says: str = ""  # what the operator is told first
     keys: dict[str, str] = field(default_factory=dict)  # id of an action to its keys
+    bundle: str = ""  # the file that is open, where it is one
+    bundles: Callable[[], Maker] | None = None  # gives what writes bundles of what is looked at
     clock: Callable[[], datetime] = _local_time

@@ -47,6 +47,19 @@ class Seen:
             return False
 
 
+class Recorded:
+    """When bundles were recorded: the clock of the first picture of each, since a replayed clock goes on."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, datetime] = {}
+
+    def of(self, seen: Seen) -> datetime | None:
+        """The time of the bundle that is shown; None on a cluster."""
+        if seen.mesh is None or not seen.context.startswith("bundle/"):
+            return None
+        return self._first.setdefault(seen.context, seen.mesh.now)
+
+
 def thing(mesh: Mesh | None, subject: Subject) -> KubernetesObject | None:
     """The object of a subject, where it was read."""
     kind = kind_of(f"{subject.group}/v1" if subject.group else "v1", subject.kind)

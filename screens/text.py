@@ -171,3 +171,10 @@ def moment(when: datetime, now: datetime) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 finding`, `3 findings`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(bytes_: int) -> str:
+    """`820 B`, `14 kB`, `2.9 MB`."""
+    if bytes_ < 1000:
+        return f"{bytes_} B"
+    return f"{bytes_ / 1_000_000:.1f} MB" if bytes_ >= 1_000_000 else f"{bytes_ / 1000:.0f} kB"

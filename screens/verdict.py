@@ -7,6 +7,7 @@ from datetime import datetime
 
 from meshdoctor.model.findings import Cause, Diagnosis
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.pages import FAMILY_NAMES
 from screens.seen import Seen, thing
 from screens.text import Run, age, badge, count, duration, moment
 from screens.widgets.doc import Item
@@ -98,37 +99,11 @@ def _no_mesh(seen: Seen) -> list[Item]:
     return items
 
 
-FAMILIES = {
-    "INJ": "injection",
-    "WH": "webhooks",
-    "CP": "control plane",
-    "XDS": "configuration",
-    "PRX": "proxies",
-    "CRT": "certificates",
-    "MTL": "mutual TLS",
-    "AZ": "authorization",
-    "JWT": "tokens",
-    "GW": "gateways",
-    "RT": "routes",
-    "EG": "egress",
-    "PR": "protocols",
-    "DNS": "names",
-    "MC": "several clusters",
-    "AM": "ambient",
-    "UP": "upgrades",
-    "OB": "telemetry",
-    "PS": "pod settings",
-    "EF": "filters",
-    "GA": "Gateway API",
-    "OP": "operation",
-}
-
-
 def checked(diagnosis: Diagnosis | None) -> list[Item]:
     """What was looked at and found well, by subject: what a clean verdict rests on."""
     counted: dict[str, Counter[str]] = {}
     for check in diagnosis.checks if diagnosis else ():
-        family = FAMILIES.get((check.problem or "").partition("-")[0], "other rules")
+        family = FAMILY_NAMES.get((check.problem or "").partition("-")[0], "other rules")
         counted.setdefault(family, Counter())[str(check.status)] += 1
     items = []
     for number, (family, ended) in enumerate(counted.items()):

@@ -9,17 +9,17 @@ import msgspec
 
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.layout import answer_path, is_wrapped, list_path
-from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, name_of, namespaced, recorded_lists
+from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, known_kind, name_of, namespaced, recorded_lists
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.bundle.tiers import ISTIOD
 from meshdoctor.bundle.writer import Piece, Writer
 
-LOG, DUMP, ANSWER = 3, 2, 1
+REST, LOG, DUMP, ANSWER = 4, 3, 2, 1
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A piece with its place in line: `urgency` 0 is the skeleton, then what a diagnosis reads, dumps, logs."""
+    """A piece with its place in line: `urgency` 0 is the skeleton, then what a diagnosis reads, dumps, logs, the rest."""
 
     urgency: int
     namespace: str
@@ -141,11 +141,11 @@ def _answer_part(key: str, answer: Answer) -> Part:
         return Part(DUMP if bulky else ANSWER, namespace, piece)
     place = place_of(split(key.removeprefix("api GET "))[0])
     if place is None:
-        return Part(0, "", piece)
+        return Part(REST if "/openapi/" in key else 0, "", piece)
     if place.sub == "log":
         return Part(LOG if len(answer.body) > 200_000 else ANSWER, place.namespace, piece)
     if "includeObject" in key:
-        return Part(DUMP, "", piece)
+        return Part(REST, "", piece)
     return Part(0, place.namespace, piece)
 
 
@@ -153,7 +153,7 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
     """A list's files, one a namespace; an empty list and a refused one have one file as well."""
     key, place = listed.keys[0], listed.place
     if listed.failed is not None:
-        key = next(k for k in listed.keys if answers[k] is listed.failed)
+        key = next((k for k in listed.keys if answers[k] is listed.failed), key)
         piece = Piece(
             path=answer_path(key),
             body=listed.failed.body,
@@ -175,7 +175,8 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
         piece = Piece(
             path=list_path(place, namespace), body=body, part="items", key=key, head=head, content_type="application/json"
         )
-        yield Part(0 if not namespace else ANSWER, namespace, piece, place.collection)
+        urgency = (ANSWER if namespace else 0) if known_kind(place) is not None else REST
+        yield Part(urgency, namespace, piece, place.collection)
 
 
 def _file(items: list[Object], head: ListHead) -> bytes:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from meshdoctor.bundle import statuses
+from meshdoctor.bundle import ads, statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.changes import Subscription
 from meshdoctor.bundle.discovery import discovery
@@ -21,18 +21,24 @@ from meshdoctor.bundle.forward import (
     STATUS,
     STDERR,
     STDOUT,
+    TUNNEL,
     Channels,
+    Ends,
     ForwardWire,
     chosen_protocol,
     open_channels,
     open_port,
+    open_tunnel,
 )
+from meshdoctor.bundle.grpc import GrpcConnection
 from meshdoctor.bundle.http import Http, Request, Wire
 from meshdoctor.bundle.lists import PARTIAL, partial
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split
 from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
+from meshdoctor.bundle.spdy import Pair, SpdyConnection
 from meshdoctor.bundle.store import Store
+from meshdoctor.bundle.tls import TlsWire
 from meshdoctor.kube.answers import NOT_RECORDED
 
 FORWARD = ("v4.channel.k8s.io",)
@@ -78,6 +84,8 @@ class Conversation:
         """Do what takes the connection over: watches and WebSockets. False where an ordinary answer is due."""
         path, pairs = split(request.target)
         place = place_of(path)
+        if place is not None and place.sub == "portforward" and request.method == "POST" and request.upgrade == "spdy/3.1":
+            return not self._served.faults.denied(place) and await self._spdy(request, place)
         if place is None or request.method != "GET" or self._served.faults.denied(place):
             return False
         if place.sub in ("portforward", "exec"):
@@ -194,6 +202,8 @@ class Conversation:
 
     async def _socket(self, request: Request, place: Place, pairs: Pairs) -> bool:
         """Open a port-forward or an exec. False where it is refused with an ordinary answer."""
+        if place.sub == "portforward" and chosen_protocol(request, (TUNNEL,)) is not None:
+            return await self._spdy(request, place)
         protocol = chosen_protocol(request, FORWARD if place.sub == "portforward" else EXEC)
         ports = dict(pairs).get("ports", "")
         if protocol is None or not self._exists(place, place.name):
@@ -208,8 +218,24 @@ class Conversation:
         await self._forward(channels, place, int(ports))
         return True
 
-    async def _forward(self, channels: Channels, place: Place, port: int) -> None:
-        """Answer HTTP inside a forwarded port until it is closed."""
+    async def _spdy(self, request: Request, place: Place) -> bool:
+        """Open a port-forward as kubectl has it. False where there is no such pod."""
+        if not self._exists(place, place.name):
+            return False
+        wire, arrived = await open_tunnel(self._http, self._wire, request)
+
+        async def opened(ends: Pair, port: str) -> None:
+            await self._forward(ends, place, int(port) if port.isdecimal() else 0)
+
+        await SpdyConnection(wire, arrived, opened).run()
+        return True
+
+    async def _forward(self, channels: Ends, place: Place, port: int) -> None:
+        """Answer what is spoken inside a forwarded port until it is closed: HTTP, and xDS on those of istiod."""
+        if port in ads.PORTS and self._served.pods.answers(place.namespace, place.name, ads.DEBUG):
+            await self._xds(ForwardWire(channels), place, encrypted=ads.PORTS[port])
+            await channels.close()
+            return
         if not self._served.pods.answers(place.namespace, place.name, port):
             await channels.send(ERROR, refusal(port, place.name, "nothing was recorded there: connection refused"))
             await channels.close()
@@ -224,6 +250,16 @@ class Conversation:
                 break
             await http.answer(answer)
         await channels.close()
+
+    async def _xds(self, wire: Wire, place: Place, *, encrypted: bool) -> None:
+        """Answer xDS as the recorded istiod did."""
+        self._served.requests.append(("XDS", f"pod {place.namespace}/{place.name}"))
+        if encrypted:
+            tls = TlsWire(wire)
+            if not await tls.open():
+                return
+            wire = tls
+        await GrpcConnection(wire, ads.Ads(self._served.pods, place.namespace, place.name).answer).run()
 
     async def _pod_answer(self, place: Place, port: int, method: str, target: str) -> Answer:
         shown = f"pod {place.namespace}/{place.name}:{port} {target}"

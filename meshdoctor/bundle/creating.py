@@ -50,9 +50,20 @@ class Content(msgspec.Struct, kw_only=True):
     partial: dict[str, tuple[str, ...]] = {}  # lists that were shortened before they came here
 
 
-def redacted(answers: Mapping[str, Answer], redactor: Redactor, pseudonyms: Pseudonyms | None) -> dict[str, Answer]:
-    """Every answer without secrets. A value that was removed anywhere is removed everywhere, also from what came before."""
-    kept = {key: redactor.answer(key, answer) for key, answer in answers.items()}
+def redacted(
+    answers: Mapping[str, Answer],
+    redactor: Redactor,
+    pseudonyms: Pseudonyms | None,
+    progress: Callable[[int, int], None] = lambda done, count: None,
+) -> dict[str, Answer]:
+    """Every answer without secrets. A value that was removed anywhere is removed everywhere, also from what came before.
+
+    `progress` is told how many answers are done, of how many.
+    """
+    kept = {}
+    for number, (key, answer) in enumerate(answers.items()):
+        progress(number, len(answers))
+        kept[key] = redactor.answer(key, answer)
     again = {key: msgspec.structs.replace(answer, body=redactor.again(key, answer.body)) for key, answer in kept.items()}
     if pseudonyms is None:
         return again

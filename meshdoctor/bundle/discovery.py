@@ -68,16 +68,21 @@ def _held(store: Store, group: Json) -> Json:
     name = group["metadata"].get("name", "")
     held = {(place.group, place.plural) for place, _ in _served(store)} | {(k.GROUP, k.PLURAL) for k in kinds.ALL}
     versions = [
-        {**v, "resources": [r for r in v.get("resources") or () if (name, r.get("resource")) in held]}
+        {
+            **v,
+            "resources": [
+                r for r in v.get("resources") or () if (name, r.get("resource")) in held or "list" not in r.get("verbs", ())
+            ],
+        }
         for v in group.get("versions") or ()
     ]
     return {**group, "versions": versions}
 
 
 def _served(store: Store) -> Iterable[tuple[Place, str]]:
-    """The places whose kinds are served: those that were listed, or whose listing was denied."""
+    """The places whose kinds are served: those that were listed, or whose listing was denied or did not come to its end."""
     for collection in store.collections.values():
-        if collection.failed is None or collection.failed.status == 403:
+        if collection.failed is None or collection.failed.status in (403, 500):
             yield collection.place, collection.kind
     for unseen, _ in store.unseen.values():
         known = known_kind(unseen)

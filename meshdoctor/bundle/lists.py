@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.paths import Place, place_of, split, without_window
+from meshdoctor.kube.answers import NOT_RECORDED
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 
@@ -79,7 +81,14 @@ def _listed(path: str, keys: list[str], answers: Mapping[str, Answer]) -> Listed
     while (token := current.metadata.continue_) and (following := by_token.get(token)) and following not in pages:
         pages.append(following)
         current = heads[following]
+    if current.metadata.continue_:
+        return Listed(place, tuple(keys), failed=not_whole(place))
     return Listed(place, tuple(keys), tuple(answers[key].body for key in pages), heads[start], headers=answers[start].headers)
+
+
+def not_whole(place: Place) -> Answer:
+    """The answer for a list of which not every page was read: a part of it would pass for the whole."""
+    return statuses.failure(500, NOT_RECORDED, f"not all {place.plural} were read")
 
 
 def _head(answer: Answer) -> Head:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.paths import Pairs, split
 
+DUMP = "/config_dump"
 _KEY = re.compile(r"pod ([^/ ]+)/([^: ]+):(\d+) GET (/.*)")
 
 
@@ -35,8 +39,25 @@ class RecordedPods:
 
     def answer(self, namespace: str, pod: str, port: int, target: str) -> Answer:
         """What a path was answered."""
-        found = self._ports.get((namespace, pod, port), {}).get(split(target))
+        port_answers = self._ports.get((namespace, pod, port), {})
+        path, pairs = split(f"/{target.lstrip('/')}")  # istioctl asks for //version
+        found = port_answers.get((path, pairs))
+        if found is None and path == DUMP and not {"mask", "resource"} & dict(pairs).keys():
+            found = _whole_dump([a for (p, given), a in port_answers.items() if p == DUMP and "mask" in dict(given)])
         return found or Answer(404, "text/plain", f"{target.partition('?')[0]} is not in the recording\n".encode())
+
+
+def _whole_dump(masked: list[Answer]) -> Answer | None:
+    """The dump of an Envoy, put together from those parts of it that were asked for; None where there are none."""
+    merged: dict[str, Any] = {}
+    for answer in masked:
+        if answer.status != 200:
+            continue
+        for config in msgspec.json.decode(answer.body).get("configs") or ():
+            merged.setdefault(config.get("@type", ""), {}).update(config)
+    if not merged:
+        return None
+    return Answer(200, "application/json", msgspec.json.encode({"configs": list(merged.values())}))
 
 
 def refusal(port: int, pod: str, why: str) -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 
-from meshdoctor.bundle import statuses
+from meshdoctor.bundle import protobuf, statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.faults import Faults
-from meshdoctor.bundle.paths import Place
+from meshdoctor.bundle.paths import Place, place_of
 from meshdoctor.bundle.store import Store
 
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 AUTHENTICATION = "/apis/authentication.k8s.io/v1"
+NO_TOKEN = "recorded"  # it opens nothing: istioctl wants one before it asks the recorded istiod
 READS = ("get", "list", "watch")
 
 
@@ -38,11 +41,11 @@ class Review(msgspec.Struct, frozen=True):
 
 
 def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
-    """The answer of a POST: the three reviews of oneself, which store nothing; anything else is refused."""
+    """The answer of a POST: the three reviews of oneself and a token that is none; anything else is refused."""
     if path == f"{AUTHORIZATION}/selfsubjectaccessreviews":
         try:
-            asked = msgspec.json.decode(body, type=Review).spec.resource_attributes
-        except msgspec.DecodeError as why:
+            asked = _asked(body)
+        except ValueError as why:
             return statuses.bad_request(str(why))
         allowed = asked is None or _allowed(store, faults, asked)
         return _reviewed("SelfSubjectAccessReview", "authorization.k8s.io/v1", {"allowed": allowed})
@@ -52,7 +55,20 @@ def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
         return _reviewed("SelfSubjectRulesReview", "authorization.k8s.io/v1", rules)
     if path == f"{AUTHENTICATION}/selfsubjectreviews":
         return _reviewed("SelfSubjectReview", "authentication.k8s.io/v1", {"userInfo": {"username": statuses.USER}})
+    place = place_of(path)
+    if place is not None and (place.plural, place.sub) == ("serviceaccounts", "token"):
+        ends = datetime.now(UTC) + timedelta(hours=1)  # by the clock of who asks
+        token: dict[str, object] = {"token": NO_TOKEN, "expirationTimestamp": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
+        return _reviewed("TokenRequest", "authentication.k8s.io/v1", token)
     return statuses.failure(405, "MethodNotAllowed", "a recording is only read")
+
+
+def _asked(body: bytes) -> Attributes | None:
+    """What a review asks for, in JSON or in protobuf. Raises ValueError."""
+    if body.startswith(protobuf.MAGIC):
+        told = protobuf.attributes(body)
+        return None if told is None else Attributes(**told)
+    return msgspec.json.decode(body, type=Review).spec.resource_attributes
 
 
 def _reviewed(kind: str, version: str, status: dict[str, object]) -> Answer:

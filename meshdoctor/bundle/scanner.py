@@ -7,10 +7,11 @@ that were removed elsewhere. Nothing of the redaction is used here but the marks
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -19,7 +20,7 @@ from meshdoctor.bundle.unpack import Limits, members
 MARK = "<redacted"
 _WORDS = re.compile(r"[^\s\"'<>,;(){}\[\]\\]+")
 _RUN = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
-_APPLIED = re.compile(r"last-applied-configuration\\?[\"']?\s*:\s*[|>]?-?\s*\\?[\"']?\s*\{")
+_APPLIED = re.compile(r"last-applied-configuration[^\w{<]{1,60}\{(?!\s*\})")  # however often it is escaped
 _ISSUERS = (
     "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA",
     "AIza", "ya29.", "hvs.", "dckr_pat_", "npm_", "AGE-SECRET-KEY-", "SG.",
@@ -134,12 +135,7 @@ def _structured(text: str) -> Iterator[str]:
     """What only the structure shows: data of Secrets, private members of keys, copies of objects."""
     if _APPLIED.search(text):
         yield "a copy of an object as it was applied"
-    if text[:1] not in ("{", "["):
-        return
-    try:
-        stack = [msgspec.json.decode(text)]
-    except (msgspec.DecodeError, RecursionError):
-        return
+    stack = _decoded(text)
     while stack:
         node = stack.pop()
         if isinstance(node, list):
@@ -150,3 +146,26 @@ def _structured(text: str) -> Iterator[str]:
             if "kty" in node and any(isinstance(node.get(m), str) and not node[m].startswith(MARK) for m in _JWK):
                 yield "the private part of a web key"
             stack.extend(node.values())
+        elif isinstance(node, str) and (inside := _object(node)) is not None:
+            stack.append(inside)
+
+
+def _decoded(text: str) -> list[Any]:
+    """The file as JSON; of a log the objects in the lines that speak of a Secret or of a web key."""
+    if text[:1] in ("{", "["):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            return [msgspec.json.decode(text)]
+    return [told for line in text.splitlines() if (told := _object(line)) is not None] if _speaks(text) else []
+
+
+def _object(line: str) -> Any:
+    """The JSON object that a text holds, if it speaks of a Secret or of a web key; None else."""
+    start = line.find("{") if _speaks(line) else -1
+    if start >= 0:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.JSONDecoder().raw_decode(line, start)[0]
+    return None
+
+
+def _speaks(text: str) -> bool:
+    return "Secret" in text or "kty" in text

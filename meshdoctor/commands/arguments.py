@@ -76,6 +76,7 @@ def _diagnosing(sub: Sub) -> None:
     demo = sub("demo", "the application on a recorded mesh, without a cluster")
     demo.add_argument("scenario", metavar="SCENARIO", nargs="?", help="which recording (see --list)")
     demo.add_argument("--list", action="store_true", help="list the recordings")
+    demo.add_argument("--drill", action="store_true", help="a hidden fault to find, with hints and a score")
 
 
 def _checking(sub: Sub) -> None:

@@ -10,9 +10,9 @@ import msgspec
 
 from meshdoctor.bundle.differences import ObjectChange, objects, one_sided
 from meshdoctor.bundle.opening import open_bundle
-from meshdoctor.commands.session import Waiting, look, run_async
-from meshdoctor.diagnosis import judge
-from meshdoctor.model.findings import Diagnosis, Finding, Status
+from meshdoctor.bundling import diagnose_recording, without
+from meshdoctor.commands.session import run_async
+from meshdoctor.model.findings import Finding, Status
 from meshdoctor.model.text import plain
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -24,8 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     before, after = open_bundle(Path(arguments.before)), open_bundle(Path(arguments.after))
     changes = objects(before.recording.answers, after.recording.answers)
     sided = one_sided(before.recording.answers, after.recording.answers)
-    was, now = _judged(arguments, arguments.before), _judged(arguments, arguments.after)
-    came, went = _without(now, was), _without(was, now)
+    was, now = (run_async(diagnose_recording(o.recording, f"bundle/{o.path.name}", arguments.namespace)) for o in (before, after))
+    came, went = without(now, was), without(was, now)
     if arguments.output == "json":
         told: dict[str, Any] = {
             "schema": "meshdoctor.bundle-diff/v1",
@@ -42,22 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
         lines += [f"? only in one of the two: {', '.join(sided)}"] if sided else []
         print("\n".join(plain(line, 400) for line in lines))
     return 2 if any(f.status is Status.FAIL for f in came) else 0
-
-
-def _judged(arguments: argparse.Namespace, file: str) -> Diagnosis:
-    flags = argparse.Namespace(**vars(arguments) | {"bundle": file, "demo": None})
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, seconds = run_async(look(flags, waiting))
-    finally:
-        waiting.stop()
-    return judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
-
-
-def _without(these: Diagnosis, those: Diagnosis) -> list[Finding]:
-    """Findings of the first that the second has not, and has not as UNKNOWN either."""
-    known = {f.id for f in those.findings}
-    return [f for f in these.findings if f.id not in known and f.status in (Status.FAIL, Status.WARN)]
 
 
 def _findings(came: list[Finding], went: list[Finding]) -> list[str]:

@@ -16,6 +16,10 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(table(("SCENARIO", "TITLE", "ABOUT"), describe(), colour=wants_colour(arguments)), end="")
         return 0
+    if arguments.drill:
+        from meshdoctor.commands import drill
+
+        return drill.run(arguments)
     scenario = arguments.scenario or default()
     open_scenario(scenario)  # a name that does not exist is told before anything opens
     arguments.demo = scenario

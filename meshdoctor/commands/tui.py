@@ -7,6 +7,9 @@ import atexit
 import gc
 import shutil
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +18,10 @@ from meshdoctor.model.errors import UsageError
 from meshdoctor.model.text import plain
 
 if TYPE_CHECKING:
+    from meshdoctor.bundling import Maker
     from meshdoctor.collect.store import Store
+    from meshdoctor.kube.client import ApiClient
+    from meshdoctor.kube.session import Recorder, RequestLine
 
 LEAVE = "\x1b[?1049l\x1b[?25h"  # the terminal as it was before the first frame
 
@@ -56,7 +62,8 @@ def open_app(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    options = Options(bell=chosen.bell, title=chosen.title, theme=chosen.theme, keys=chosen.keys, says=_interrupted())
+    bundle, maker = getattr(arguments, "bundle", None) or "", partial(_maker, arguments)
+    options = Options(chosen.bell, chosen.title, chosen.theme, says=_interrupted(), keys=chosen.keys, bundle=bundle, bundles=maker)
     try:
         return run_app(feed, options=options)
     except UsageError:
@@ -65,6 +72,23 @@ def open_app(arguments: argparse.Namespace) -> int:
         raise
     finally:
         atexit.unregister(sys.stdout.write)
+
+
+def _maker(arguments: argparse.Namespace) -> Maker:
+    """What writes bundles of a context, by the name that the screens have for it."""
+    from meshdoctor.bundling import Maker
+    from meshdoctor.commands import session
+
+    own = _recorded(arguments) or arguments.context or _current(arguments)
+
+    def opens(name: str, recorder: Recorder, seen: Callable[[RequestLine], None]) -> AbstractAsyncContextManager[ApiClient]:
+        if name == own:
+            return session.open_api(arguments, None, recorder, seen)
+        scenario = name.removeprefix("demo/") if name.startswith("demo/") else None
+        flags = argparse.Namespace(**vars(arguments) | {"demo": scenario, "bundle": None})
+        return session.open_api(flags, None if scenario else name, recorder, seen)
+
+    return Maker(opens)
 
 
 def _paint_first(arguments: argparse.Namespace) -> None:

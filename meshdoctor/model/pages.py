@@ -23,6 +23,31 @@ FAMILIES: tuple[str, ...] = (  # a family's place gives the first two digits of 
 
 _PROBLEM = re.compile(r"([A-Z]+)-0(\d\d)", re.ASCII)
 _CODE = re.compile(r"MD(\d\d)(\d\d)", re.ASCII)
+FAMILY_NAMES = {
+    "INJ": "injection",
+    "WH": "webhooks",
+    "CP": "control plane",
+    "XDS": "configuration",
+    "PRX": "proxies",
+    "CRT": "certificates",
+    "MTL": "mutual TLS",
+    "AZ": "authorization",
+    "JWT": "tokens",
+    "GW": "gateways",
+    "RT": "routes",
+    "EG": "egress",
+    "PR": "protocols",
+    "DNS": "names",
+    "MC": "several clusters",
+    "AM": "ambient",
+    "UP": "upgrades",
+    "OB": "telemetry",
+    "PS": "pod settings",
+    "EF": "filters",
+    "GA": "Gateway API",
+    "OP": "operation",
+}
+"""What each family is about, in words."""
 
 
 class PageFix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

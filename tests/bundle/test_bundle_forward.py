@@ -111,7 +111,7 @@ async def test_a_port_where_nothing_was_recorded_refuses() -> None:
     ("where", "port", "protocol", "status"),
     [
         ("shop/pods/none", 15000, "v4.channel.k8s.io", 404),
-        ("shop/pods/cart-1", 15000, "SPDY/3.1+portforward.k8s.io", 400),
+        ("shop/pods/cart-1", 15000, "base64.channel.k8s.io", 400),
         ("shop/pods/cart-1", 0, "v4.channel.k8s.io", 400),
     ],
 )

@@ -142,3 +142,13 @@ def test_pseudonyms_are_the_same_everywhere_and_leave_no_name(tmp_path: Path) ->
     assert names.text("10.0.0.1") != "10.0.0.1"
     assert names.text("127.0.0.1") == "127.0.0.1"
     assert names.text("10.4.1.1").rpartition(".")[0] == names.text("10.4.1.2").rpartition(".")[0]
+
+
+def test_a_schema_keeps_its_fields_whatever_they_are_called() -> None:
+    schema = {"properties": {"pluginConfig": {"type": "object"}, "password": {"type": "string"}, "data": {"type": "object"}}}
+    crd = {"kind": "CustomResourceDefinition", "spec": {"versions": [{"schema": {"openAPIV3Schema": schema}}]}}
+    assert Cleaner(Marks()).value(crd) == crd
+    told = json.dumps({"components": {"schemas": {"Secret": schema, "x": {"description": "e.g. " + jwt(3)}}}}).encode()
+    kept = json.loads(Redactor().answer("api GET /openapi/v3/api/v1", Answer(200, "application/json", told)).body)
+    assert kept["components"]["schemas"]["Secret"] == schema
+    assert jwt(3) not in str(kept)

@@ -192,3 +192,32 @@ def test_what_has_no_room_is_left_out_before_it_costs_time() -> None:
     assert {p["metadata"]["namespace"] for p in pods["items"]} == {"shop"}
     assert partial["/api/v1/pods"] == ("shop",)
     assert contents.trimmed(recorder().answers, ["shop"], (), 1_000_000) == (recorder().answers, {})
+
+
+@pytest.mark.parametrize("when", ["filling", "checking", "sealing"])
+def test_a_kill_in_the_middle_of_writing_leaves_nothing_and_keeps_what_was_there(tmp_path: Path, when: str) -> None:
+    path = tmp_path / "b.tar.gz"
+    path.write_bytes(b"the bundle of yesterday")
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from meshdoctor.bundle import writer
+from tests.bundle.recorded import AT
+from meshdoctor.bundle.manifest import Manifest
+
+def die(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def fill(into):
+    for n in range(20):
+        into.add(writer.Piece(path=f"f{{n}}", body=os.urandom(100_000)))
+    if {when!r} == "filling":
+        die()
+    return Manifest(tool="x", tier="T0", recorded_at=AT)
+
+writer.write(Path({str(path)!r}), 50_000_000, fill, die if {when!r} == "checking" else lambda archive: None, die)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["b.tar.gz"]
+    assert path.read_bytes() == b"the bundle of yesterday"

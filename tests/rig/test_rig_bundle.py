@@ -28,6 +28,8 @@ FAULTS = (
     OURS / "PRX-007-left-draining.sh", OURS / "RT-015-all-ejected.sh", OURS / "INJ-008-foreign-ca-bundle.sh",
 )  # fmt: skip
 
+SHORT = FAULTS[:2]
+
 
 def meshdoctor(kubeconfig: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "meshdoctor", *arguments]
@@ -75,8 +77,7 @@ def test_a_bug_report_opens(kubeconfig: str, tmp_path: Path) -> None:
     assert any(name.startswith("istiod ") and state == "live" for name, state in states.items())
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("path", FAULTS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=() if p in SHORT else pytest.mark.long) for p in FAULTS])
 def test_a_fault_is_in_its_bundle(kubeconfig: str, tmp_path: Path, path: Path) -> None:
     seconds = next((int(line.split()[-1]) for line in path.read_text().splitlines() if line.startswith("# settle:")), 10)
     try:

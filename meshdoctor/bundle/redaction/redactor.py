@@ -23,16 +23,17 @@ class Redactor:
         """The answer without secrets. Raises UsageError where it is the body of a Secret."""
         refuse_secret_bodies(key, answer)
         self.marks.file = shown(key)
-        body = self._log(answer.body) if _is_log(key) else self.body(answer.body)
+        is_schema = key.startswith("api GET /openapi/")
+        body = self._log(answer.body) if _is_log(key) else self.body(answer.body, is_schema=is_schema)
         return msgspec.structs.replace(answer, body=body)
 
-    def body(self, body: bytes) -> bytes:
+    def body(self, body: bytes, *, is_schema: bool = False) -> bytes:
         """JSON by its structure, anything else as text."""
         if body[:1] not in (b"{", b"["):
             return self._text(body)
         try:
             told = msgspec.json.decode(body)
-            return self._known(msgspec.json.encode(self._cleaner.value(told)))
+            return self._known(msgspec.json.encode(self._cleaner.schema(told) if is_schema else self._cleaner.value(told)))
         except (msgspec.DecodeError, RecursionError):
             return self._text(body)
 

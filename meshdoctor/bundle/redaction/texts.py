@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from meshdoctor.bundle.redaction import names
+from meshdoctor.bundle.redaction.applied import clean_applied, clean_secrets
 from meshdoctor.bundle.redaction.marks import Marks
 
 Replace = Callable[[re.Match[str], Marks], str]
@@ -94,6 +95,10 @@ def _is_clean(text: str) -> bool:
 
 
 def _clean(text: str, marks: Marks) -> str:
+    if "applied" in text or "kapp.k14s" in text:
+        text = clean_applied(text, marks)
+    if "Secret" in text and ("data" in text or "Data" in text):
+        text = clean_secrets(text, marks)
     if "PRIVATE KEY" in text:
         text = _PEM.sub(lambda m: marks.put("private-key", m[0], certain=False), text)
     if "eyJ" in text:

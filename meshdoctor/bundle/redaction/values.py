@@ -46,6 +46,14 @@ class Cleaner:
             return [self.value(v, name) for v in value]
         return self._object(value, name) if isinstance(value, dict) else value
 
+    def schema(self, value: Any) -> Any:
+        """A schema of JSON: its names are names of fields, no fields; texts in it are looked at by themselves."""
+        if isinstance(value, dict):
+            return {k: self.schema(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.schema(v) for v in value]
+        return texts.clean(value, self._marks) if isinstance(value, str) else value
+
     def _object(self, value: Json, name: str) -> Json:
         if value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value):
             value = self._secret(value)
@@ -72,6 +80,8 @@ class Cleaner:
             return {k: self._entry(k, v) for k, v in value.items()}
         if key in ("annotations", "labels") and isinstance(value, dict):
             return {k: self._annotation(k, v) for k, v in value.items() if SAME_OBJECT.search(k) is None}
+        if key == "openAPIV3Schema":
+            return self.schema(value)
         if key in ("args", "command") and isinstance(value, list):
             return self._arguments(value)
         if not self._keep_code and key in _CODE | _PLUGIN and isinstance(value, str | dict | list):
