@@ -19,6 +19,8 @@ from tests.fixes.conftest import Run
 RULE = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/payment-plain"
 FIX = ("fix", "MTL-002", "DestinationRule/shop/payment-plain")
 WRITE = ("--write", "--yes")
+SOON = ("--wait", "0.1")  # what a recording says of traffic does not change by waiting
+FIXED = (*FIX, *SOON, *WRITE)
 
 
 def mode(cluster: Cluster) -> str:
@@ -45,7 +47,7 @@ def test_without_write_nothing_that_stores_leaves(meshdoctor: Run, cluster: Clus
 def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stderr
     assert "verified" in done.stdout
     assert stat.S_IMODE(journal.stat().st_mode) == 0o600
@@ -56,14 +58,14 @@ def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, clu
     assert restored is not None
     assert ours(restored) == ours(before)
     assert meshdoctor("undo", *WRITE).returncode == 64, "there is nothing more to take back"
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     assert [m for m, _ in cluster.stored] == ["PATCH"] * 3
     listed = json.loads(meshdoctor("journal", "-o", "json").stdout)
     assert [e["state"] for e in listed["entries"]] == ["verified", "applied", "verified"]
 
 
 def test_the_result_for_scripts(meshdoctor: Run) -> None:
-    said = json.loads(meshdoctor(*FIX, *WRITE, "-o", "json").stdout)
+    said = json.loads(meshdoctor(*FIXED, "-o", "json").stdout)
     assert (said["state"], said["exit"], said["fix"]) == ("verified", 0, "MTL-002-1")
 
 
@@ -103,7 +105,7 @@ def test_each_refusal_has_its_own_end(
     meshdoctor: Run, cluster: Cluster, when: str, what: str, answer: Answer, code: int, words: str
 ) -> None:
     cluster.script = lambda at, _: answer if at == when else None
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == code, done.stdout + done.stderr
     assert words in " ".join((done.stdout + done.stderr).split())
     assert mode(cluster) == "DISABLE"
@@ -120,11 +122,11 @@ def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, c
         return None
 
     cluster.script = another
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == 64
     assert "sni: another" in done.stdout.partition("Planned anew")[2]
     assert mode(cluster) == "DISABLE"
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
 
 
 def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster) -> None:
@@ -134,7 +136,7 @@ def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster
         return None
 
     cluster.script = lost
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stdout + done.stderr
     assert len(cluster.stored) == 1
 
@@ -150,7 +152,7 @@ def test_an_api_that_is_gone_after_the_write_leaves_the_outcome_open(meshdoctor:
         return None
 
     cluster.script = vanish
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "unknown" in done.stdout
     assert meshdoctor("journal").returncode == 3, "it stays open while nobody can look"
@@ -174,7 +176,7 @@ def test_a_write_that_does_not_heal_says_so(meshdoctor: Run, cluster: Cluster) -
         return None
 
     cluster.script = revert
-    done = meshdoctor(*FIX, *WRITE, "--wait", "3")
+    done = meshdoctor(*FIX, "--wait", "1", *WRITE)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "not-healed" in done.stdout
     assert "meshdoctor undo" in done.stdout
@@ -185,16 +187,16 @@ def test_what_a_tool_keeps_is_not_written_but_told_for_git(meshdoctor: Run, clus
     assert rule is not None
     marked = {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}
     cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], "annotations": marked}})
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == 64
     assert "Argo CD application shop-prod" in done.stderr
     assert '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]' in done.stdout
     assert writes(cluster) == []
-    assert meshdoctor(*FIX, *WRITE, "--force").returncode == 0
+    assert meshdoctor(*FIXED, "--force").returncode == 0
 
 
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
     rule["spec"]["exportTo"] = ["."]
@@ -208,7 +210,7 @@ def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> 
 
 
 def test_undo_does_not_run_over_another_change_of_the_same_place(meshdoctor: Run, cluster: Cluster) -> None:
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
     rule["spec"]["trafficPolicy"]["tls"]["mode"] = "SIMPLE"
@@ -264,7 +266,7 @@ VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurati
 def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, cluster: Cluster) -> None:
     for thing in list(cluster._store.collections[VALIDATORS].objects.values()):
         cluster._store.change(VALIDATORS, "DELETED", thing)
-    assert meshdoctor("fix", "WH-002", "Deployment/istio-d/istiod", *WRITE, "--wait", "5").returncode == 0
+    assert meshdoctor("fix", "WH-002", "Deployment/istio-d/istiod", *WRITE, "--wait", "1").returncode == 0
     made = f"{VALIDATORS}/istiod-default-validator"
     found = copy.deepcopy(cluster.get(made))
     assert found is not None

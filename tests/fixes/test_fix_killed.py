@@ -17,7 +17,7 @@ from meshdoctor.bundle.http import Request
 from meshdoctor.fixes.patch import ours
 from tests.fixes.cluster import Cluster, unscripted
 from tests.fixes.conftest import Run
-from tests.fixes.test_fix_command import FIX, RULE, WRITE, mode
+from tests.fixes.test_fix_command import FIXED, RULE, WRITE, mode
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -95,7 +95,7 @@ def test_a_killed_write_is_settled_by_the_next_start(
 ) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
-    killed(start, cluster, journal, step, *FIX, *WRITE)
+    killed(start, cluster, journal, step, *FIXED)
     written = mode(cluster) == "ISTIO_MUTUAL"
     assert written == (step in ("stored, not answered", "while verifying", "arrives late"))
     told = meshdoctor("diagnose").stderr
@@ -114,7 +114,7 @@ def test_a_killed_write_is_settled_by_the_next_start(
         assert restored is not None
         assert ours(restored) == ours(before)
     assert len(cluster.stored) == (2 if written else 0)
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     assert len(cluster.stored) == (3 if written else 1)
 
 
@@ -124,7 +124,7 @@ def test_a_killed_undo_is_settled_by_the_next_start(
 ) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     killed(start, cluster, journal, step, "undo", *WRITE)
     assert meshdoctor("journal").returncode == 0
     if mode(cluster) == "ISTIO_MUTUAL":
@@ -138,7 +138,7 @@ def test_a_killed_undo_is_settled_by_the_next_start(
 
 
 def test_a_line_that_a_crash_cut_off_costs_that_line_only(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     whole = journal.read_bytes()
     first, rest = whole.split(b"\n", 1)
     journal.write_bytes(first + b"\n" + rest[: len(rest) // 3])

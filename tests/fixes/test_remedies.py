@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -46,6 +47,12 @@ def test_what_a_remedy_writes_may_be_written() -> None:
                 kind = known[name]
                 root = f"/apis/{kind.GROUP}/v1" if kind.GROUP else "/api/v1"
                 assert writable("DELETE", f"{root}/namespaces/x/{kind.PLURAL}/y"), (remedy.id, name)
+
+
+@pytest.mark.parametrize("remedy", [r for r in EVERY if r.create], ids=lambda r: r.id)
+def test_what_a_remedy_makes_is_json_whatever_its_words_are(remedy: Remedy) -> None:
+    made = yaml.safe_load(re.sub(r"\$\{\w+\}", "8080", remedy.create))
+    assert json.loads(json.dumps(made)) == made, "no key is a number"
 
 
 def test_every_problem_has_steps_and_runbooks_name_problems_that_exist() -> None:

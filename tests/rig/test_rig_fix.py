@@ -60,7 +60,9 @@ class Rig:
     def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         self.capsys.readouterr()
         code = main([*arguments, "-o", "json", "--kubeconfig", self.kubeconfig])
-        return code, json.loads(self.capsys.readouterr().out)
+        out, err = self.capsys.readouterr()
+        assert out, err
+        return code, json.loads(out)
 
     def causes(self) -> list[dict[str, Any]]:
         causes: list[dict[str, Any]] = self.run("diagnose")[1]["causes"]
