@@ -6,13 +6,14 @@ import copy
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
-from meshdoctor.fixes.patch import ours
+from meshdoctor.fixes.patch import applied, ours
 from tests.fixes.cluster import Cluster
 from tests.fixes.conftest import Run
 
@@ -182,17 +183,59 @@ def test_a_write_that_does_not_heal_says_so(meshdoctor: Run, cluster: Cluster) -
     assert "meshdoctor undo" in done.stdout
 
 
-def test_what_a_tool_keeps_is_not_written_but_told_for_git(meshdoctor: Run, cluster: Cluster) -> None:
+FLUX = "kustomize.toolkit.fluxcd.io"
+KEPT: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"annotations": {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}},
+        "Argo CD application shop-prod",
+        "argocd app get shop-prod",
+    ),
+    (
+        {
+            "labels": {"app.kubernetes.io/instance": "shop-prod"},
+            "managedFields": [{"manager": "argocd-controller", "operation": "Apply", "fieldsType": "FieldsV1"}],
+        },
+        "Argo CD application shop-prod",
+        "argocd app get shop-prod",
+    ),
+    (
+        {
+            "labels": {f"{FLUX}/name": "apps", f"{FLUX}/namespace": "flux-system"},
+            "managedFields": [{"manager": "kustomize-controller", "operation": "Apply", "fieldsType": "FieldsV1"}],
+        },
+        "Flux Kustomization flux-system/apps",
+        "flux get kustomizations apps -n flux-system",
+    ),
+    (
+        {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"},
+            "managedFields": [{"manager": "helm", "operation": "Update", "fieldsType": "FieldsV1"}],
+        },
+        "Helm release shop/shop",
+        "helm get manifest shop -n shop",
+    ),
+]
+
+
+@pytest.mark.parametrize(("marks", "owner", "command"), KEPT, ids=["Argo CD", "Argo CD by label", "Flux", "Helm"])
+def test_what_a_tool_keeps_is_not_written_but_told_for_git(
+    meshdoctor: Run, cluster: Cluster, journal: Path, marks: dict[str, Any], owner: str, command: str
+) -> None:
     rule = cluster.get(RULE)
     assert rule is not None
-    marked = {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}
-    cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], "annotations": marked}})
+    kept = copy.deepcopy(cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], **marks}}))
     done = meshdoctor(*FIXED)
     assert done.returncode == 64
-    assert "Argo CD application shop-prod" in done.stderr
-    assert '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]' in done.stdout
-    assert writes(cluster) == []
+    assert f"is kept by {owner}" in done.stderr
+    assert f"$ {command}" in done.stdout
+    assert (writes(cluster), journal.exists()) == ([], False)
+    patch = next(line.strip() for line in done.stdout.splitlines() if line.strip().startswith("[{"))
+    assert patch == '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]'
     assert meshdoctor(*FIXED, "--force").returncode == 0
+    forced = cluster.get(RULE)
+    assert forced is not None
+    assert ours(forced) == ours(applied(kept, json.loads(patch))), "what Git is told is what would have been written"
 
 
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:

@@ -77,7 +77,6 @@ def forked(step: str, environment: dict[str, str], arguments: list[str]) -> tupl
 if __name__ == "__main__":
     import meshdoctor.collect.live
     import meshdoctor.fixes.words
-    import probes.runner
     from probes.registry import all_probes
 
     meshdoctor.fixes.words.load()
