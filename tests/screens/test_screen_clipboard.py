@@ -12,7 +12,7 @@ async def test_what_is_copied_holds_no_secret() -> None:
     async with opened(build(FAULTY + route), size=(120, 40)) as screen:
         await screen.press("y")
         verdict = screen.app.clipboard
-        assert "nowhere.example.com" in verdict or "MTL-002" in verdict
+        assert "other causes below" in verdict
         screen.app.copy("GET /cart HTTP/1.1\nAuthorization: Bearer c4n4ry-bearer-value", "the log")
         assert "GET /cart" in screen.app.clipboard
         assert "c4n4ry" not in verdict + screen.app.clipboard + screen.text
