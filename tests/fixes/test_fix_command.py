@@ -14,7 +14,7 @@ from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
 from meshdoctor.fixes.patch import applied, ours
-from tests.fixes.cluster import Cluster
+from tests.fixes.cluster import Cluster, unscripted
 from tests.fixes.conftest import Run
 
 RULE = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/payment-plain"
@@ -96,6 +96,9 @@ ENDS: list[tuple[str, str, Answer, int, str]] = [
     ("dry-run", "invalid", statuses.failure(422, "Invalid", "spec.x: wrong"), 64, "refuses the changed object"),
     ("before", "changed", statuses.failure(409, "Conflict", "the object has been modified"), 64, "Planned anew"),
     ("before", "RBAC", statuses.failure(403, "Forbidden", 'User "x" cannot patch resource'), 64, "not permitted"),
+    ("before", "webhook denies", statuses.failure(403, "Forbidden", 'admission webhook "x" denied the request: no'), 64, "denies"),
+    ("before", "gone", statuses.failure(404, "NotFound", 'destinationrules "payment-plain" not found'), 64, "The object is gone"),
+    ("before", "timeout", statuses.failure(504, "Timeout", "request did not complete"), 3, "may still arrive"),
     ("before", "busy", statuses.failure(429, "TooManyRequests", "later"), 64, "no room"),
     ("before", "unclear", statuses.failure(500, "InternalError", "etcd: request timed out"), 3, "may still arrive"),
 ]
@@ -111,6 +114,47 @@ def test_each_refusal_has_its_own_end(
     assert words in " ".join((done.stdout + done.stderr).split())
     assert mode(cluster) == "DISABLE"
     assert cluster.stored == []
+
+
+def test_what_is_not_permitted_is_not_even_tried_out(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
+    no = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": False}}
+    cluster.script = lambda at, request: statuses.json_answer(no) if "selfsubjectaccessreviews" in request.target else None
+    done = meshdoctor(*FIXED)
+    assert done.returncode == 64
+    assert "kubectl auth can-i patch destinationrules.networking.istio.io -n shop" in done.stderr
+    assert [path for method, path in cluster.requests if method == "PATCH"] == []
+    assert not journal.exists()
+
+
+def test_without_a_trial_it_is_written_only_by_force(meshdoctor: Run, cluster: Cluster) -> None:
+    words = 'admission webhook "x" does not support dry run'
+    cluster.script = lambda at, _: statuses.failure(400, "BadRequest", words) if at == "dry-run" else None
+    done = meshdoctor(*FIXED)
+    assert (done.returncode, mode(cluster)) == (64, "DISABLE")
+    assert "--force" in done.stderr
+    done = meshdoctor(*FIXED, "--force")
+    assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stderr
+    assert "cannot be tried out" in done.stdout
+
+
+def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(meshdoctor: Run, cluster: Cluster) -> None:
+    assert meshdoctor(*FIXED).returncode == 0
+    gone = False
+
+    def vanish(at: str, _: Request) -> Answer | None:
+        nonlocal gone
+        gone = gone or at == "before"
+        if gone:
+            raise ConnectionResetError
+        return None
+
+    cluster.script = vanish
+    done = meshdoctor("undo", *WRITE)
+    assert (done.returncode, "exactly as it was" in done.stdout) == (3, False), done.stdout + done.stderr
+    cluster.script = unscripted
+    assert "it was not written" in meshdoctor("journal").stdout
+    assert meshdoctor("undo", *WRITE).returncode == 0
+    assert mode(cluster) == "DISABLE"
 
 
 def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, cluster: Cluster) -> None:
