@@ -38,7 +38,6 @@ NOT_ONE_CHANGE = {
     "UP-005": "istioctl writes the webhook of a tag from the chart of that revision",
     "OB-004": "which workload is looked into is the operator's choice",
     "OP-002": "an object of Argo CD, which is changed by its own command",
-    "PR-004": "the application listens where it did: what is told of it stays true",
 }
 
 
@@ -84,8 +83,8 @@ def test_what_a_remedy_writes_may_be_written() -> None:
 
 @pytest.mark.parametrize("remedy", [r for r in EVERY if r.create], ids=lambda r: r.id)
 def test_what_a_remedy_makes_is_json_whatever_its_words_are(remedy: Remedy) -> None:
-    made = yaml.safe_load(re.sub(r"\$\{\w+\}", "8080", remedy.create))
-    assert json.loads(json.dumps(made)) == made, "no key is a number"
+    text = yaml.safe_load(re.sub(r"\$\{\w+\}", "8080", remedy.create))
+    assert json.loads(json.dumps(text)) == text, "no key is a number"
 
 
 def test_every_problem_has_steps_and_runbooks_name_problems_that_exist() -> None:
@@ -229,6 +228,17 @@ def test_a_budget_gets_a_replica_only_where_that_gives_room() -> None:
                 target_of(case, remedies()["OP-001"][0])
 
 
+def test_what_listens_on_localhost_is_led_there_and_the_rest_is_left() -> None:
+    workload = thing("apps/v1", "Deployment", "shop/cart", {"selector": {"matchLabels": {"app": "cart"}}})
+    mesh = service("shop/cart", "http:80:8080,grpc-x:81:8090") + pod("shop/cart-1")
+    says = "it is told '-http-port 127.0.0.1:8080': nobody but itself reaches port 8080 of Service shop/cart"
+    case = case_of("PR-004", "Deployment", "shop/cart", workload, mesh, says=says)
+    assert made(case, remedies()["PR-004"][0])["spec"]["ingress"] == [
+        {"port": {"number": 8080, "protocol": "HTTP", "name": "http-8080"}, "defaultEndpoint": "127.0.0.1:8080"},
+        {"port": {"number": 8090, "protocol": "GRPC", "name": "grpc-8090"}, "defaultEndpoint": "0.0.0.0:8090"},
+    ]
+
+
 def case_of(
     problem: str,
     kind: str,
@@ -243,8 +253,9 @@ def case_of(
 ) -> Case:
     """A finding as its rule makes it, and the object that is changed."""
     namespace, _, bare = name.partition("/")
+    group = next((k.GROUP for k in ALL if kind == k.KIND), "")
     found = Finding(
-        id="x", code=code_of(problem), problem=problem, status=Status.FAIL, severity="high", subject=Subject("", kind, namespace, bare),
+        id="x", code=code_of(problem), problem=problem, status=Status.FAIL, severity="high", subject=Subject(group, kind, namespace, bare),
         path=at, summary=says, evidence=(Evidence("", "", quote),), also=also,
     )  # fmt: skip
     empty = thing(

@@ -10,13 +10,17 @@ import msgspec
 
 from meshdoctor.fixes.case import Case, NoRemedy, word
 from meshdoctor.istio.authorization.showing import principal_of
-from meshdoctor.istio.workloads import pods_of
+from meshdoctor.istio.imports import sidecar_of
+from meshdoctor.istio.protocols import declared
+from meshdoctor.istio.workloads import pods_of, services_of
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
 
 NETWORK = "topology.istio.io/network"
 BLOCKED = re.compile(r"from port (?P<port>\d+) of ")
 WAYPOINT = re.compile(r"asks for waypoint (?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9.-]+),")
+LOOPBACK_PORT = re.compile(r"nobody but itself reaches port (?P<port>\d+) of ")
 PRIVILEGED = re.compile(r"may not bind port (?P<port>\d+):")
 T = TypeVar("T")
 
@@ -138,3 +142,22 @@ def tcp_port_index(case: Case) -> int:
     if found is None or int(found[1]) not in numbers:
         raise NoRemedy("Which port is meant is not known.")
     return numbers.index(int(found[1]))
+
+
+@word
+def inbound_listeners(case: Case) -> str:
+    """Every port at which the workload is called, as a list of YAML: those at which it listens on localhost only lead there."""
+    pod = next((p for p in case.mesh[Pod].within(case.subject.namespace) if case.mesh.owner(p) == case.subject), None)
+    found = LOOPBACK_PORT.search(case.finding.summary)
+    if pod is None or found is None:
+        raise NoRemedy("At which port it listens on localhost is not known.")
+    sidecar = sidecar_of(case.mesh, pod)
+    if sidecar is not None and (sidecar.spec.workload_selector or sidecar.spec.ingress):
+        raise NoRemedy(f"{sidecar.subject} holds for it: add the listener there.")
+    made = {}
+    for port in (p for s in services_of(case.mesh, pod) for p in s.spec.ports if isinstance(p.target, int)):
+        protocol = declared(port) or "tcp"
+        where = "127.0.0.1" if port.target == int(found["port"]) else "0.0.0.0"
+        named = {"number": port.target, "protocol": protocol.upper(), "name": f"{protocol}-{port.target}"}
+        made[port.target] = {"port": named, "defaultEndpoint": f"{where}:{port.target}"}
+    return msgspec.json.encode(list(made.values())).decode()
