@@ -98,7 +98,7 @@ def test_a_write_that_ends_there_is_finished_or_undone(
     assert len(cluster.stored) == 2, "one write and its undo"
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS[2:7])  # before and after these it is the same as at one of them
 def test_an_undo_that_ends_there_is_finished(walk: Walk, meshdoctor: Run, cluster: Cluster, journal: Path, step: str) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
