@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.hosts import service_host
+from meshdoctor.istio.imports import sidecar_of
 from meshdoctor.istio.protocols import declared
 from meshdoctor.istio.workloads import by_owner, injected_pods, owner_object, pods_of, services_of
 from meshdoctor.model.base import KubernetesObject
@@ -15,6 +16,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.networking import Sidecar
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod, TemplateContainer, Workload
 from probes.registry import Draft, fail, probe, quote
@@ -85,7 +87,7 @@ def called_by_pod_address(mesh: Mesh, service: Service) -> Iterator[Draft]:
         )
 
 
-@probe("PR-004", over=Service, needs=(Service, Pod, Envoy, *WORKLOADS))
+@probe("PR-004", over=Service, needs=(Service, Pod, Envoy, Sidecar, *WORKLOADS))
 def listens_on_loopback(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """An application is told to listen on 127.0.0.1: its proxy, which calls it by the pod's address, is refused."""
     pods = [p for p in pods_of(mesh, service) if p.proxy is not None]
@@ -94,7 +96,7 @@ def listens_on_loopback(mesh: Mesh, service: Service) -> Iterator[Draft]:
         if not isinstance(owner, Workload) or not isinstance(port.target, int):
             continue
         found = next((w for c in owner.template.spec.containers if c.name != "istio-proxy" and (w := _binds(c, port.target))), "")
-        if not found:
+        if not found or _is_led_there(mesh, pods[0], port.target):
             continue
         refused = log.flagged(log.lines_to(mesh, service_host(service, mesh.cluster.domain), owner.changed), "UF", "URX")
         own, cluster = {p.subject for p in pods}, f"inbound|{port.target}||"
@@ -110,6 +112,12 @@ def listens_on_loopback(mesh: Mesh, service: Service) -> Iterator[Draft]:
             harm=log.harm(mesh, failed),
             also=(service, *pods),
         )
+
+
+def _is_led_there(mesh: Mesh, pod: Pod, port: int) -> bool:
+    """Whether the Sidecar that holds for a pod hands what comes in at a port to localhost."""
+    sidecar = sidecar_of(mesh, pod)
+    return any(i.port.number == port and LOOPBACK.fullmatch(i.default_endpoint) for i in (sidecar.spec.ingress if sidecar else ()))
 
 
 def _binds(container: TemplateContainer, port: int) -> str:

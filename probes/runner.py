@@ -13,6 +13,7 @@ from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Fin
 from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.places import place_of
+from meshdoctor.model.redact import redact
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
@@ -127,7 +128,7 @@ def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
         line=line,
         column=column,
         title=each.title,
-        summary=plain(draft.says),
+        summary=plain(redact(draft.says)),
         why=plain(why),
         evidence=tuple(_shown(e, mesh.cluster.context) for e in draft.evidence),
         harm=draft.harm,
@@ -141,11 +142,11 @@ def _past(since: datetime | None, now: datetime) -> datetime | None:
 
 
 def _shown(evidence: Evidence, context: str) -> Evidence:
-    """Evidence as it may be printed: without control characters, its command carrying the context."""
+    """Evidence as it may be printed: without control characters and secrets, its command carrying the context."""
     return Evidence(
-        plain(evidence.says),
+        plain(redact(evidence.says)),
         plain(evidence.source),
-        plain(evidence.quote, 600),
+        plain(redact(evidence.quote), 600),
         with_context(evidence.command, context),
     )
 

@@ -174,8 +174,8 @@ class MeshdoctorApp(App[int]):
         self._footer.set_parts([Part((Run(text, role),))])
 
     def copy(self, text: str, what: str) -> None:
-        """Copy to the clipboard of the terminal, and of the desktop where there is one."""
-        self.copy_to_clipboard(text)
+        """Copy to the clipboard of the terminal, and of the desktop where there is one. Secrets are masked."""
+        self.copy_to_clipboard(text := clipboard.safe(text))
         self.run_worker(clipboard.copy_native(text), group="clipboard", exit_on_error=False)
         self.say(f"copied {what}")
 

@@ -7,6 +7,9 @@ import contextlib
 import os
 import shutil
 
+from meshdoctor.model.redact import redact as safe  # what is copied goes into chats and tickets
+
+__all__ = ["copy_native", "native", "safe"]
 COMMANDS = (
     ("pbcopy", (), ""),
     ("wl-copy", (), "WAYLAND_DISPLAY"),

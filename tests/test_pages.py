@@ -30,12 +30,9 @@ def test_there_are_182_pages_in_the_order_of_the_families() -> None:
     assert list(dict.fromkeys(families)) == list(FAMILIES)
 
 
-TO_COME = {"AZ-006", "AZ-008", "AZ-009", "AZ-010", "JWT-002", "JWT-003", "JWT-004"}
-
-
 def test_each_problem_has_a_rule_or_says_why_a_person_must_decide() -> None:
     ruled = {p.problem for p in all_probes()}
-    assert {problem for problem, text in pages().items() if not text.asks} - ruled - TO_COME == set()
+    assert {problem for problem, text in pages().items() if not text.asks} - ruled == set()
     assert {problem for problem, text in pages().items() if text.asks} & ruled == set()
     assert all(text.asks.endswith(".") for text in pages().values() if text.asks)
 

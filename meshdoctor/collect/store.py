@@ -20,6 +20,7 @@ from meshdoctor.kube.client import ApiClient, Discovery, Gone
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachable
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.redact import masked, redact
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.subject import Subject
 
@@ -228,7 +229,7 @@ class Store:
         return await collect(api, self._options(api))
 
     async def object_yaml(self, subject: Subject) -> str:
-        """The live object as YAML, without managedFields and without secret data."""
+        """The live object as YAML, without managedFields and without secrets."""
         api = self._connected()
         kind = next((k for k in kinds.ALL if subject.group == k.GROUP and subject.kind == k.KIND), None)
         if kind is None or self._discovery is None:
@@ -248,11 +249,11 @@ class Store:
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         """The last lines of a container."""
         body = await self._connected().logs(namespace, pod, container, since_seconds=3600, tail_lines=500)
-        return body.decode("utf-8", "replace")
+        return redact(body.decode("utf-8", "replace"))
 
 
 def _yaml(body: bytes) -> str:
-    document = yaml.safe_load(body.decode("utf-8", "replace"))
+    document = masked(yaml.safe_load(body.decode("utf-8", "replace")))
     if isinstance(document, dict):
         metadata = document.get("metadata", {})
         metadata.pop("managedFields", None)

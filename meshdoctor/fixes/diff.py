@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from meshdoctor.fixes.patch import Object, Operation, ours
-from meshdoctor.model.redact import redact
+from meshdoctor.model.redact import masked, redact
 from meshdoctor.model.text import plain
 
 NOISE = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
@@ -41,7 +41,7 @@ def manifest(thing: Object | None) -> str:
 
 def unified(before: Object | None, after: Object | None, name: str) -> list[str]:
     """The lines of a unified diff; `/dev/null` where there is no object."""
-    old, new = manifest(before).splitlines(), manifest(after).splitlines()
+    old, new = (manifest(masked(thing)).splitlines() for thing in (before, after))
     labels = (f"a/{name}" if before else "/dev/null", f"b/{name}" if after else "/dev/null")
     return [plain(redact(line), 400) for line in difflib.unified_diff(old, new, *labels, lineterm="")]
 

@@ -19,7 +19,7 @@ import msgspec
 from meshdoctor.fixes.patch import Object, Operation
 from meshdoctor.kube.writing import Verb
 from meshdoctor.model.errors import UsageError
-from meshdoctor.model.redact import redact
+from meshdoctor.model.redact import masked, redact
 from meshdoctor.model.subject import Subject
 
 Step = Literal[
@@ -118,8 +118,9 @@ class Journal:
 
     def intend(self, holds: Holds) -> Entry:
         """Put an intent on disk. Raises UsageError where that cannot be done, or would keep a secret: then nothing is sent."""
-        text = msgspec.json.encode(holds).decode()
-        if redact(text) != text:
+        text = msgspec.json.encode(holds)
+        told = msgspec.json.decode(text)
+        if masked(told) != told or redact(text.decode()) != text.decode():
             raise UsageError(
                 f"{holds.target} holds what looks like a secret, which the journal must not keep.",
                 "Without it the change could not be undone.",

@@ -1,8 +1,9 @@
 """Who keeps an object: tools that would write their own version over a direct change.
 
-Their marks, as they set them: Argo CD's tracking annotation (docs: user-guide/resource_tracking) and field managers; Flux'
-kustomize and helm labels; Helm's release annotations (set with `app.kubernetes.io/managed-by: Helm`, which rendered charts carry
-alone too); controllers by their owner reference; Sail by its label.
+Their marks, as they set them: Argo CD's field managers, and its tracking annotation, which counts only on the object that it
+names, as copies carry it too (docs: user-guide/resource_tracking); Flux' kustomize and helm labels; Helm's release annotations
+(set with `app.kubernetes.io/managed-by: Helm`, which rendered charts carry alone too); controllers by their owner reference;
+Sail by its label.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class _Marks:
 
     def __init__(self, thing: Object) -> None:
         meta: dict[str, Any] = thing.get("metadata") or {}
+        self.kind, self.namespace, self.name = (str(x or "") for x in (thing.get("kind"), meta.get("namespace"), meta.get("name")))
         self.labels: dict[str, str] = meta.get("labels") or {}
         self.annotations: dict[str, str] = meta.get("annotations") or {}
         self.managers = {str(m.get("manager", "")) for m in meta.get("managedFields") or () if m.get("subresource") != "status"}
@@ -48,10 +50,11 @@ class _Marks:
 
 def _argo(marks: _Marks) -> Iterator[Owner]:
     tracking = marks.annotations.get("argocd.argoproj.io/tracking-id", "")
+    tracking = tracking if _is_about(tracking, marks) else ""
     manager = marks.managers & {"argocd-controller", "argocd-application-controller"}
     label = marks.labels.get("argocd.argoproj.io/instance", "")
     if tracking or manager or label:
-        app = tracking.partition(":")[0] or label or marks.labels.get("app.kubernetes.io/instance", "")
+        app = tracking.partition(":")[0].replace("_", "/") or label or marks.labels.get("app.kubernetes.io/instance", "")
         seen = (
             "argocd.argoproj.io/tracking-id"
             if tracking
@@ -60,6 +63,13 @@ def _argo(marks: _Marks) -> Iterator[Owner]:
             else f"field manager {min(manager)}"
         )
         yield Owner("Argo CD application", app, seen, f"argocd app get {app}" if app else "")
+
+
+def _is_about(tracking: str, marks: _Marks) -> bool:
+    """Whether APP:GROUP/KIND:NAMESPACE/NAME names this object; what has no namespace is named with that of the application."""
+    what, _, where = tracking.partition(":")[2].partition(":")
+    namespace, _, name = where.partition("/")
+    return (what.rpartition("/")[2], name) == (marks.kind, marks.name) and marks.namespace in ("", namespace)
 
 
 def _flux(marks: _Marks) -> Iterator[Owner]:

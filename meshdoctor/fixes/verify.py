@@ -16,7 +16,7 @@ from probes.runner import run
 
 Healed = Literal["verified", "not-healed", "unverified"]
 EVERY = 2.0
-CALM = 8.0  # what was observed in traffic must stay away so long: right after a change there is none to judge by
+CALM = 8.0  # what was seen in traffic must stay away so long: right after a change there is none to judge by
 
 Look = Callable[[], Awaitable[Mesh]]
 
@@ -38,7 +38,7 @@ async def verify(look: Look, finding: Finding, before: tuple[Finding, ...], wait
     known = {f.id for f in before}
     gone_since: float | None = None
     healed, says, after = "not-healed", finding.summary, before
-    calm = CALM if finding.harm is not None else 0.0
+    calm = min(CALM, wait) if finding.harm is not None else 0.0
     while True:
         try:
             after, _ = run(await look())
@@ -51,7 +51,7 @@ async def verify(look: Look, finding: Finding, before: tuple[Finding, ...], wait
             break
         if moment - began > wait and gone_since is None:
             break
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(min(EVERY, wait))
     appeared = tuple(f for f in after if f.status is Status.FAIL and f.id not in known)
     return Verdict(healed, says, time.monotonic() - began, appeared)  # type: ignore[arg-type]
 

@@ -322,6 +322,11 @@ class IstioEgressListener(Record, frozen=True):
     port: Port | None = None
 
 
+class IstioIngressListener(Record, frozen=True):
+    port: Port = Port()
+    default_endpoint: str = ""
+
+
 class OutboundTrafficPolicy(Record, frozen=True):
     mode: str = ""
     egress_proxy: Destination | None = None
@@ -329,6 +334,7 @@ class OutboundTrafficPolicy(Record, frozen=True):
 
 class SidecarSpec(Record, frozen=True):
     workload_selector: WorkloadSelector | None = None
+    ingress: tuple[IstioIngressListener, ...] = ()
     egress: tuple[IstioEgressListener, ...] = ()
     outbound_traffic_policy: OutboundTrafficPolicy | None = None
 

@@ -39,5 +39,6 @@ def masked(value: Any, key: str = "") -> Any:
     if isinstance(value, str):
         return MASK if value and _SECRET_KEY.search(key) else redact(value)
     if isinstance(value, dict):
-        return {redact(k): masked(v, k) for k, v in value.items()}
+        named = value.get("name")  # a variable or header: {name: DB_PASSWORD, value: ...}
+        return {redact(k): masked(v, named if k == "value" and isinstance(named, str) else k) for k, v in value.items()}
     return [masked(v, key) for v in value] if isinstance(value, (list, tuple)) else value

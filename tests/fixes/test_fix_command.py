@@ -6,19 +6,22 @@ import copy
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
-from meshdoctor.fixes.patch import ours
-from tests.fixes.cluster import Cluster
+from meshdoctor.fixes.patch import applied, ours
+from tests.fixes.cluster import Cluster, unscripted
 from tests.fixes.conftest import Run
 
 RULE = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules/payment-plain"
 FIX = ("fix", "MTL-002", "DestinationRule/shop/payment-plain")
 WRITE = ("--write", "--yes")
+SOON = ("--wait", "0.1")  # what a recording says of traffic does not change by waiting
+FIXED = (*FIX, *SOON, *WRITE)
 
 
 def mode(cluster: Cluster) -> str:
@@ -45,7 +48,7 @@ def test_without_write_nothing_that_stores_leaves(meshdoctor: Run, cluster: Clus
 def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stderr
     assert "verified" in done.stdout
     assert stat.S_IMODE(journal.stat().st_mode) == 0o600
@@ -56,14 +59,14 @@ def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, clu
     assert restored is not None
     assert ours(restored) == ours(before)
     assert meshdoctor("undo", *WRITE).returncode == 64, "there is nothing more to take back"
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     assert [m for m, _ in cluster.stored] == ["PATCH"] * 3
     listed = json.loads(meshdoctor("journal", "-o", "json").stdout)
     assert [e["state"] for e in listed["entries"]] == ["verified", "applied", "verified"]
 
 
 def test_the_result_for_scripts(meshdoctor: Run) -> None:
-    said = json.loads(meshdoctor(*FIX, *WRITE, "-o", "json").stdout)
+    said = json.loads(meshdoctor(*FIXED, "-o", "json").stdout)
     assert (said["state"], said["exit"], said["fix"]) == ("verified", 0, "MTL-002-1")
 
 
@@ -93,6 +96,9 @@ ENDS: list[tuple[str, str, Answer, int, str]] = [
     ("dry-run", "invalid", statuses.failure(422, "Invalid", "spec.x: wrong"), 64, "refuses the changed object"),
     ("before", "changed", statuses.failure(409, "Conflict", "the object has been modified"), 64, "Planned anew"),
     ("before", "RBAC", statuses.failure(403, "Forbidden", 'User "x" cannot patch resource'), 64, "not permitted"),
+    ("before", "webhook denies", statuses.failure(403, "Forbidden", 'admission webhook "x" denied the request: no'), 64, "denies"),
+    ("before", "gone", statuses.failure(404, "NotFound", 'destinationrules "payment-plain" not found'), 64, "The object is gone"),
+    ("before", "timeout", statuses.failure(504, "Timeout", "request did not complete"), 3, "may still arrive"),
     ("before", "busy", statuses.failure(429, "TooManyRequests", "later"), 64, "no room"),
     ("before", "unclear", statuses.failure(500, "InternalError", "etcd: request timed out"), 3, "may still arrive"),
 ]
@@ -103,11 +109,52 @@ def test_each_refusal_has_its_own_end(
     meshdoctor: Run, cluster: Cluster, when: str, what: str, answer: Answer, code: int, words: str
 ) -> None:
     cluster.script = lambda at, _: answer if at == when else None
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == code, done.stdout + done.stderr
     assert words in " ".join((done.stdout + done.stderr).split())
     assert mode(cluster) == "DISABLE"
     assert cluster.stored == []
+
+
+def test_what_is_not_permitted_is_not_even_tried_out(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
+    no = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": False}}
+    cluster.script = lambda at, request: statuses.json_answer(no) if "selfsubjectaccessreviews" in request.target else None
+    done = meshdoctor(*FIXED)
+    assert done.returncode == 64
+    assert "kubectl auth can-i patch destinationrules.networking.istio.io -n shop" in done.stderr
+    assert [path for method, path in cluster.requests if method == "PATCH"] == []
+    assert not journal.exists()
+
+
+def test_without_a_trial_it_is_written_only_by_force(meshdoctor: Run, cluster: Cluster) -> None:
+    words = 'admission webhook "x" does not support dry run'
+    cluster.script = lambda at, _: statuses.failure(400, "BadRequest", words) if at == "dry-run" else None
+    done = meshdoctor(*FIXED)
+    assert (done.returncode, mode(cluster)) == (64, "DISABLE")
+    assert "--force" in done.stderr
+    done = meshdoctor(*FIXED, "--force")
+    assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stderr
+    assert "cannot be tried out" in done.stdout
+
+
+def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(meshdoctor: Run, cluster: Cluster) -> None:
+    assert meshdoctor(*FIXED).returncode == 0
+    gone = False
+
+    def vanish(at: str, _: Request) -> Answer | None:
+        nonlocal gone
+        gone = gone or at == "before"
+        if gone:
+            raise ConnectionResetError
+        return None
+
+    cluster.script = vanish
+    done = meshdoctor("undo", *WRITE)
+    assert (done.returncode, "exactly as it was" in done.stdout) == (3, False), done.stdout + done.stderr
+    cluster.script = unscripted
+    assert "it was not written" in meshdoctor("journal").stdout
+    assert meshdoctor("undo", *WRITE).returncode == 0
+    assert mode(cluster) == "DISABLE"
 
 
 def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, cluster: Cluster) -> None:
@@ -120,11 +167,11 @@ def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, c
         return None
 
     cluster.script = another
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == 64
     assert "sni: another" in done.stdout.partition("Planned anew")[2]
     assert mode(cluster) == "DISABLE"
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
 
 
 def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster) -> None:
@@ -134,7 +181,7 @@ def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster
         return None
 
     cluster.script = lost
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert (done.returncode, mode(cluster)) == (0, "ISTIO_MUTUAL"), done.stdout + done.stderr
     assert len(cluster.stored) == 1
 
@@ -150,7 +197,7 @@ def test_an_api_that_is_gone_after_the_write_leaves_the_outcome_open(meshdoctor:
         return None
 
     cluster.script = vanish
-    done = meshdoctor(*FIX, *WRITE)
+    done = meshdoctor(*FIXED)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "unknown" in done.stdout
     assert meshdoctor("journal").returncode == 3, "it stays open while nobody can look"
@@ -174,27 +221,69 @@ def test_a_write_that_does_not_heal_says_so(meshdoctor: Run, cluster: Cluster) -
         return None
 
     cluster.script = revert
-    done = meshdoctor(*FIX, *WRITE, "--wait", "3")
+    done = meshdoctor(*FIX, "--wait", "1", *WRITE)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "not-healed" in done.stdout
     assert "meshdoctor undo" in done.stdout
 
 
-def test_what_a_tool_keeps_is_not_written_but_told_for_git(meshdoctor: Run, cluster: Cluster) -> None:
+FLUX = "kustomize.toolkit.fluxcd.io"
+KEPT: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"annotations": {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}},
+        "Argo CD application shop-prod",
+        "argocd app get shop-prod",
+    ),
+    (
+        {
+            "labels": {"app.kubernetes.io/instance": "shop-prod"},
+            "managedFields": [{"manager": "argocd-controller", "operation": "Apply", "fieldsType": "FieldsV1"}],
+        },
+        "Argo CD application shop-prod",
+        "argocd app get shop-prod",
+    ),
+    (
+        {
+            "labels": {f"{FLUX}/name": "apps", f"{FLUX}/namespace": "flux-system"},
+            "managedFields": [{"manager": "kustomize-controller", "operation": "Apply", "fieldsType": "FieldsV1"}],
+        },
+        "Flux Kustomization flux-system/apps",
+        "flux get kustomizations apps -n flux-system",
+    ),
+    (
+        {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"},
+            "managedFields": [{"manager": "helm", "operation": "Update", "fieldsType": "FieldsV1"}],
+        },
+        "Helm release shop/shop",
+        "helm get manifest shop -n shop",
+    ),
+]
+
+
+@pytest.mark.parametrize(("marks", "owner", "command"), KEPT, ids=["Argo CD", "Argo CD by label", "Flux", "Helm"])
+def test_what_a_tool_keeps_is_not_written_but_told_for_git(
+    meshdoctor: Run, cluster: Cluster, journal: Path, marks: dict[str, Any], owner: str, command: str
+) -> None:
     rule = cluster.get(RULE)
     assert rule is not None
-    marked = {"argocd.argoproj.io/tracking-id": "shop-prod:networking.istio.io/DestinationRule:shop/payment-plain"}
-    cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], "annotations": marked}})
-    done = meshdoctor(*FIX, *WRITE)
+    kept = copy.deepcopy(cluster.put(RULE, {**rule, "metadata": {**rule["metadata"], **marks}}))
+    done = meshdoctor(*FIXED)
     assert done.returncode == 64
-    assert "Argo CD application shop-prod" in done.stderr
-    assert '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]' in done.stdout
-    assert writes(cluster) == []
-    assert meshdoctor(*FIX, *WRITE, "--force").returncode == 0
+    assert f"is kept by {owner}" in done.stderr
+    assert f"$ {command}" in done.stdout
+    assert (writes(cluster), journal.exists()) == ([], False)
+    patch = next(line.strip() for line in done.stdout.splitlines() if line.strip().startswith("[{"))
+    assert patch == '[{"op":"replace","path":"/spec/trafficPolicy/tls/mode","value":"ISTIO_MUTUAL"}]'
+    assert meshdoctor(*FIXED, "--force").returncode == 0
+    forced = cluster.get(RULE)
+    assert forced is not None
+    assert ours(forced) == ours(applied(kept, json.loads(patch))), "what Git is told is what would have been written"
 
 
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
     rule["spec"]["exportTo"] = ["."]
@@ -208,7 +297,7 @@ def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> 
 
 
 def test_undo_does_not_run_over_another_change_of_the_same_place(meshdoctor: Run, cluster: Cluster) -> None:
-    assert meshdoctor(*FIX, *WRITE).returncode == 0
+    assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
     rule["spec"]["trafficPolicy"]["tls"]["mode"] = "SIMPLE"
@@ -264,7 +353,7 @@ VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurati
 def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, cluster: Cluster) -> None:
     for thing in list(cluster._store.collections[VALIDATORS].objects.values()):
         cluster._store.change(VALIDATORS, "DELETED", thing)
-    assert meshdoctor("fix", "WH-002", "Deployment/istio-d/istiod", *WRITE, "--wait", "5").returncode == 0
+    assert meshdoctor("fix", "WH-002", "Deployment/istio-d/istiod", *WRITE, "--wait", "1").returncode == 0
     made = f"{VALIDATORS}/istiod-default-validator"
     found = copy.deepcopy(cluster.get(made))
     assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,12 +11,14 @@ import yaml
 
 from meshdoctor.fixes import words
 from meshdoctor.fixes.case import WORDS, Case, NoRemedy
-from meshdoctor.fixes.plan import changed, made
+from meshdoctor.fixes.plan import changed, made, target_of
 from meshdoctor.kube.consent import writable
+from meshdoctor.model.findings import Evidence, Finding, Status
 from meshdoctor.model.kinds import ALL
-from meshdoctor.model.pages import pages
+from meshdoctor.model.pages import code_of, pages
 from meshdoctor.model.remedies import Remedy, remedies, remedies_for
 from meshdoctor.model.runbooks import of_page, runbooks
+from meshdoctor.model.subject import Subject
 from tests.conftest import build, judge
 from tests.probes.things import destination_rule, gateway, pod, server, service, thing, to, virtual_service
 
@@ -26,6 +29,36 @@ def test_there_are_many_and_each_is_a_guided_fix_of_a_page() -> None:
     assert len(EVERY) >= 60
     assert [r.id for r in EVERY if r.fix.kind == "manual"] == []
     assert len({r.id for r in EVERY}) == len(EVERY)
+
+
+NOT_ONE_CHANGE = {
+    "PRX-004": "a call into the pod, which is never made from here",
+    "RT-018": "how long the application keeps connections stands in the application",
+    "MC-004": "which network the cluster is in is for a person to say, and its pods restart afterwards",
+    "UP-005": "istioctl writes the webhook of a tag from the chart of that revision",
+    "OB-004": "which workload is looked into is the operator's choice",
+    "OP-002": "an object of Argo CD, which is changed by its own command",
+}
+
+
+def test_every_guided_fix_that_one_change_can_do_is_a_remedy() -> None:
+    guided = {p.id for p in pages().values() if any(f.kind in ("guided", "last_resort") for f in p.fix)}
+    assert len(guided) >= 93
+    assert guided - remedies().keys() == NOT_ONE_CHANGE.keys()
+
+
+HANDBOOK = {
+    "ingress-5xx", "control-plane-degraded", "egress-policy", "scale-gateway", "scale-istiod", "rotate-certificate", "webhook",
+    "crd-skew", "drain-node", "route-around", "add-port", "expose-host", "roll-back-route",
+}  # fmt: skip
+
+
+def test_the_runbooks_of_the_handbook_are_there_whole() -> None:
+    assert runbooks().keys() >= HANDBOOK
+    for book in (runbooks()[name] for name in HANDBOOK):
+        assert all((book.when, book.rollback, book.resolved)), book.id
+        assert len(book.step) >= 5, book.id
+        assert all(step.command and step.expect for step in book.step), book.id
 
 
 @pytest.mark.parametrize("remedy", EVERY, ids=lambda r: r.id)
@@ -46,6 +79,12 @@ def test_what_a_remedy_writes_may_be_written() -> None:
                 kind = known[name]
                 root = f"/apis/{kind.GROUP}/v1" if kind.GROUP else "/api/v1"
                 assert writable("DELETE", f"{root}/namespaces/x/{kind.PLURAL}/y"), (remedy.id, name)
+
+
+@pytest.mark.parametrize("remedy", [r for r in EVERY if r.create], ids=lambda r: r.id)
+def test_what_a_remedy_makes_is_json_whatever_its_words_are(remedy: Remedy) -> None:
+    text = yaml.safe_load(re.sub(r"\$\{\w+\}", "8080", remedy.create))
+    assert json.loads(json.dumps(text)) == text, "no key is a number"
 
 
 def test_every_problem_has_steps_and_runbooks_name_problems_that_exist() -> None:
@@ -122,3 +161,104 @@ def test_an_address_of_its_own_for_istiod_goes_from_the_proxy_config() -> None:
 
 
 MISSPELT = virtual_service("shop/catalog", hosts=["catalog"], http=[to("catalogue")]) + service("shop/catalog")
+
+
+def test_an_application_gets_a_user_of_its_own() -> None:
+    spec = {
+        "template": {
+            "metadata": {"labels": {"app": "cart"}},
+            "spec": {"securityContext": {"runAsUser": 1337}, "containers": [{"name": "app"}]},
+        }
+    }
+    workload = thing("apps/v1", "Deployment", "shop/cart", spec)
+    after = changed(case_of("INJ-016", "Deployment", "shop/cart", workload), remedies()["INJ-016"][0])
+    assert after["spec"]["template"]["spec"]["securityContext"] == {"runAsUser": 1338}
+
+
+def test_a_quota_is_raised_by_what_is_missing_where_a_pod_was_refused() -> None:
+    quota = thing("v1", "ResourceQuota", "shop/tight", {"hard": {"requests.memory": "100Mi", "requests.cpu": "1", "pods": "9"}})
+    said = 'pods "x" is forbidden: exceeded quota: tight, requested: requests.cpu=110m,requests.memory=128Mi, '
+    said += "used: requests.cpu=950m,requests.memory=64Mi, limited: requests.cpu=1,requests.memory=100Mi"
+    case = case_of("INJ-018", "ResourceQuota", "shop/tight", quota, says="cart lacks 2 pods: no room", quote=said)
+    hard = changed(case, remedies()["INJ-018"][0])["spec"]["hard"]
+    assert hard == {"requests.memory": "320Mi", "requests.cpu": "1170m", "pods": "9"}
+
+
+def test_names_are_those_of_the_servers() -> None:
+    wrong = ["spiffe://cluster.local/ns/shop/sa/basket"]
+    rule = destination_rule("shop/cart", "cart", trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL", "subjectAltNames": wrong}})
+    mesh = service("shop/cart") + pod("shop/cart-1") + rule
+    also = (Subject("", "Service", "shop", "cart"),)
+    case = case_of("CRT-009", "DestinationRule", "shop/cart", rule, mesh, at="spec.trafficPolicy.tls.subjectAltNames", also=also)
+    tls = changed(case, remedies()["CRT-009"][0])["spec"]["trafficPolicy"]["tls"]
+    assert tls["subjectAltNames"] == ["spiffe://cluster.local/ns/shop/sa/cart"]
+
+
+def test_a_closed_way_is_opened_for_who_needs_it_and_no_wider() -> None:
+    policy = thing("networking.k8s.io/v1", "NetworkPolicy", "shop/inside", {"podSelector": {}})
+    also = (
+        Subject("", "Service", "shop", "cart"),
+        Subject("apps", "Deployment", "shop", "cart"),
+        Subject("apps", "Deployment", "gw", "in"),
+    )
+    says = "it keeps gw/in from port 8080 of shop/cart"
+    case = case_of("PS-001", "NetworkPolicy", "shop/inside", policy, service("shop/cart"), at="spec.ingress", also=also, says=says)
+    rule = made(case, remedies()["PS-001"][0])
+    assert rule["metadata"] == {"name": "md-allow-gw", "namespace": "shop"}
+    assert rule["spec"]["podSelector"] == {"matchLabels": {"app": "cart"}}
+    assert rule["spec"]["ingress"] == [
+        {
+            "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gw"}}}],
+            "ports": [{"port": 8080, "protocol": "TCP"}],
+        }
+    ]
+
+
+def test_a_budget_gets_a_replica_only_where_that_gives_room() -> None:
+    workload = thing("apps/v1", "Deployment", "gw/in", {"replicas": 2})
+    also = (Subject("apps", "Deployment", "gw", "in"),)
+    words = "it allows no eviction of its 2 healthy pods ({}): a drain of their nodes hangs"
+    for rule, fits in (("minAvailable 2", True), ("minAvailable 100%", False), ("maxUnavailable 0", False)):
+        case = case_of("OP-001", "PodDisruptionBudget", "gw/in", workload, also=also, says=words.format(rule))
+        if fits:
+            assert target_of(case, remedies()["OP-001"][0]) == also[0]
+            assert changed(case, remedies()["OP-001"][0])["spec"]["replicas"] == 3
+        else:
+            with pytest.raises(NoRemedy):
+                target_of(case, remedies()["OP-001"][0])
+
+
+def test_what_listens_on_localhost_is_led_there_and_the_rest_is_left() -> None:
+    workload = thing("apps/v1", "Deployment", "shop/cart", {"selector": {"matchLabels": {"app": "cart"}}})
+    mesh = service("shop/cart", "http:80:8080,grpc-x:81:8090") + pod("shop/cart-1")
+    says = "it is told '-http-port 127.0.0.1:8080': nobody but itself reaches port 8080 of Service shop/cart"
+    case = case_of("PR-004", "Deployment", "shop/cart", workload, mesh, says=says)
+    assert made(case, remedies()["PR-004"][0])["spec"]["ingress"] == [
+        {"port": {"number": 8080, "protocol": "HTTP", "name": "http-8080"}, "defaultEndpoint": "127.0.0.1:8080"},
+        {"port": {"number": 8090, "protocol": "GRPC", "name": "grpc-8090"}, "defaultEndpoint": "0.0.0.0:8090"},
+    ]
+
+
+def case_of(
+    problem: str,
+    kind: str,
+    name: str,
+    live: str,
+    mesh: str = "",
+    *,
+    at: str = "",
+    says: str = "",
+    quote: str = "",
+    also: tuple[Subject, ...] = (),
+) -> Case:
+    """A finding as its rule makes it, and the object that is changed."""
+    namespace, _, bare = name.partition("/")
+    group = next((k.GROUP for k in ALL if kind == k.KIND), "")
+    found = Finding(
+        id="x", code=code_of(problem), problem=problem, status=Status.FAIL, severity="high", subject=Subject(group, kind, namespace, bare),
+        path=at, summary=says, evidence=(Evidence("", "", quote),), also=also,
+    )  # fmt: skip
+    empty = thing(
+        "autoscaling/v2", "HorizontalPodAutoscaler", "elsewhere/x", {"scaleTargetRef": {"kind": "Deployment", "name": "x"}}
+    )
+    return Case(finding=found, mesh=build(live + mesh + empty), live=yaml.safe_load(live))

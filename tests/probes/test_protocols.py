@@ -58,6 +58,16 @@ def test_an_application_that_listens_on_loopback(args: list[str], is_fault: bool
     assert subjects(judge(mesh, "PR-004")) == ["Deployment shop/cart"] * is_fault
 
 
+def test_a_sidecar_that_hands_over_to_localhost_heals_that() -> None:
+    container = {"name": "app", "args": ["--bind=127.0.0.1"], "ports": [{"containerPort": 8080}]}
+    spec = {"selector": {}, "template": {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [container]}}}
+    listener = {"port": {"number": 8080, "protocol": "HTTP", "name": "http"}, "defaultEndpoint": "127.0.0.1:8080"}
+    sidecar = {"workloadSelector": {"labels": {"app": "cart"}}, "ingress": [listener]}
+    workload = thing("apps/v1", "Deployment", "shop/cart", spec)
+    healed = thing("networking.istio.io/v1", "Sidecar", "shop/cart", sidecar)
+    assert subjects(judge(build(all_of(SHOP, workload, healed)), "PR-004")) == []
+
+
 @pytest.mark.parametrize(("name", "path", "protocol", "is_fault"), [
     ("http", "/shop.v1.Cart/AddItem", "HTTP/2", True),
     ("grpc", "/shop.v1.Cart/AddItem", "HTTP/2", False),

@@ -16,12 +16,13 @@ import pytest
 
 from meshdoctor.cli import main
 from meshdoctor.fixes.journal import Journal
-from meshdoctor.fixes.patch import digest
+from meshdoctor.fixes.patch import Object, difference, digest, ours
 from meshdoctor.model.remedies import remedies
 from tests.rig.conftest import RIG, fault, kubectl
 
 pytestmark = pytest.mark.rig
 
+OWN = Path(__file__).parent / "faults"
 SHORT = ("AZ-004", "EG-007", "GW-001", "MTL-002", "RT-019")
 NOT_ONE_CHANGE = {
     "CRT-005": "the Secret has to be issued in the gateway's namespace: its body is never read",
@@ -33,10 +34,13 @@ RESTARTS = {r.id for several in remedies().values() for r in several if r.restar
 
 
 def _faults() -> list[Any]:
+    """Every fault of the rig, and those of ours that have a remedy."""
     found = []
-    for path in sorted((RIG / "faults").glob("*.sh")):
+    for path in (*sorted((RIG / "faults").glob("*.sh")), *sorted(OWN.glob("*.sh"))):
         problem = "-".join(path.stem.split("-")[:2])
-        marks = [] if problem in SHORT else [pytest.mark.long]
+        if path.parent == OWN and problem not in remedies():
+            continue
+        marks = [] if problem in SHORT and path.parent != OWN else [pytest.mark.long]
         found.append(pytest.param(path, id=path.stem, marks=marks))
     return found
 
@@ -60,16 +64,20 @@ class Rig:
     def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         self.capsys.readouterr()
         code = main([*arguments, "-o", "json", "--kubeconfig", self.kubeconfig])
-        return code, json.loads(self.capsys.readouterr().out)
+        out, err = self.capsys.readouterr()
+        assert out, err
+        return code, json.loads(out)
 
     def causes(self) -> list[dict[str, Any]]:
         causes: list[dict[str, Any]] = self.run("diagnose")[1]["causes"]
         return causes
 
-    def sound(self, seconds: float = 150) -> None:
+    def sound(self, seconds: float = 150) -> list[dict[str, Any]]:
+        """Wait until nothing is wrong; the causes that are left."""
         end = time.monotonic() + seconds
-        while self.causes() and time.monotonic() < end:
+        while (left := self.causes()) and time.monotonic() < end:
             time.sleep(3)
+        return left
 
 
 @pytest.mark.parametrize("path", _faults())
@@ -82,13 +90,16 @@ def test_a_fault_is_healed_taken_back_and_healed_again(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     rig = Rig(kubeconfig, tmp_path, capsys)
     with _alone():
-        rig.sound()
+        assert rig.sound() == [], "the rig is ill before the fault"
+        subjects = tuple(head["subject"].split(" | "))
+        before = _objects(kubeconfig, subjects)
         fault(path, "inject", kubeconfig)
         try:
             time.sleep(float(head["settle"]))
-            _heal_twice(rig, path, [head["problem"], *head.get("also", "").split()], tuple(head["subject"].split(" | ")))
+            _heal_twice(rig, path, [head["problem"], *head.get("also", "").split()], subjects)
         finally:
-            _put_back(rig, path, kubeconfig)
+            left = _put_back(rig, path, before)
+        assert left == [], "the rig is ill after the fault"
 
 
 def _heal_twice(rig: Rig, path: Path, problems: list[str], subjects: tuple[str, ...]) -> None:
@@ -134,10 +145,26 @@ def _until_found(rig: Rig, problem: str, about: str, seconds: float = 150) -> No
     pytest.fail(f"taken back, and {problem} is not found at {about} again")
 
 
-def _put_back(rig: Rig, path: Path, kubeconfig: str) -> None:
-    """The rig as it was: what the fix did is taken back, then the fault."""
+def _put_back(rig: Rig, path: Path, before: dict[tuple[str, ...], Object]) -> list[dict[str, Any]]:
+    """The rig as it was: what the fix did is taken back, then the fault; the causes that are left."""
     last = rig.journal.entries()[-1:]
     if last and last[0].is_applied and not last[0].holds.undoes and last[0].holds.verb != "delete":
         rig.run("undo", last[0].id, "--write", "--yes")
-    fault(path, "heal", kubeconfig)
-    rig.sound()
+    fault(path, "heal", rig.kubeconfig)
+    for named, thing in _objects(rig.kubeconfig, tuple("/".join(n) for n in before)).items():
+        if digest(thing) != digest(before[named]):  # fields that the undo wrote are ours: the heal's apply leaves them
+            kind, namespace, name = named
+            patch = json.dumps(difference(ours(thing), ours(before[named])))
+            kubectl(rig.kubeconfig, "patch", kind, name, "-n", namespace, "--type=json", "-p", patch)
+    return rig.sound()
+
+
+def _objects(kubeconfig: str, subjects: tuple[str, ...]) -> dict[tuple[str, ...], Object]:
+    """Those of the objects named KIND/NAMESPACE/NAME that there are."""
+    found = {}
+    for named in (tuple(s.split("/")) for s in subjects):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            kind, namespace, name = named
+            if name and kind not in ("Pod", "Secret"):
+                found[named] = json.loads(kubectl(kubeconfig, "get", kind, name, "-n", namespace, "-o", "json"))
+    return found

@@ -73,16 +73,17 @@ def has_default(case: Case) -> bool:
 @word
 def istiod_hpa(case: Case) -> Subject:
     """The autoscaler of istiod."""
-    return _scaler(case, _deployment(case).subject).subject
+    return scaler_of(case, _deployment(case).subject).subject
 
 
 @word
 def subject_hpa(case: Case) -> Subject:
     """The autoscaler of the workload that the finding is about."""
-    return _scaler(case, case.subject).subject
+    return scaler_of(case, case.subject).subject
 
 
-def _scaler(case: Case, workload: Subject) -> HorizontalPodAutoscaler:
+def scaler_of(case: Case, workload: Subject) -> HorizontalPodAutoscaler:
+    """The autoscaler of a workload. Raises NoRemedy where there is none."""
     for scaler in case.mesh[HorizontalPodAutoscaler].within(workload.namespace):
         reference = scaler.spec.scale_target_ref
         if (reference.get("kind"), reference.get("name")) == (workload.kind, workload.name):
@@ -94,7 +95,7 @@ def _scaler(case: Case, workload: Subject) -> HorizontalPodAutoscaler:
 def not_autoscaled(case: Case) -> bool:
     """Whether nobody else sets the number of replicas."""
     try:
-        scaler = _scaler(case, case.subject)
+        scaler = scaler_of(case, case.subject)
     except NoRemedy:
         return True
     raise NoRemedy(f"The autoscaler {scaler.name} sets the number of replicas.")
@@ -104,7 +105,7 @@ def not_autoscaled(case: Case) -> bool:
 def istiod_not_autoscaled(case: Case) -> bool:
     """Whether nobody else sets istiod's number of replicas."""
     try:
-        scaler = _scaler(case, _deployment(case).subject)
+        scaler = scaler_of(case, _deployment(case).subject)
     except NoRemedy:
         return True
     raise NoRemedy(f"The autoscaler {scaler.name} sets the number of replicas.")
