@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from meshdoctor.collect.link import Link
 from meshdoctor.model.errors import MeshdoctorError
@@ -15,6 +15,9 @@ from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from screens.threads import aside
+
+if TYPE_CHECKING:
+    from meshdoctor.kube.client import ApiClient
 
 log = logging.getLogger("meshdoctor.screens")
 Listener = Callable[[], None]
@@ -40,6 +43,14 @@ class Store(Protocol):
 
     def retry(self) -> None:
         """Try now."""
+        ...
+
+    def client(self) -> ApiClient:
+        """The open connection, for a change. Raises MeshdoctorError where there is none."""
+        ...
+
+    async def look(self) -> Mesh:
+        """A snapshot read now: what a change is planned on, and verified by."""
         ...
 
     async def object_yaml(self, subject: Subject) -> str:
@@ -167,6 +178,12 @@ class LiveFeed:
         elif self._store is not None:
             self._store.retry()
 
+    def client(self) -> ApiClient:
+        return self._open().client()
+
+    async def look(self) -> Mesh:
+        return await self._open().look()
+
     async def object_yaml(self, subject: Subject) -> str:
         return await self._open().object_yaml(subject)
 
@@ -284,6 +301,14 @@ class StillFeed:
 
     def retry(self) -> None:
         self.retried += 1
+
+    def client(self) -> ApiClient:
+        raise MeshdoctorError("This is a picture, not a cluster: nothing can be tried out or written.")
+
+    async def look(self) -> Mesh:
+        if self.mesh is None:
+            raise MeshdoctorError("There is no mesh in this picture.")
+        return self.mesh
 
     async def object_yaml(self, subject: Subject) -> str:
         if not self._yaml:

@@ -19,6 +19,6 @@ class Options:
     title: bool = True
     theme: str = ""
     start: str = "home"
-    says: str = ""  # what the operator is told first
+    write: bool = False  # whether the first context may be written to without typing its name
     keys: dict[str, str] = field(default_factory=dict)  # id of an action to its keys
     clock: Callable[[], datetime] = _local_time

@@ -14,7 +14,7 @@ import yaml
 
 from meshdoctor.collect.kept import Kept
 from meshdoctor.collect.link import Link
-from meshdoctor.collect.live import Options, Runtime, ask_running, assemble, require_istio
+from meshdoctor.collect.live import Options, Runtime, ask_running, assemble, collect, require_istio
 from meshdoctor.collect.objects import Listed, list_kind, list_kinds
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
 from meshdoctor.model import kinds
@@ -217,6 +217,15 @@ class Store:
         if self._api is None:
             raise Unreachable("There is no connection to the cluster now.", do="Press r to try again.")
         return self._api
+
+    def client(self) -> ApiClient:
+        """The open connection, for a change. Raises Unreachable where there is none."""
+        return self._connected()
+
+    async def look(self) -> Mesh:
+        """A snapshot read now, all of it: what a change is planned on, and verified by."""
+        api = self._connected()
+        return await collect(api, self._options(api))
 
     async def object_yaml(self, subject: Subject) -> str:
         """The live object as YAML, without managedFields and without secret data."""

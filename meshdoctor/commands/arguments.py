@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(command=None)
     common = _common()
     _add_common(top)
+    top.add_argument("--write", action="store_true", help="the application may write without the context's name being typed first")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def sub(name: str, text: str, shared: Parser = common) -> argparse.ArgumentParser:

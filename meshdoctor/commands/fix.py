@@ -7,11 +7,10 @@ import sys
 from typing import Any
 
 from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, say_refusal, undo_line
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide, Tried
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Entry, own_journal
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.model.text import plain
 
@@ -44,7 +43,7 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
         from meshdoctor.collect.live import collect
 
         waiting = Waiting(colour=not arguments.no_color)
-        guide = Guide(api, Journal(state_folder()), lambda: collect(api, options(arguments, api), waiting))
+        guide = Guide(api, own_journal(), lambda: collect(api, options(arguments, api), waiting))
         try:
             await _open_entries(guide, said)
             tried = await guide.plan(problem, kind, namespace, name, arguments.fix or "")

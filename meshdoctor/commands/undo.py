@@ -7,12 +7,11 @@ import sys
 
 from meshdoctor.commands.fix_words import Said, labelled, say_refusal
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.fixes.diff import unified
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Entry, Journal, own_journal
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import UsageError
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
-    journal = Journal(state_folder())
+    journal = own_journal()
     entry = _chosen(journal, arguments.entry)
     async with open_api(arguments, arguments.context or entry.holds.context) as api:
         said.line(*await settled(api, journal))

@@ -1,4 +1,7 @@
-"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it. They take the place of the footer."""
+"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it, `!` asks for consent to a change.
+
+They take the place of the footer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from textual.widgets import Input
 from screens.text import Run
 from screens.widgets.band import Band, Part
 
-Mode = Literal[":", "/", "+"]
+Mode = Literal[":", "/", "+", "!"]
 
 
 class Ask(Input):
@@ -138,8 +141,8 @@ class Prompt(Horizontal):
         return bool(self.display)
 
     def typed(self, key: Mode) -> bool:
-        """Whether a key that opens a prompt is a letter of what is being noted: the colon of a sentence."""
-        if self.is_open and self.mode == "+":
+        """Whether a key that opens a prompt is a letter of what is being typed: the colon of a sentence, or of a name."""
+        if self.is_open and self.mode in "+!":
             self.query_one(Ask).insert_text_at_cursor(key)
             return True
         return False
@@ -148,7 +151,7 @@ class Prompt(Horizontal):
         self.mode = mode
         self.query_one("#mark", Band).set_parts([Part((Run(mode, "strong"),))])
         ask = self.query_one(Ask)
-        ask.past = self._past[mode]
+        ask.past = [] if mode == "!" else self._past[mode]  # consent is typed each time
         ask.begin(value)
         self.display = True
         self._hint(value)
