@@ -122,8 +122,8 @@ def plan_items(work: Mending, tried: Tried, may_write: bool) -> Iterator[Item]:
     yield Item(
         "not possible: the pod is made anew" if plan.target.kind == "Pod" else "exact, from the journal, at any time", label="UNDO"
     )
-    yield from _checks(work, plan, may_write)
     yield from diff_items(plan.before, tried.stored, str(plan.target))
+    yield from _checks(work, plan, may_write)
 
 
 def _checks(work: Mending, plan: Plan, may_write: bool) -> Iterator[Item]:
@@ -154,10 +154,10 @@ def _conditions(work: Mending, plan: Plan, may_write: bool) -> Iterator[tuple[st
 
 
 def diff_items(before: Object | None, after: Object | None, name: str) -> Iterator[Item]:
-    """A unified diff; a sign and a colour for each line."""
-    yield Item("")
-    for number, line in enumerate(unified(before, after, name)):
-        role = "dim" if line.startswith(("---", "+++", "@@")) else "bad" if line[:1] == "-" else "ok" if line[:1] == "+" else ""
+    """A unified diff without its file names; a sign and a colour for each line."""
+    lines = [line for line in unified(before, after, name) if not line.startswith(("---", "+++"))]
+    for number, line in enumerate(lines):
+        role = "dim" if line.startswith("@@") else "bad" if line[:1] == "-" else "ok" if line[:1] == "+" else ""
         yield Item(line, role, label="" if number else "DIFF")
 
 
