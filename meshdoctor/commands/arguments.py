@@ -243,6 +243,7 @@ def _writing(to: argparse.ArgumentParser) -> None:
     which.add_argument("--dry-run", action="store_true", help="plan and try it out; write nothing")
     which.add_argument("--write", action="store_true", help="write it, after asking")
     to.add_argument("--yes", nargs="?", const="", metavar="NAME", help="do not ask; of high risk only with the object's NAME")
+    to.add_argument("--incident", metavar="NAME", help="write it into this incident, or `none` (default: the open one that fits)")
     _output(to, "text", "json")
 
 

@@ -15,6 +15,8 @@ from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.text import plain
 from meshdoctor.reports.tables import table
+from meshdoctor.triage.acted import found_written
+from meshdoctor.triage.incident import incidents_folder
 
 GLYPHS = {"verified": "●", "applied": "●", "refused": "○", "not-healed": "▲", "unverified": "▲", "intent": "?", "unknown": "?"}
 
@@ -63,6 +65,9 @@ async def settled(api: ApiClient, journal: Journal) -> list[str]:
             lines.append(f"open      {name} stays open: {found.why}")
         elif found.is_written:
             lines.append(f"open      {name} was interrupted: it was written. Take it back: meshdoctor undo {entry.id}")
+            says = f"{holds.title}: {holds.target}"
+            context = api.credentials.context
+            found_written(incidents_folder(), says, entry=entry.id, problem=holds.problem, context=context)
         else:
             about = holds.subject
             again = f"meshdoctor fix {holds.problem} {about.kind}/{about.namespace}/{about.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from meshdoctor.commands.fix_incident import Kept
 from meshdoctor.commands.fix_words import Said, labelled, say_refusal
 from meshdoctor.commands.journal import settled
 from meshdoctor.commands.session import open_api, run_async
@@ -53,7 +54,9 @@ async def _undo(api: ApiClient, journal: Journal, entry: Entry, arguments: argpa
     said.line(*unified(before, after, f"{target.kind}/{target.namespace}/{target.name}.yaml"), "")
     if not _consents(arguments, said, api.credentials.context):
         return 0
+    kept = Kept(arguments, said, of="", context=api.credentials.context)
     made, exact = await guide.undo(entry, write, holds)
+    kept.wrote(made, f"Took back entry {entry.id}: {entry.holds.title}: {entry.holds.target}")
     said.result |= {"state": "undone", "entry": made.id, "exact": exact}
     words = "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
     said.line(f"undone    {target} is {words} (entry {made.id})")

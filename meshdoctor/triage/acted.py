@@ -39,10 +39,11 @@ def wrote(one: Incident, says: str, *, entry: str, problem: str) -> Incident:
     return one.add("action", "actions", f"{says} (journal {entry})", source="meshdoctor", entry=entry, problem=problem)
 
 
-def was_written(one: Incident, says: str, *, entry: str, problem: str) -> Incident:
-    """A change that an ended process left open was found written: told once."""
-    known = any(e.data.get("entry") == entry for e in one.of("action"))
-    return one if known else wrote(one, f"{says}; the run was interrupted", entry=entry, problem=problem)
+def found_written(under: Path, says: str, *, entry: str, problem: str, context: str) -> None:
+    """A change that an ended process left open was found written: the incident that is worked on is told, once."""
+    one = under_way(under, context=context)
+    if one is not None and all(e.data.get("entry") != entry for e in one.of("action")):
+        wrote(one, f"{says}; the run was interrupted", entry=entry, problem=problem)
 
 
 def said(one: Incident, says: str, *, entry: str = "", outcome: str = "") -> Incident:

@@ -125,8 +125,15 @@ def _changes(incident: Incident) -> Iterator[Statement]:
 
 
 def _done(incident: Incident) -> Iterator[Statement]:
+    """Each action, and under a change that meshdoctor wrote what came of it."""
     for entry in incident.of("action"):
         yield said(entry, f"{stamp(entry.at)} {entry.says}")
+        for after in incident.of("note"):
+            if after.data.get("entry") and after.data["entry"] == entry.data.get("entry"):
+                yield said(after, f"{stamp(after.at)} It ended {after.says}")
+    for note in incident.of("note"):
+        if note.step == "actions" and note.source == "meshdoctor":
+            yield said(note, f"{stamp(note.at)} {note.says}")
 
 
 def _open(incident: Incident) -> Iterator[Statement]:

@@ -158,10 +158,10 @@ def _can_undo(entry: Entry) -> bool:
 def _write_down(found: list[Settled], context: str) -> None:
     """What turned out to be written belongs into the incident that is worked on."""
     for each in found:
-        one = acted.under_way(incident.incidents_folder(), context=context) if each.is_written else None
-        if one is not None:
+        if each.is_written:
             holds = each.entry.holds
-            acted.was_written(one, f"{holds.title}: {holds.target}", entry=each.entry.id, problem=holds.problem)
+            says = f"{holds.title}: {holds.target}"
+            acted.found_written(incident.incidents_folder(), says, entry=each.entry.id, problem=holds.problem, context=context)
 
 
 def _settled(found: Settled) -> Item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,9 +56,9 @@ class Bench(StillFeed):
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with running(tmp_path) as (made, _):
-        yield made  # type: ignore[misc]
+        yield made
 
 
 @asynccontextmanager
