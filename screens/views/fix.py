@@ -158,7 +158,7 @@ async def fix(view: View, about: Cause | Finding | Subject | None, folder: Path 
     from screens.views.runbook import RunbookView, steps_for
 
     if not isinstance(about, (Cause, Finding)) or not about.problem:
-        view.boss.say("Nothing is selected that could be fixed.", "dim")
+        view.boss.say("There is no cause or finding here that could be fixed.", "dim")
         return
     work = view.boss.changing.mending(about.problem, about.subject, folder)
     if work.able:

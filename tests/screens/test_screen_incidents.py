@@ -10,6 +10,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.triage import incident
 from screens.app import MeshdoctorApp
 from screens.views.incident import IncidentView
+from tests.conftest import NOW
 from tests.screens.conftest import Screen, opened
 
 
@@ -92,3 +93,42 @@ async def test_nothing_selected_begins_nothing(healthy: Mesh, folder: Path) -> N
         app: MeshdoctorApp = screen.app
         assert not isinstance(app.view, IncidentView)
     assert incident.folders(folder) == []
+
+
+async def test_the_next_check_is_run_on_one_key_and_kept(faulty: Mesh) -> None:
+    async with opened(faulty, size=(120, 40)) as screen:
+        view = await begun(screen)
+        await screen.press("h", "c")
+        await screen.until(lambda: bool(view.incident.of("note")))
+        assert "is found at" in screen.text
+        assert view.incident.of("note")[0].says.startswith("Checked: ")
+        assert view.incident.of("note")[0].step == "checks"
+
+
+async def test_f_in_an_incident_fixes_the_suspected_cause(faulty: Mesh) -> None:
+    async with opened(faulty) as screen:
+        view = await begun(screen)
+        await screen.press("f")
+        assert (screen.app.view.crumb if screen.app.view else "").startswith(("fix ", "runbook "))
+        chosen = view.incident.of("cause")[-1].data["of"]
+        assert chosen.partition(" ")[0] in screen.text
+
+
+async def test_a_message_that_is_due_is_told(faulty: Mesh, folder: Path) -> None:
+    async with opened(faulty) as screen:
+        view = await begun(screen)
+        view.incident = view.incident.add("message", "comms", "told", at=NOW, next_minutes=1)
+        view.tick()
+        await screen.pilot.pause()
+        assert "The next message is due" in screen.text
+
+
+@pytest.mark.parametrize("name", ["mtls", "onboarding"])
+async def test_t_begins_an_incident_about_the_object_of_a_row(faulty: Mesh, folder: Path, name: str) -> None:
+    async with opened(faulty) as screen:
+        await screen.app.action_go(name)
+        await screen.settled()
+        topic = screen.app.view.topic if screen.app.view else None
+        assert topic is not None
+        await begun(screen)
+    assert len(incident.folders(folder)) == 1
