@@ -263,6 +263,9 @@ def _incidents(sub: Sub) -> None:
 
 
 def _about(sub: Sub) -> None:
+    alerts = sub("alerts", "whether the alerts of the mesh can fire at all: the handbook's, and the rules of its Prometheus")
+    _output(alerts, "text", "json", "prometheusrule")
+    _source(alerts)
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
     explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
     info = sub("info", "versions, paths and the rules that are loaded")

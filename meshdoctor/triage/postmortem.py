@@ -25,6 +25,7 @@ def postmortem(incident: Incident) -> Story:
         ("Timeline", _timeline),
         ("Impact", _impact),
         ("How long it took", _durations),
+        ("Alerts", _alerts),
         ("Cause", _cause),
         ("What changed before", _changes),
         ("What was done", _done),
@@ -79,6 +80,16 @@ def _impact(incident: Incident) -> Iterator[Statement]:
     yield said(cause, f"Affected workloads: {', '.join(workloads)}." if workloads else "Which workloads suffered is not known.")
     told = "is not known" if rate is None else f"was {rate:g} a second when it was first looked at"
     yield said(cause, f"The number of failed requests {told}.")
+
+
+def _alerts(incident: Incident) -> Iterator[Statement]:
+    """Which alerts about the mesh fired when it was first looked at; those that did not are asked about."""
+    for entry in incident.kept("alert"):
+        if entry.data.get("look") == "T0":
+            asks = "" if entry.data.get("state") == "firing" else "; should it have fired? `meshdoctor alerts` says whether it can"
+            yield said(entry, f"{entry.says}{asks}.")
+    for entry in incident.kept("unseen-alerts")[:1]:
+        yield said(entry, f"Which alerts fired is not known: {entry.says}.")
 
 
 def _durations(incident: Incident) -> Iterator[Statement]:
