@@ -41,9 +41,7 @@ class Alerts(TableView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "runbook", id="alerts.runbook", tooltip="what to do when it fires"),
         Binding("y", "copy", "copy better", id="alerts.copy", tooltip="copy the expression that can fire, else its own"),
-        Binding(
-            "P", "rule", "copy rule", id="alerts.rule", tooltip="copy a PrometheusRule of the handbook's alerts"
-        ),
+        Binding("P", "rule", "copy rule", id="alerts.rule", tooltip="copy a PrometheusRule of the handbook's alerts"),
     ]
 
     def __init__(self) -> None:
