@@ -46,19 +46,18 @@ class Alerts(TableView):
 
     def __init__(self) -> None:
         super().__init__()
+        self._asked = False
         self._came: float | None = None
         self._failed = ""
 
-    def on_show(self) -> None:
-        self.reload()
-
     def reload(self) -> None:
         if self.seen is not None and self.seen.mesh is not None:
-            self.run_worker(self._ask(), group="asked", exclusive=True, exit_on_error=False)
+            self.run_worker(self._ask, group="asked", exclusive=True, exit_on_error=False)
 
     def fill(self, seen: Seen) -> None:
         """What was asked stays until it is asked again."""
-        if self._came is None and not self._failed:
+        if not self._asked and seen.mesh is not None:
+            self._asked = True
             self.reload()
         self._show_summary()
 
