@@ -52,7 +52,7 @@ class Alerts(TableView):
 
     def reload(self) -> None:
         if self.seen is not None and self.seen.mesh is not None:
-            self.run_worker(self._ask, group="asked", exclusive=True, exit_on_error=False)
+            self.run_worker(self._ask(), group="asked", exclusive=True, exit_on_error=False)
 
     def fill(self, seen: Seen) -> None:
         """What was asked stays until it is asked again."""

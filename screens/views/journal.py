@@ -96,7 +96,7 @@ class JournalView(TableView):
         if self.seen is not None:
             self.present(self.seen)
         if self.boss.changing.pending:
-            self.run_worker(self._settle, group="asked", exclusive=True, exit_on_error=False)
+            self.run_worker(self._settle(), group="asked", exclusive=True, exit_on_error=False)
 
     def reload(self) -> None:
         self.on_show()
