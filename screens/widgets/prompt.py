@@ -15,9 +15,11 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from meshdoctor.model.text import plain
 from screens.text import Run
 from screens.widgets.band import Band, Part
 
+LONGEST = 2_000  # characters that are pasted into a prompt
 Mode = Literal[":", "/", "+", "!"]
 
 
@@ -65,6 +67,13 @@ class Ask(Input):
             self.post_message(self.Done(self.value))
             return
         await super()._on_key(event)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """One line, harmless, and no longer than a line that somebody reads: a log of megabytes is pasted into an incident."""
+        event.prevent_default()
+        event.stop()
+        if self.asking:
+            self.insert_text_at_cursor(" ".join(plain(event.text[: 4 * LONGEST], LONGEST).split()))
 
     def begin(self, value: str) -> None:
         self.asking = True

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.triage import incident
 from screens.app import MeshdoctorApp
 from screens.views.incident import IncidentView
+from screens.widgets.prompt import Ask
 from tests.conftest import NOW
 from tests.screens.conftest import Screen, opened
 
@@ -132,3 +134,32 @@ async def test_t_begins_an_incident_about_the_object_of_a_row(faulty: Mesh, fold
         assert topic is not None
         await begun(screen)
     assert len(incident.folders(folder)) == 1
+
+
+PASTES = {
+    "endless": "a" * 10_000_000,
+    "binary": "".join(map(chr, range(256))) * 40_000,
+    "escapes": "\x1b[31mHTTP/1.1 503 Service Unavailable\x1b[0m\x1b]52;c;aGk=\x07\n" * 150_000,
+    "other languages": "连接被拒绝 \u202e خطأ 503\n" * 400_000,
+}
+
+
+@pytest.mark.parametrize("text", PASTES.values(), ids=PASTES)
+async def test_whatever_is_pasted_is_kept_harmless_or_said_not_to_be_understood(faulty: Mesh, text: str) -> None:
+    async with opened(faulty) as screen:
+        view = await begun(screen)
+        screen.app.post_message(events.Paste(text))
+        view.post_message(events.Paste(text))
+        await screen.until(lambda: bool(view.incident.of("pasted")))
+        assert ("503" if "HTTP" in text else "not understood") in screen.flat
+        await screen.press("n")
+        screen.app.query_one(Ask).post_message(events.Paste(text))
+        await screen.pilot.pause()
+        assert len(screen.app.query_one(Ask).value) <= 2_000
+        await screen.press("enter")
+        await screen.settled()
+        for character in "\x1b\x07\x00\u202e":
+            assert character not in screen.text
+        kept = (view.folder / "timeline.jsonl").read_text()
+        assert len(kept) < 100_000
+        assert "\\u001b" not in kept
