@@ -13,11 +13,11 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.filter import LineFilter
 
-from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Diagnosis
 from screens import bars, clipboard, registry, theme
+from screens.changing import Changing
 from screens.feed import Feed, Switches
-from screens.keys import COMMANDS, EVERYWHERE, unknown
+from screens.keys import COMMANDS, EVERYWHERE
 from screens.options import Options
 from screens.seen import Recorded, Seen, observed
 from screens.text import Run, clean
@@ -48,6 +48,7 @@ class MeshdoctorApp(App[int]):
         super().__init__()
         self.feed = feed
         self.options = options or Options()
+        self.changing = Changing(feed, write=self.options.write)
         self.began = time.monotonic()
         self.stack: list[View] = []
         self.frozen: Seen | None = None
@@ -90,8 +91,8 @@ class MeshdoctorApp(App[int]):
         self.run_worker(self.feed.run(), group="feed", exit_on_error=False)
         self.set_interval(1.0, self._tick)
         self._present()
-        if self.options.says:
-            self.say(clean(self.options.says))
+        if self.changing.count_pending():
+            self.say("A change was interrupted: J says whether it was written, and finishes it or takes it back.", "warn")
 
     # What is shown.
 
@@ -157,7 +158,8 @@ class MeshdoctorApp(App[int]):
             self._link, self._link_at = link, time.monotonic()
         age = None if link.age_s is None else link.age_s + time.monotonic() - self._link_at
         seen, recorded = self.shown, self._recorded.of(self.shown)
-        left, right = bars.top(seen, link, age, self.options.clock(), self.frozen is not None, self._trail(), recorded)
+        clock, frozen = self.options.clock(), self.frozen is not None
+        left, right = bars.top(seen, link, age, clock, frozen, self._trail(), self.changing, recorded)
         self._top.set_parts(left, right)
 
     def _trail(self) -> tuple[str, ...]:
@@ -297,7 +299,7 @@ class MeshdoctorApp(App[int]):
         self._close_prompt()
         if event.mode == ":":
             await self._run_typed(event.value.strip())
-        elif event.mode == "+" and self.view is not None:
+        elif event.mode in "+!" and self.view is not None:
             self.view.given(event.value.strip())
 
     def on_prompt_closed(self, event: Prompt.Closed) -> None:
@@ -383,24 +385,3 @@ class MeshdoctorApp(App[int]):
         if self._prompt.is_open:
             self._close_prompt()
         self.say("ctrl-c again leaves", "strong")
-
-
-def run(feed: Feed, *, options: Options | None = None) -> int:
-    """Run the application until the operator leaves; the exit code."""
-    import sys
-
-    sys.setswitchinterval(0.001)  # keys are answered while rules run in a thread
-    chosen = options or Options()
-    if wrong := unknown(chosen.keys):
-        raise UsageError(
-            f"The settings give keys to what does not exist: {'; '.join(wrong)}.", do="The help screen (?) lists the ids."
-        )
-    app = MeshdoctorApp(feed, chosen)
-    if chosen.title:
-        sys.stdout.write("\x1b[22;2t")  # the terminal keeps its own title meanwhile
-    try:
-        return app.run() or 0
-    finally:
-        if chosen.title:
-            sys.stdout.write("\x1b[23;2t")
-            sys.stdout.flush()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from meshdoctor.collect.link import Link
 from meshdoctor.model.findings import Diagnosis
 from screens import registry
 from screens.seen import Seen
-from screens.text import Run, age, clean, cut_name
+from screens.text import Run, age, clean, count, cut_name
 from screens.views.view import View, keys_of, shown_key
 from screens.widgets.band import Part
+
+if TYPE_CHECKING:
+    from screens.changing import Changing
 
 TRAIL = 44
 LINKS = {"connecting": ("…", "unknown"), "live": ("●", "ok"), "stale": ("◐", "warn"), "error": ("✖", "bad")}
@@ -23,6 +27,7 @@ def top(
     clock: datetime,
     frozen: bool,
     trail: tuple[str, ...],
+    changing: Changing,
     recorded: datetime | None = None,
 ) -> tuple[list[Part], list[Part]]:
     """Where one is, as whom, and how fresh it is: `recorded` is the time of a bundle, in the place of how live it is."""
@@ -35,7 +40,10 @@ def top(
     if trail:
         left.append(Part((Run("› ", "dim"), Run(cut_name(" › ".join(clean(t) for t in trail), TRAIL))), goes=5))
     user = cluster.user if cluster else ""
-    right = [Part((Run(f"{user}, read-only" if user else "read-only", "dim"),), goes=4)]
+    may = Run("may write", "warn") if changing.may_write else Run("read-only", "dim")
+    right = [Part((*((Run(f"{user}, ", "dim"),) if user else ()), may), goes=0 if changing.may_write else 4)]
+    if changing.pending:
+        right.insert(0, Part((Run(f"? {count(changing.pending, 'change')} interrupted ", "unknown"), Run("J", "key")), goes=0))
     if frozen:
         right.append(Part((Run(f"‖ frozen {age(seen.elapsed)}", "warn"),)))
     state = _link(link, link_age)
@@ -80,6 +88,8 @@ def title(diagnosis: Diagnosis) -> str:
 
 def hints(mode: str, text: str, view: View | None, commands: tuple[str, ...]) -> list[Run]:
     """What could be typed."""
+    if mode == "!":
+        return [Run(getattr(view, "wants", ""), "warn"), Run("   esc leaves", "dim")]
     if mode == "+":
         wants = getattr(view, "wants", "")
         return [Run(f"{wants}   esc leaves", "warn")] if wants else [Run("⏎ notes it, esc leaves", "dim")]

@@ -30,6 +30,7 @@ EVERYWHERE = (
     Binding("ctrl+r", "retry", "refresh", show=False, id="app.reload", tooltip="read everything again"),
     Binding("space", "freeze", "freeze", show=False, id="app.freeze", tooltip="hold the picture still, or let it go on"),
     Binding("t", "triage", "triage", show=False, id="app.triage", tooltip="an incident about what is selected"),
+    Binding("J", "go('journal')", "journal", show=False, id="app.journal", tooltip="what was written from here, and the way back"),
     Binding("u", "go('sources')", "why unknown", show=False, id="app.unknown", tooltip="what was not seen, and why"),
     Binding("ctrl+c", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="asks once, then leaves"),
     Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.quit"),

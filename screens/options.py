@@ -23,7 +23,7 @@ class Options:
     title: bool = True
     theme: str = ""
     start: str = "home"
-    says: str = ""  # what the operator is told first
+    write: bool = False  # whether the first context may be written to without typing its name
     keys: dict[str, str] = field(default_factory=dict)  # id of an action to its keys
     bundle: str = ""  # the file that is open, where it is one
     bundles: Callable[[], Maker] | None = None  # gives what writes bundles of what is looked at

@@ -77,6 +77,21 @@ def short(subject: Subject) -> str:
     return str(subject)
 
 
+def about(payload: object) -> Cause | Finding | Subject | None:
+    """What a row is about, as an incident would be: its cause, finding or object; of a pair or an edge the server."""
+    if isinstance(payload, (Cause, Finding)):
+        return payload
+    if isinstance(payload, Subject):
+        return payload if payload.kind else None  # a host outside has no object
+    if isinstance(payload, tuple) and payload:
+        return about(payload[0])
+    for part in ("subject", "server", "cell"):
+        found = getattr(payload, part, None)
+        if found is not None and (told := about(found)) is not None:
+            return told
+    return None
+
+
 def findings_by_id(diagnosis: Diagnosis | None) -> dict[str, Finding]:
     return {f.id: f for f in diagnosis.findings} if diagnosis else {}
 

@@ -125,14 +125,27 @@ def _series(body: bytes) -> tuple[Sample, ...]:
     return tuple(Sample(c.name, {}, float(c.value)) for c in answer.data.series_count_by_metric_name)
 
 
-class _Rule(msgspec.Struct, frozen=True):
+class _Rule(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     query: str = ""
     type: str = ""
+    duration: float = 0.0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    state: str = ""
+    last_error: str = ""
+
+    def told(self) -> dict[str, str]:
+        """What is there of it, as labels of a sample: only what the rule has."""
+        runbook = next((v for k, v in self.annotations.items() if k.startswith("runbook")), "")
+        fields = {"type": self.type, "query": self.query, "for": f"{self.duration:g}" if self.duration else ""}
+        fields |= {"severity": self.labels.get("severity", ""), "runbook": runbook, "state": self.state, "error": self.last_error}
+        return {k: v for k, v in fields.items() if v}
 
 
 class _Group(msgspec.Struct, frozen=True):
     name: str = ""
+    interval: float = 0.0
     rules: tuple[_Rule, ...] = ()
 
 
@@ -145,11 +158,27 @@ class _RulesAnswer(msgspec.Struct, frozen=True):
 
 
 def _rules(body: bytes) -> tuple[Sample, ...]:
-    """`/api/v1/rules`: each alert and recording rule with its group, type and expression."""
-    answer = msgspec.json.decode(body, type=_RulesAnswer, strict=False)
+    """`/api/v1/rules`: each alert and recording rule with its group, type and expression, and what more it says of itself."""
+    answer = msgspec.json.decode(body, type=_RulesAnswer)
     return tuple(
-        Sample(r.name, {"group": g.name, "type": r.type, "query": r.query}, 1.0) for g in answer.data.groups for r in g.rules
+        Sample(r.name, {"group": g.name, "interval": f"{g.interval:g}", **r.told()}, 1.0)
+        for g in answer.data.groups
+        for r in g.rules
     )
 
 
-DECODERS = {"series": _series, "rules": _rules}
+class _Receivers(msgspec.Struct, frozen=True, rename="camel"):
+    active_alertmanagers: tuple[dict[str, str], ...] = ()
+
+
+class _ReceiversAnswer(msgspec.Struct, frozen=True):
+    data: _Receivers = _Receivers()
+
+
+def _receivers(body: bytes) -> tuple[Sample, ...]:
+    """`/api/v1/alertmanagers`: the Alertmanagers that alerts are sent to."""
+    answer = msgspec.json.decode(body, type=_ReceiversAnswer)
+    return tuple(Sample("alertmanager", each, 1.0) for each in answer.data.active_alertmanagers)
+
+
+DECODERS = {"series": _series, "rules": _rules, "receivers": _receivers}

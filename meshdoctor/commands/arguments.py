@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(command=None)
     common = _common()
     _add_common(top)
+    top.add_argument("--write", action="store_true", help="the application may write without the context's name being typed first")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def sub(name: str, text: str, shared: Parser = common) -> argparse.ArgumentParser:
@@ -259,6 +260,7 @@ def _writing(to: argparse.ArgumentParser) -> None:
     which.add_argument("--dry-run", action="store_true", help="plan and try it out; write nothing")
     which.add_argument("--write", action="store_true", help="write it, after asking")
     to.add_argument("--yes", nargs="?", const="", metavar="NAME", help="do not ask; of high risk only with the object's NAME")
+    to.add_argument("--incident", metavar="NAME", help="write it into this incident, or `none` (default: the open one that fits)")
     _output(to, "text", "json")
 
 
@@ -278,6 +280,9 @@ def _incidents(sub: Sub) -> None:
 
 
 def _about(sub: Sub) -> None:
+    alerts = sub("alerts", "whether the alerts of the mesh can fire at all: the handbook's, and the rules of its Prometheus")
+    _output(alerts, "text", "json", "prometheusrule")
+    _source(alerts)
     explain = sub("explain", "what a code or problem means, how it is detected, what to do")
     explain.add_argument("code", metavar="CODE", help="MTL-002, MD0702, IST0101, KIA0207, or part of a title")
     info = sub("info", "versions, paths and the rules that are loaded")

@@ -11,7 +11,7 @@ from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, look, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
-from meshdoctor.fixes.pending import interrupted
+from meshdoctor.fixes.pending import interrupted, told
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports.exit_codes import exit_code
 
@@ -20,7 +20,7 @@ EVERY = 15.0
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code of the last look."""
-    if left := interrupted(state_folder() / "journal.jsonl"):
+    if left := told(interrupted(state_folder() / "journal.jsonl")):
         print(f"meshdoctor: {left}", file=sys.stderr)
     gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
     while True:

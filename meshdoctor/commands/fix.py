@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from meshdoctor.commands.fix_incident import Kept
 from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, say_refusal, undo_line
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide, Tried
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Entry, own_journal
 from meshdoctor.fixes.refusals import Refusal
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import plain
 
 VERIFIED, NOT_HEALED, UNKNOWN = 0, 2, 3
@@ -44,7 +46,14 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
         from meshdoctor.collect.live import collect
 
         waiting = Waiting(colour=not arguments.no_color)
-        guide = Guide(api, Journal(state_folder()), lambda: collect(api, options(arguments, api), waiting))
+        looks: list[Mesh] = []
+
+        async def look() -> Mesh:
+            looks[:] = [await collect(api, options(arguments, api), waiting)]
+            return looks[0]
+
+        guide = Guide(api, own_journal(), look)
+        kept = Kept(arguments, said, of=f"{problem} {kind}/{namespace}/{name}", context=api.credentials.context)
         try:
             await _open_entries(guide, said)
             tried = await guide.plan(problem, kind, namespace, name, arguments.fix or "")
@@ -60,7 +69,8 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
             waiting.stop()
             said.result |= _described(tried)
             said.line(*plan_lines(tried, trial))
-            return await _write(guide, tried, arguments, said, api.credentials.context)
+            entry = await _write(guide, tried, arguments, said, kept, api.credentials.context)
+            return await _verify(guide, tried, entry, arguments.wait, said, kept, looks) if entry is not None else VERIFIED
         finally:
             waiting.stop()
 
@@ -87,8 +97,8 @@ def _goes_on(refusal: Refusal, arguments: argparse.Namespace) -> bool:
     return refusal.reason == "dry-run-unsupported" and bool(arguments.force)
 
 
-async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said: Said, context: str) -> int:
-    """The part that writes, where the operator says so."""
+async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said: Said, kept: Kept, context: str) -> Entry | None:
+    """The part that writes, where the operator says so; None where nothing was to be written."""
     plan = tried.plan
     if plan.owner is not None and not arguments.force:
         said.line(*git_patch(tried))
@@ -96,17 +106,24 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
         if arguments.write:
             reason = f"{plan.target} is kept by {plan.owner} ({plan.owner.mark})."
             raise Refused(Refusal("owned", reason, "Change it in Git with the patch above, or write over it with --force."))
-        return VERIFIED
+        return None
     if not consents(plan.is_high, plan.target.name, arguments, said, context):
-        return VERIFIED
+        return None
+    says = f"{plan.title}: {plan.target}"
     try:
         entry = await guide.apply(tried)
+    except Unclear as why:
+        kept.wrote(why.entry, f"Sent, outcome unknown: {says}")
+        raise
     except Refused as why:
+        kept.refused(why.refusal.says)
         if why.refusal.reason == "changed":
             said.line("changed   the object was changed between plan and write; nothing was written. Planned anew:")
             said.line(*plan_lines(await _anew(guide, tried), None))
         raise
-    return await _verify(guide, tried, entry, arguments.wait or plan.remedy.wait, said)
+    said.line(f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}")
+    kept.wrote(entry, says)
+    return entry
 
 
 async def _anew(guide: Guide, tried: Tried) -> Tried:
@@ -115,16 +132,19 @@ async def _anew(guide: Guide, tried: Tried) -> Tried:
     return await guide.try_out(await guide.plan(about.problem or "", about.subject.kind, *about.subject.key))
 
 
-async def _verify(guide: Guide, tried: Tried, entry: Entry, wait: float, said: Said) -> int:
-    """Look whether it healed, and say how to take it back before that: the wait may be interrupted."""
+async def _verify(
+    guide: Guide, tried: Tried, entry: Entry, wait: float | None, said: Said, kept: Kept, looks: Sequence[Mesh]
+) -> int:
+    """Look whether it healed; how to take it back was said before that: the wait may be interrupted."""
+    wait = wait or tried.plan.remedy.wait
     said.result |= {"entry": entry.id}
-    said.line(f"written   {entry.at:%H:%M:%S}Z, entry {entry.id}; {undo_line(entry)}")
     said.line(f"          looking whether it heals, at most {wait:.0f} s …")
     verdict = await guide.verify(tried, entry, wait)
     said.result |= {"state": verdict.healed, "says": verdict.says, "seconds": round(verdict.seconds, 1)}
     said.result |= {"appeared": [f"{f.problem or f.code} {f.subject}" for f in verdict.appeared]}
     said.line(f"{verdict.healed:9} {verdict.says} ({verdict.seconds:.0f} s)")
     said.line(*(f"new       {f.problem or f.code} {f.subject}: {f.summary}" for f in verdict.appeared))
+    kept.ended(entry, verdict.healed, verdict.says, looks[-1] if looks else None)
     if verdict.healed != "verified":
         said.line(f"take back {undo_line(entry)}")
     return EXITS[verdict.healed]

@@ -7,22 +7,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.commands.terminal import wants_colour
-from meshdoctor.fixes.engine import settle
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Entry, Journal, own_journal
+from meshdoctor.fixes.settling import settle_open
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.text import plain
 from meshdoctor.reports.tables import table
+from meshdoctor.triage.acted import found_written
+from meshdoctor.triage.incident import incidents_folder
 
 GLYPHS = {"verified": "●", "applied": "●", "refused": "○", "not-healed": "▲", "unverified": "▲", "intent": "?", "unknown": "?"}
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it; entries that a crash left open are looked at first. 3 where one stays open."""
-    journal = Journal(state_folder())
+    journal = own_journal()
     entries = journal.entries()
     lines: list[str] = []
     if any(e.is_open for e in entries):
@@ -57,21 +58,20 @@ async def _settled(arguments: argparse.Namespace, entries: Sequence[Entry], jour
 async def settled(api: ApiClient, journal: Journal) -> list[str]:
     """Close what an ended process left open, as far as this cluster tells; a line for each."""
     lines = []
-    for entry in journal.entries():
-        if not entry.is_open or entry.holds.server != api.credentials.server:
-            continue
-        name = f"entry {entry.id} ({entry.holds.title}, {entry.holds.target})"
-        try:
-            reality = await settle(api, journal, entry)
-        except MeshdoctorError as why:
-            lines.append(f"open      {name} stays open: {plain(why, 300)}")
-            continue
-        if reality == "applied":
+    for found in await settle_open(api, journal):
+        entry, holds = found.entry, found.entry.holds
+        name = f"entry {entry.id} ({holds.title}, {holds.target})"
+        if found.reality is None:
+            lines.append(f"open      {name} stays open: {found.why}")
+        elif found.is_written:
             lines.append(f"open      {name} was interrupted: it was written. Take it back: meshdoctor undo {entry.id}")
+            says = f"{holds.title}: {holds.target}"
+            context = api.credentials.context
+            found_written(incidents_folder(), says, entry=entry.id, problem=holds.problem, context=context)
         else:
-            about = entry.holds.subject
-            again = entry.holds.again or f"meshdoctor fix {entry.holds.problem} {about.kind}/{about.namespace}/{about.name}"
-            finish = f"meshdoctor undo {entry.holds.undoes}" if entry.holds.undoes else again
+            about = holds.subject
+            again = holds.again or f"meshdoctor fix {holds.problem} {about.kind}/{about.namespace}/{about.name}"
+            finish = f"meshdoctor undo {holds.undoes}" if holds.undoes else again
             lines.append(f"open      {name} was interrupted: it was not written. Finish it: {finish}")
     return lines
 

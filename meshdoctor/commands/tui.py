@@ -38,9 +38,9 @@ def open_app(arguments: argparse.Namespace) -> int:
     chosen = settings.read()
     _paint_first(arguments)
     gc.disable()  # nothing that an import makes is let go: passes over it would delay the first frame
-    from screens.app import run as run_app
     from screens.feed import LiveFeed
     from screens.options import Options
+    from screens.start import run as run_app
 
     def open_store(context: str | None) -> Store:
         from meshdoctor.collect.store import Store  # half of the start-up: after the first frame
@@ -62,8 +62,15 @@ def open_app(arguments: argparse.Namespace) -> int:
     gc.freeze()
     gc.enable()
     feed = LiveFeed(open_store, context=None, list_contexts=lambda: _names(arguments), open_demo=open_demo)
-    bundle, maker = getattr(arguments, "bundle", None) or "", partial(_maker, arguments)
-    options = Options(chosen.bell, chosen.title, chosen.theme, says=_interrupted(), keys=chosen.keys, bundle=bundle, bundles=maker)
+    options = Options(
+        bell=chosen.bell,
+        title=chosen.title,
+        theme=chosen.theme,
+        keys=chosen.keys,
+        bundle=getattr(arguments, "bundle", None) or "",
+        bundles=partial(_maker, arguments),
+        write=getattr(arguments, "write", False),
+    )
     try:
         return run_app(feed, options=options)
     except UsageError:
@@ -112,13 +119,6 @@ def _recorded(arguments: argparse.Namespace) -> str:
     """What a recording or bundle is called in the place of a context; "" on a cluster."""
     scenario, bundle = getattr(arguments, "demo", None), getattr(arguments, "bundle", None)
     return f"bundle/{Path(bundle).name}" if bundle else f"demo/{scenario}" if scenario else ""
-
-
-def _interrupted() -> str:
-    from meshdoctor.commands.safely import state_folder
-    from meshdoctor.fixes.pending import interrupted
-
-    return interrupted(state_folder() / "journal.jsonl")
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, ...]:

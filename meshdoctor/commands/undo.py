@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from meshdoctor.commands.fix_incident import Kept
 from meshdoctor.commands.fix_words import Said, labelled, say_refusal
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.fixes.diff import unified
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Entry, Journal
+from meshdoctor.fixes.journal import Entry, Journal, own_journal
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import UsageError
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
-    journal = Journal(state_folder())
+    journal = own_journal()
     entry = _chosen(journal, arguments.entry)
     async with open_api(arguments, arguments.context or entry.holds.context) as api:
         said.line(*await settled(api, journal))
@@ -56,7 +56,9 @@ async def _undo(api: ApiClient, journal: Journal, entry: Entry, arguments: argpa
     said.line(*unified(before, after, f"{target.kind}/{target.namespace}/{target.name}.yaml"), "")
     if not consents(arguments, said, api.credentials.context):
         return 0
+    kept = Kept(arguments, said, of="", context=api.credentials.context)
     made, exact = await guide.undo(entry, write, holds)
+    kept.wrote(made, f"Took back entry {entry.id}: {entry.holds.title}: {entry.holds.target}")
     said.result |= {"state": "undone", "entry": made.id, "exact": exact}
     words = "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
     said.line(f"undone    {target} is {words} (entry {made.id})")

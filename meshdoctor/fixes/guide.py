@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -42,10 +43,10 @@ class Guide:
     async def plan(self, problem: str, kind: str, namespace: str, name: str, wanted: str = "") -> Tried:
         """Look, find the finding, choose the remedy, ask for permission, try it out. Raises Refused."""
         mesh = await self._look()
-        findings, _ = run(mesh)
+        findings, _ = await asyncio.to_thread(run, mesh)  # a screen goes on meanwhile
         finding = finding_of(findings, problem, kind, namespace, name)
         plan = await plan_for(self.api, mesh, finding, wanted)
-        plan.reach = reach(mesh, plan)
+        plan.reach = await asyncio.to_thread(reach, mesh, plan)
         return Tried(plan=plan, stored=plan.after, findings=findings)
 
     async def try_out(self, tried: Tried) -> Tried:

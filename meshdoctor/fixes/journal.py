@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from meshdoctor.fixes.patch import Object, Operation
+from meshdoctor.fixes.pending import journal_path
 from meshdoctor.kube.writing import Verb
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.redact import masked, redact
@@ -207,6 +208,11 @@ class Journal:
                 f"The journal {self.path} cannot be written: {why.strerror}.",
                 "Without it a change could not be undone after a crash, so nothing more is sent.",
             ) from why
+
+
+def own_journal() -> Journal:
+    """The journal of this user, in the folder where state is kept."""
+    return Journal(journal_path().parent)
 
 
 def _write_all(file: int, data: bytes) -> None:

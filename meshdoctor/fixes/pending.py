@@ -8,12 +8,19 @@ from pathlib import Path
 OPEN = ("intent", "unknown")
 
 
-def interrupted(journal: Path) -> str:
-    """What to tell the operator at a start; empty where nothing is open."""
+def journal_path() -> Path:
+    """Where the journal of this user is."""
+    from platformdirs import user_state_path
+
+    return user_state_path("meshdoctor") / "journal.jsonl"
+
+
+def interrupted(journal: Path) -> tuple[str, ...]:
+    """The entries of which nobody knows whether they were written."""
     try:
         lines = journal.read_text("utf-8", "replace").splitlines()
     except OSError:
-        return ""
+        return ()
     steps: dict[str, str] = {}
     for line in lines:
         try:
@@ -21,7 +28,11 @@ def interrupted(journal: Path) -> str:
             steps[str(event["entry"])] = str(event["step"])
         except (ValueError, KeyError, TypeError):
             continue  # cut off by a crash
-    names = [entry for entry, step in steps.items() if step in OPEN]
+    return tuple(entry for entry, step in steps.items() if step in OPEN)
+
+
+def told(names: tuple[str, ...]) -> str:
+    """What to tell the operator of them at a start; empty where there are none."""
     if not names:
         return ""
     several = len(names) > 1

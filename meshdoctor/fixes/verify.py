@@ -41,7 +41,7 @@ async def verify(look: Look, finding: Finding, before: tuple[Finding, ...], wait
     calm = min(CALM, wait) if finding.harm is not None else 0.0
     while True:
         try:
-            after, _ = run(await look())
+            after, _ = await asyncio.to_thread(run, await look())
             healed, says = symptom(finding, after)
         except MeshdoctorError as why:
             healed, says = "unverified", str(why)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from meshdoctor.model import admission, certmanager, cluster, gatewayapi, networking, networkpolicies, proxies, security, workloads
+from meshdoctor.model import (
+    admission,
+    certmanager,
+    cluster,
+    gatewayapi,
+    gitops,
+    networking,
+    networkpolicies,
+    proxies,
+    security,
+    workloads,
+)
 from meshdoctor.model.base import KubernetesObject
 
 WORKLOADS: tuple[type[workloads.Workload], ...] = (workloads.Deployment, workloads.StatefulSet, workloads.DaemonSet)
@@ -49,6 +60,9 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     gatewayapi.TCPRoute,
     gatewayapi.ReferenceGrant,
     certmanager.Certificate,
+    gitops.Application,
+    gitops.Kustomization,
+    gitops.HelmRelease,
 )
 """Listed over all namespaces (or those that may be read)."""
 

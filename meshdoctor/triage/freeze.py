@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.findings import Cause, Diagnosis, Finding
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState, Unseen
+from meshdoctor.triage import alerts
 from meshdoctor.triage.changed import changes
 from meshdoctor.triage.incident import Entry, Incident
 from meshdoctor.triage.symptoms import Pasted
@@ -87,9 +88,20 @@ def evidence(mesh: Mesh, found: Diagnosis, look: str) -> Iterator[Entry]:
         yield line("temporary", f"{each.subject}: {each.says}", str(each.subject), each)
     for source in held.unseen:
         yield line("unseen-temporary", f"{source.name}: {source.reason or source.state}", source.name, source)
+    yield from _alerts(mesh, line)
     yield from (
         line("owner", says, f"Namespace {name}", {"namespace": name, "owner": who}) for name, who, says in _owners(mesh, found)
     )
+
+
+def _alerts(mesh: Mesh, line: Callable[[str, str, str, Any], Entry]) -> Iterator[Entry]:
+    """Which alerts about the mesh fire now: the postmortem asks which should have."""
+    try:
+        for name, state in alerts.states(mesh):
+            says = f"{name} was {state}" if state else f"No rule named {name} is loaded"
+            yield line("alert", says, "Prometheus", {"alert": name, "state": state})
+    except Unseen as unseen:
+        yield line("unseen-alerts", unseen.source.reason or str(unseen.source.state), unseen.source.name, {})
 
 
 def _sources(told: Iterable[Any]) -> str:

@@ -25,6 +25,7 @@ def postmortem(incident: Incident) -> Story:
         ("Timeline", _timeline),
         ("Impact", _impact),
         ("How long it took", _durations),
+        ("Alerts", _alerts),
         ("Cause", _cause),
         ("What changed before", _changes),
         ("What was done", _done),
@@ -81,6 +82,16 @@ def _impact(incident: Incident) -> Iterator[Statement]:
     yield said(cause, f"The number of failed requests {told}.")
 
 
+def _alerts(incident: Incident) -> Iterator[Statement]:
+    """Which alerts about the mesh fired when it was first looked at; those that did not are asked about."""
+    for entry in incident.kept("alert"):
+        if entry.data.get("look") == "T0":
+            asks = "" if entry.data.get("state") == "firing" else "; should it have fired? `meshdoctor alerts` says whether it can"
+            yield said(entry, f"{entry.says}{asks}.")
+    for entry in incident.kept("unseen-alerts")[:1]:
+        yield said(entry, f"Which alerts fired is not known: {entry.says}.")
+
+
 def _durations(incident: Incident) -> Iterator[Statement]:
     begun, chosen, done = incident.opened, funnel.suspected(incident), incident.of("action")
     cause = cause_entry(incident)
@@ -125,8 +136,15 @@ def _changes(incident: Incident) -> Iterator[Statement]:
 
 
 def _done(incident: Incident) -> Iterator[Statement]:
+    """Each action, and under a change that meshdoctor wrote what came of it."""
     for entry in incident.of("action"):
         yield said(entry, f"{stamp(entry.at)} {entry.says}")
+        for after in incident.of("note"):
+            if after.data.get("entry") and after.data["entry"] == entry.data.get("entry"):
+                yield said(after, f"{stamp(after.at)} It ended {after.says}")
+    for note in incident.of("note"):
+        if note.step == "actions" and note.source == "meshdoctor":
+            yield said(note, f"{stamp(note.at)} {note.says}")
 
 
 def _open(incident: Incident) -> Iterator[Statement]:

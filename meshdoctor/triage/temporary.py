@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Namespace, Service
+from meshdoctor.model.gitops import Application, HelmRelease, Kustomization
+from meshdoctor.model.kinds import ISTIO_GROUPS, LISTED
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import HTTPRoute, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
@@ -21,6 +25,14 @@ OPEN_MODES = ("PERMISSIVE", "DISABLE")
 LOUD = re.compile(r"\b(debug|trace)\b")
 LOG_ANNOTATIONS = ("sidecar.istio.io/logLevel", "sidecar.istio.io/componentLogLevel", "sidecar.istio.io/agentLogLevel")
 LOG_ARGUMENTS = ("--log_output_level", "--proxyLogLevel", "--proxyComponentLogLevel")
+SKIPPED = "argocd.argoproj.io/skip-reconcile"
+LEFT_ALONE = {
+    "kustomize.toolkit.fluxcd.io/reconcile": "Flux",
+    "helm.toolkit.fluxcd.io/driftDetection": "Flux",
+}
+KEPT: tuple[type[KubernetesObject], ...] = (*(k for k in LISTED if k.GROUP in ISTIO_GROUPS), Deployment, Service, Namespace)
+"""Kinds of which GitOps tools keep objects that matter to a mesh."""
+
 DRY_RUN = "istio.io/dry-run"
 OWNED_BY = ("owner", "team", "contact", "app.kubernetes.io/owner", "app.kubernetes.io/managed-by")
 
@@ -46,8 +58,8 @@ class Register(msgspec.Struct, frozen=True):
 def register(mesh: Mesh) -> Register:
     """Every temporary change that the objects of a mesh show, the oldest first within each sort."""
     found: list[Temporary] = []
-    unseen: dict[str, Source] = {}
-    for look in (_faults, _open_ports, _ignoring_webhooks, _dry_runs, _mirrors, _loud_logs):
+    unseen: dict[str, Source] = {}  # by name: several looks need the same kind
+    for look in (_faults, _open_ports, _ignoring_webhooks, *PAUSED, _dry_runs, _mirrors, _loud_logs):
         try:
             found += sorted(look(mesh), key=lambda t: (t.since is None, t.since, t.subject))
         except Unseen as why:
@@ -114,6 +126,50 @@ def _ignoring_webhooks(mesh: Mesh) -> Iterator[Temporary]:
 
 def _is_istios(thing: WebhookConfiguration) -> bool:
     return any(hook.name.endswith("istio.io") for hook in thing.webhooks)
+
+
+def _paused_applications(mesh: Mesh) -> Iterator[Temporary]:
+    """Argo CD. Without self-heal where most have it is an exception; where most have none it is how they work."""
+    there = [t for t in mesh[Application] if not t.metadata.deletion_timestamp]
+    usual = sum(map(_heals, there)) * 2 > len(there)
+    for thing in there:
+        policy = thing.spec.sync_policy
+        automated = policy.automated if policy is not None else None
+        if thing.annotations.get(SKIPPED) == "true":
+            yield _one("self-heal paused", thing, f"metadata.annotations[{SKIPPED}]", "Argo CD does not reconcile it")
+        elif automated is not None and automated.enabled is False:
+            yield _one("self-heal paused", thing, "spec.syncPolicy.automated.enabled", "Argo CD does not sync it by itself")
+        elif usual and not _heals(thing):
+            path = "spec.syncPolicy" if automated is None else "spec.syncPolicy.automated.selfHeal"
+            yield _one("self-heal paused", thing, path, "a change in the cluster stays: most Applications here heal it")
+
+
+def _heals(thing: Application) -> bool:
+    policy = thing.spec.sync_policy
+    return policy is not None and policy.automated is not None and policy.automated.self_heal
+
+
+def _suspended(kind: type[Kustomization] | type[HelmRelease], mesh: Mesh) -> Iterator[Temporary]:
+    """Flux."""
+    for thing in mesh[kind]:
+        if thing.spec.suspend:
+            yield _one("self-heal paused", thing, "spec.suspend", "Flux does not reconcile it")
+
+
+def _left_alone(kind: type[KubernetesObject], mesh: Mesh) -> Iterator[Temporary]:
+    """Single objects that a GitOps tool was told to leave as they are."""
+    for thing in mesh[kind]:
+        for key, tool in LEFT_ALONE.items():
+            if thing.annotations.get(key) == "disabled":
+                yield _one("self-heal paused", thing, f"metadata.annotations[{key}]", f"{tool} leaves it as it is")
+
+
+PAUSED: tuple[Callable[[Mesh], Iterator[Temporary]], ...] = (
+    _paused_applications,
+    partial(_suspended, Kustomization),
+    partial(_suspended, HelmRelease),
+    *(partial(_left_alone, kind) for kind in KEPT),
+)
 
 
 def _dry_runs(mesh: Mesh) -> Iterator[Temporary]:

@@ -51,6 +51,10 @@ class AccessLog(TableView):
         self._held = self._reading = False
 
     @property
+    def topic(self) -> Subject:
+        return self.subject
+
+    @property
     def crumb(self) -> str:
         return f"access log {self.subject.name}"
 

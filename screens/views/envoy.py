@@ -49,6 +49,10 @@ class EnvoyView(TableView):
         self._asked: dict[str, Asked] = {}
 
     @property
+    def topic(self) -> Subject:
+        return self.pod
+
+    @property
     def crumb(self) -> str:
         return f"{self.pod.namespace}/{self.pod.name}"
 

@@ -32,6 +32,10 @@ class EvidenceView(View):
         self.what = what
 
     @property
+    def topic(self) -> About:
+        return self.what
+
+    @property
     def crumb(self) -> str:
         return "evidence"
 

@@ -34,6 +34,7 @@ class Findings(TableView):
     empty = "No rule found anything: see home for what could not be seen."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="findings.open", tooltip="what was seen, what it means, what to do"),
+        Binding("F", "fix", "fix", id="findings.fix", tooltip="the guided change that heals it: plan, diff, consent; or its steps"),
         Binding("e", "yaml", "YAML", id="findings.yaml", tooltip="the object as it is now"),
         Binding("l", "logs", "access log", id="findings.logs", tooltip="requests of the workload that this is about"),
     ]
@@ -71,6 +72,11 @@ class Findings(TableView):
         from screens.views.proof import Proof
 
         await self.boss.open(Proof(row.payload))
+
+    async def action_fix(self) -> None:
+        from screens.views.fix import fix
+
+        await fix(self, self.row.payload if self.row is not None else None)
 
     async def action_logs(self) -> None:
         from screens.views.access_log import show_log

@@ -49,6 +49,9 @@ class Home(View):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="home.proof", tooltip="what was seen, what it means, what to do"),
+        Binding(
+            "f", "fix", "fix", id="home.fix", tooltip="the guided change that heals the cause: plan, diff, consent; or its steps"
+        ),
         Binding("l", "logs", "access log", show=False, id="home.logs", tooltip="requests of the workload that suffers"),
         Binding("y", "copy", "copy verdict", id="home.copy", tooltip="copy the verdict as text"),
         Binding("c", "contexts", "contexts", show=False, id="home.contexts", tooltip="another cluster"),
@@ -137,7 +140,7 @@ class Home(View):
         return self.cause
 
     def offers(self, action: str) -> bool:
-        return action != "open" or self.cause is not None
+        return action not in ("open", "fix") or self.cause is not None
 
     def on_resize(self, event: events.Resize) -> None:
         if self.seen is not None:
@@ -156,6 +159,11 @@ class Home(View):
 
         if self.cause is not None:
             await self.boss.open(Proof(self.cause))
+
+    async def action_fix(self) -> None:
+        from screens.views.fix import fix
+
+        await fix(self, self.cause)
 
     async def action_logs(self) -> None:
         from screens.views.access_log import show_log

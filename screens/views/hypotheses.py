@@ -35,6 +35,9 @@ class Hypotheses(TableView):
     empty = "Nothing known looks like what was pasted, and the mesh has no cause."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "choose", id="hypotheses.choose", tooltip="this is the suspected cause: it is written down"),
+        Binding(
+            "c", "check", "check", id="hypotheses.check", tooltip="run the next check: look again, and tell the two likeliest apart"
+        ),
         Binding("y", "copy", "copy check", id="hypotheses.copy", tooltip="copy the command that tells more"),
     ]
 
@@ -55,7 +58,9 @@ class Hypotheses(TableView):
 
     def summary_of(self, seen: Seen) -> list[Item]:
         row = self.row
-        items = [Item((Run("next check: ", "dim"), Run(self._board.next_check or self._board.why or "none", "key")))]
+        items = [
+            Item((Run("c ", "key"), Run("next check: ", "dim"), Run(self._board.next_check or self._board.why or "none", "key")))
+        ]
         if self._board.not_seen:
             items.append(Item(f"not looked at: {'; '.join(self._board.not_seen[:3])}", "unknown"))
         if row is not None:
@@ -73,6 +78,14 @@ class Hypotheses(TableView):
             lambda: self._of.incident.add("cause", "checks", says, of=freeze.key(fields)), f"suspected: {chosen.problem}"
         )
         self.boss.action_pop()
+
+    async def action_check(self) -> None:
+        from screens.views.next_check import NextCheck
+
+        if self._board.hypotheses:
+            await self.boss.open(NextCheck(self._of, self._board))
+        else:
+            self.boss.say("There is nothing to tell apart: paste what was seen, or choose a symptom.", "dim")
 
     def action_copy(self) -> None:
         check = (self.row.payload.check if self.row is not None else "") or self._board.next_check

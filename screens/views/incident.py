@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -29,7 +30,7 @@ from screens.widgets.doc import Doc, Item
 NEXT = {
     "symptoms": "paste what was seen (your terminal's paste), n notes it, y lists symptoms",
     "checks": "h ranks what it can be; enter there chooses the cause",
-    "actions": "a notes what was done",
+    "actions": "f fixes the suspected cause, J takes a change back; a notes what was done by hand",
     "verify": "v looks again",
     "comms": "d drafts messages; s marks one as sent",
     "postmortem": "w writes it; x closes the incident",
@@ -56,6 +57,7 @@ class IncidentView(View):
             id="incident.hypotheses",
             tooltip="problems ranked, for and against; choose the cause",
         ),
+        Binding("f", "fix", "fix", id="incident.fix", tooltip="the guided change of the suspected cause; it is written in here"),
         Binding("a", "act", "action", id="incident.action", tooltip="note what was done"),
         Binding(
             "v", "verify", "look again", id="incident.verify", tooltip="keep the present look, and say what became of the causes"
@@ -73,7 +75,7 @@ class IncidentView(View):
         self.folder = folder
         self.incident = incident.read(folder)
         self._typing: Callable[[str], Incident] | None = None
-        self._asked_to_close = False
+        self._asked_to_close = self._was_late = False
 
     @property
     def crumb(self) -> str:
@@ -96,6 +98,12 @@ class IncidentView(View):
 
     def tick(self) -> None:
         self._show_funnel()
+        promised = funnel.due(self.incident)
+        late = promised is not None and promised < datetime.now(UTC) and not self.incident.is_closed
+        if late and not self._was_late:
+            self.boss.bell()
+            self.boss.say("The next message is due: d drafts it, s marks it as sent.", "warn")
+        self._was_late = late
 
     def reload(self) -> None:
         self.incident = incident.read(self.folder)
@@ -201,6 +209,20 @@ class IncidentView(View):
             return
         says = f"closed with {', '.join(missing)} open" if missing else "all steps are done"
         self.write(lambda: self.incident.add("closed", "postmortem", says), "closed")
+
+    async def action_fix(self) -> None:
+        """The fix of the suspected cause, as it is found now, else as the evidence of this folder has it."""
+        from screens.views.fix import fix
+
+        await fix(self, self._suspected(), self.folder)
+
+    def _suspected(self) -> Cause | None:
+        chosen = funnel.suspected(self.incident)
+        wanted = chosen.data.get("of") if chosen is not None else None
+        causes = self.seen.diagnosis.causes if self.seen and self.seen.diagnosis else ()
+        kept = (e.data for e in self.incident.kept("cause") if freeze.key(e.data) == wanted)
+        now = next((c for c in causes if freeze.key_of(c) == wanted), None)
+        return now or next((msgspec.convert(data, Cause, strict=False) for data in kept), None)
 
     async def action_symptoms(self) -> None:
         from screens.views.symptom_list import SymptomList

@@ -22,6 +22,10 @@ class Logs(AskedText):
         self.pod, self.container = pod, container
 
     @property
+    def topic(self) -> Subject:
+        return self.pod
+
+    @property
     def crumb(self) -> str:
         return f"log {self.pod.name}"
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from meshdoctor.model.findings import Status
 from meshdoctor.model.onboarding import NamespaceResult, Scan, State
+from meshdoctor.model.subject import Subject
 from meshdoctor.onboarding.scan import scan
 from screens.registry import screen
 from screens.seen import Seen
@@ -62,6 +63,10 @@ class Onboarding(TableView):
         Binding("o", "findings", "its findings", id="onboarding.findings", tooltip="what the rules found there"),
         Binding("y", "yaml", "YAML", id="onboarding.yaml", tooltip="the namespace as it is now"),
     ]
+
+    @property
+    def topic(self) -> Subject | None:
+        return Subject(kind="Namespace", name=self.row.payload.name) if self.row is not None else None
 
     def rows_of(self, seen: Seen) -> Iterable[Row]:
         found = scanned(seen)

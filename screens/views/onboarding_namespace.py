@@ -47,6 +47,10 @@ class OnboardingNamespace(View):
         self.namespace = namespace
 
     @property
+    def topic(self) -> Subject:
+        return Subject(kind="Namespace", name=self.namespace)
+
+    @property
     def crumb(self) -> str:
         return self.namespace
 

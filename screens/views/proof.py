@@ -23,6 +23,7 @@ class Proof(View):
     about = "Why this is red: what was seen and by whom, what it means, what to do."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "evidence", id="proof.open", tooltip="the selected evidence in full, or the finding it explains"),
+        Binding("f", "fix", "fix", id="proof.fix", tooltip="the guided change that heals it: plan, diff, consent; or its steps"),
         Binding("y", "copy", "copy command", id="proof.copy", tooltip="copy the selected command, or the first of the fix"),
         Binding("e", "yaml", "YAML", id="proof.yaml", tooltip="the object as it is now"),
         Binding("l", "logs", "access log", id="proof.logs", tooltip="requests of the workload that this is about"),
@@ -109,6 +110,11 @@ class Proof(View):
 
     def _first_command(self) -> str:
         return next((i.payload.text for i in self.doc.items if isinstance(i.payload, Command)), "")
+
+    async def action_fix(self) -> None:
+        from screens.views.fix import fix
+
+        await fix(self, self.what)
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView

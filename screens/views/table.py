@@ -13,7 +13,7 @@ from textual.widget import Widget
 from meshdoctor.model.findings import Cause, Finding
 from meshdoctor.model.subject import Subject
 from screens import filter as filters
-from screens.seen import Seen
+from screens.seen import Seen, about
 from screens.text import Run
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
@@ -99,11 +99,7 @@ class TableView(View):
 
     @property
     def topic(self) -> Cause | Finding | Subject | None:
-        payload = self.row.payload if self.row is not None else None
-        if isinstance(payload, (Cause, Finding, Subject)):
-            return payload
-        subject = getattr(payload, "subject", None)
-        return subject if isinstance(subject, Subject) else None
+        return about(self.row.payload) if self.row is not None else None
 
     def fill(self, seen: Seen) -> None:
         if seen.mesh is None:

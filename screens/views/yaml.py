@@ -16,6 +16,10 @@ class YamlView(AskedText):
         self.subject = subject
 
     @property
+    def topic(self) -> Subject:
+        return self.subject
+
+    @property
     def crumb(self) -> str:
         return f"{self.subject}"
 

@@ -1,4 +1,7 @@
-"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it. They take the place of the footer."""
+"""The prompts: `:` goes somewhere, `/` narrows what is here, `+` notes something in it, `!` asks for consent to a change.
+
+They take the place of the footer.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from meshdoctor.model.text import plain
 from screens.text import Run
 from screens.widgets.band import Band, Part
 
-Mode = Literal[":", "/", "+"]
+LONGEST = 2_000  # characters that are pasted into a prompt
+Mode = Literal[":", "/", "+", "!"]
 
 
 class Ask(Input):
@@ -62,6 +67,13 @@ class Ask(Input):
             self.post_message(self.Done(self.value))
             return
         await super()._on_key(event)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """One line, harmless, and no longer than a line that somebody reads: a log of megabytes is pasted into an incident."""
+        event.prevent_default()
+        event.stop()
+        if self.asking:
+            self.insert_text_at_cursor(" ".join(plain(event.text[: 4 * LONGEST], LONGEST).split()))
 
     def begin(self, value: str) -> None:
         self.asking = True
@@ -138,8 +150,8 @@ class Prompt(Horizontal):
         return bool(self.display)
 
     def typed(self, key: Mode) -> bool:
-        """Whether a key that opens a prompt is a letter of what is being noted: the colon of a sentence."""
-        if self.is_open and self.mode == "+":
+        """Whether a key that opens a prompt is a letter of what is being typed: the colon of a sentence, or of a name."""
+        if self.is_open and self.mode in "+!":
             self.query_one(Ask).insert_text_at_cursor(key)
             return True
         return False
@@ -148,7 +160,7 @@ class Prompt(Horizontal):
         self.mode = mode
         self.query_one("#mark", Band).set_parts([Part((Run(mode, "strong"),))])
         ask = self.query_one(Ask)
-        ask.past = self._past[mode]
+        ask.past = [] if mode == "!" else self._past[mode]  # consent is typed each time
         ask.begin(value)
         self.display = True
         self._hint(value)

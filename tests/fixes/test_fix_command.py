@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
 from meshdoctor.fixes.patch import applied, ours
+from meshdoctor.triage.incident import create, incidents_folder, read
 from tests.fixes.cluster import Cluster, unscripted
 from tests.fixes.conftest import Run
 
@@ -323,7 +325,11 @@ def test_a_secret_never_reaches_the_journal(meshdoctor: Run, cluster: Cluster, j
 NOTHING = "/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies/nothing"
 
 
-def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
+NOTHING_FIX = ("fix", "AZ-007", "AuthorizationPolicy/shop/nothing")
+
+
+def put_nothing(cluster: Cluster) -> dict[str, Any]:
+    """An AuthorizationPolicy without rules: it refuses all, and its fix is of high risk."""
     meta = {
         "name": "nothing",
         "namespace": "shop",
@@ -331,10 +337,12 @@ def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, 
         "labels": {"team": "shop"},
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
-    before = cluster.put(
-        NOTHING, {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": {}}
-    )
-    fix = ("fix", "AZ-007", "AuthorizationPolicy/shop/nothing", *WRITE)
+    return cluster.put(NOTHING, {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": {}})
+
+
+def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
+    before = put_nothing(cluster)
+    fix = (*NOTHING_FIX, *WRITE)
     refused = meshdoctor(*fix)
     assert (refused.returncode, cluster.stored) == (64, [])
     assert "--yes nothing" in refused.stderr
@@ -364,3 +372,24 @@ def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, c
     cluster.put(made, found)
     assert meshdoctor("undo", *WRITE).returncode == 0
     assert cluster.get(made) is None
+
+
+def test_it_is_written_into_the_incident_that_is_open_and_into_its_postmortem(meshdoctor: Run, cluster: Cluster) -> None:
+    create(incidents_folder(), "closed long ago").add("closed", "postmortem", "over")
+    one = create(incidents_folder(), "cart is slow")
+    other = create(incidents_folder(), "of another cluster", at=datetime(2026, 1, 1, tzinfo=UTC))
+    put_nothing(cluster)
+    assert meshdoctor(*NOTHING_FIX, "--dry-run").returncode == 0
+    assert len(read(one.folder).timeline.entries) == 1, "a plan alone is no action"
+    assert meshdoctor(*NOTHING_FIX, *WRITE, "nothing").returncode == 0
+    entry = json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][0]["entry"]
+    kept = read(one.folder)
+    assert [(e.kind, e.data.get("entry")) for e in kept.timeline.entries[1:3]] == [("action", entry), ("note", entry)]
+    assert kept.of("look")
+    assert meshdoctor("undo", *WRITE, "--incident", other.name).returncode == 0
+    assert len(read(one.folder).of("action")) == 1
+    assert "Took back entry" in read(other.folder).of("action")[0].says
+    told = meshdoctor("incident", "postmortem", "--incident", one.name).stdout
+    done = told.partition("What was done")[2].partition("##")[0]
+    assert f"journal {entry}" in done
+    assert "It ended verified" in done

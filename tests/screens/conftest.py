@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -60,7 +61,8 @@ class Screen:
         await self.until(lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "asked", "envoy", "contexts")])
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(400):
+        end = time.monotonic() + 30  # a machine that does much else is slow, and not wrong
+        while time.monotonic() < end:
             await self.pilot.pause()
             if holds():
                 await self.pilot.pause()

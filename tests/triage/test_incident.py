@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import pytest
 from meshdoctor.diagnosis import judge
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Evidence
-from meshdoctor.triage import freeze, funnel, incident
+from meshdoctor.triage import acted, freeze, funnel, incident
 from meshdoctor.triage.funnel import current, steps
 from tests.conftest import NOW, build
 from tests.probes import things as t
@@ -156,3 +156,32 @@ def test_the_next_message_is_late_when_it_is(tmp_path: Path) -> None:
     assert steps(made, NOW + timedelta(minutes=10))[4].says == "next message in 20 min"
     assert steps(made, NOW + timedelta(minutes=45))[4].says == "the next message is 15 min late"
     assert funnel.due(made) == NOW + timedelta(minutes=30)
+
+
+def test_a_change_belongs_to_the_open_incident_that_fits(tmp_path: Path) -> None:
+    def kept(title: str, hours: float, of: str = "", context: str = "") -> incident.Incident:
+        one = incident.create(tmp_path, title, at=datetime.now(UTC) - timedelta(hours=hours), of=of)
+        cluster = incident.Entry(
+            at=datetime.now(UTC),
+            kind="evidence",
+            step="checks",
+            says="",
+            source="",
+            data={"about": "cluster", "cluster": {"context": context}},
+        )
+        return one.keep([cluster]) if context else one
+
+    assert acted.under_way(tmp_path) is None
+    kept("forgotten", 90)
+    assert acted.under_way(tmp_path) is None
+    here = kept("here", 2, context="prod")
+    kept("elsewhere", 1, context="staging")
+    about = kept("the same cause", 60, of="RT-019 VirtualService/shop/x", context="prod")
+    under = [acted.under_way(tmp_path, of, "prod") for of in ("", "RT-019 VirtualService/shop/x", "RT-019 VirtualService/shop/y")]
+    assert [i.folder if i else None for i in under] == [here.folder, about.folder, here.folder]
+    here.add("closed", "postmortem", "over")
+    assert acted.under_way(tmp_path, context="prod") is None
+    one = about.add("note", "symptoms", "it is worked on again")
+    for _ in range(2):
+        acted.found_written(tmp_path, "x", entry="e1", problem="RT-019", context="prod")
+    assert [e.data["entry"] for e in incident.read(one.folder).of("action")] == ["e1"]

@@ -120,3 +120,33 @@ def test_kinds_that_could_not_be_read_are_said() -> None:
     held = register(build(OPEN, unseen=[VirtualService]))
     assert [s.name for s in held.unseen] == ["virtualservices.networking.istio.io"]
     assert "plain text allowed" in {e.what for e in held.open}
+
+
+def paused(*texts: str) -> set[tuple[str, str]]:
+    return {(e.subject.name, e.path) for e in register(build(t.all_of(*texts))).open if e.what == "self-heal paused"}
+
+
+def application(name: str, automated: dict[str, object] | None, **more: object) -> str:
+    policy = {"syncPolicy": {"automated": automated}} if automated is not None else {}
+    return t.thing("argoproj.io/v1alpha1", "Application", f"argocd/{name}", policy, **more)
+
+
+HEALING = [application(f"well-{n}", {"selfHeal": True}) for n in range(3)]
+
+
+def test_paused_self_heal_of_argo_is_temporary_where_healing_is_usual() -> None:
+    odd = (application("manual", None), application("no-heal", {"prune": True}))
+    assert paused(*HEALING, *odd) == {("manual", "spec.syncPolicy"), ("no-heal", "spec.syncPolicy.automated.selfHeal")}
+    assert paused(*odd) == set(), "where none heals that is how they work"
+    off = application("off", {"selfHeal": True, "enabled": False})
+    skipped = application("skipped", {"selfHeal": True}, annotations={"argocd.argoproj.io/skip-reconcile": "true"})
+    assert {name for name, _ in paused(off, skipped)} == {"off", "skipped"}
+
+
+def test_paused_reconciling_of_flux_is_temporary() -> None:
+    suspended = t.thing("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system/mesh", {"suspend": True})
+    release = t.thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", "flux-system/istiod", {"suspend": True})
+    runs = t.thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", "flux-system/base", {"suspend": False})
+    alone = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}
+    rule = t.thing("networking.istio.io/v1", "DestinationRule", "shop/pay", {"host": "pay"}, annotations=alone)
+    assert {name for name, _ in paused(suspended, release, runs, rule)} == {"mesh", "istiod", "pay"}

@@ -1,0 +1,67 @@
+"""Runbooks: what no single change heals, step by step. Those of the handbook first, then one for each problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from meshdoctor.model.pages import pages
+from meshdoctor.model.runbooks import Runbook, of_page, runbooks
+from screens.registry import screen
+from screens.seen import Seen
+from screens.text import Run
+from screens.views.table import TableView
+from screens.widgets.doc import Item
+from screens.widgets.rows import Column, Row
+
+RISKS = {"high": "bad", "medium": "warn"}
+
+
+@screen(name="runbooks", aliases=("runbook", "rb"), title="Runbooks", says="steps with commands, checks and the way back")
+class Runbooks(TableView):
+    """All of them; those of problems that are found now stand first."""
+
+    about = "Enter shows the steps. Nothing here is run: commands are copied."
+    columns = (
+        Column("RUNBOOK", least=10, most=34, keep=True),
+        Column("WHAT FOR", least=30, most=100, keep=True),
+        Column("RISK", least=6),
+        Column("STEPS", least=5, align="right"),
+        Column("FOUND", least=5, align="right", keep=True),
+    )
+    fields = frozenset({"risk", "kind"})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "steps", id="runbooks.open", tooltip="its steps, each with its command and what is to be seen"),
+    ]
+
+    def rows_of(self, seen: Seen) -> Iterable[Row]:
+        found = [c.problem for c in seen.diagnosis.causes] if seen.diagnosis else []
+        for kind, books in (
+            ("handbook", list(runbooks().values())),
+            ("found", [of_page(pages()[p]) for p in dict.fromkeys(found)]),
+            ("problem", [of_page(p) for p in pages().values() if p.id not in found]),
+        ):
+            yield from (_row(book, kind, sum(p in found for p in book.problems)) for book in books)
+
+    def fill(self, seen: Seen) -> None:
+        """There are as many without a mesh."""
+        self.take(tuple(self.rows_of(seen)))
+
+    def summary_of(self, seen: Seen) -> list[Item]:
+        return [Item("Each step: what to do, the command, what is then to be seen.", "dim")]
+
+    async def open(self, row: Row) -> None:
+        from screens.views.runbook import RunbookView
+
+        book: Runbook = row.payload
+        causes = self.seen.diagnosis.causes if self.seen and self.seen.diagnosis else ()
+        subject = next((c.subject for c in causes if c.problem in book.problems), None)
+        await self.boss.open(RunbookView(book, subject))
+
+
+def _row(book: Runbook, kind: str, found: int) -> Row:
+    risk = Run(book.risk, RISKS.get(book.risk, "dim"))
+    cells = (book.id, book.title, risk, str(len(book.step)), Run(f"{found}", "bad") if found else Run("-", "dim"))
+    return Row(f"{kind} {book.id}", cells, {"risk": book.risk, "kind": kind}, is_fault=bool(found), payload=book)
