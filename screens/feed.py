@@ -46,8 +46,8 @@ class Store(Protocol):
         """The live object, secret data removed."""
         ...
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        """What an Envoy's admin port answers to a GET."""
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        """What an Envoy's admin port answers to a GET: 1 MB at most, unless all is asked for."""
         ...
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
@@ -170,8 +170,8 @@ class LiveFeed:
     async def object_yaml(self, subject: Subject) -> str:
         return await self._open().object_yaml(subject)
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        return await self._open().envoy(namespace, pod, path)
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        return await self._open().envoy(namespace, pod, path, full=full)
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         return await self._open().pod_logs(namespace, pod, container)
@@ -290,7 +290,7 @@ class StillFeed:
             raise MeshdoctorError(f"{subject} is not in this picture.")
         return self._yaml
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
         if path not in self._envoy:
             raise MeshdoctorError(f"{path} of {namespace}/{pod} was not recorded.")
         return self._envoy[path]

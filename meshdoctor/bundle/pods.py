@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.narrowed import narrowed
 from meshdoctor.bundle.paths import Pairs, split
 
 _KEY = re.compile(r"pod ([^/ ]+)/([^: ]+):(\d+) GET (/.*)")
@@ -34,9 +35,14 @@ class RecordedPods:
         return (namespace, pod, port) in self._ports
 
     def answer(self, namespace: str, pod: str, port: int, target: str) -> Answer:
-        """What a path was answered."""
-        found = self._ports.get((namespace, pod, port), {}).get(split(target))
-        return found or Answer(404, "text/plain", f"{target.partition('?')[0]} is not in the recording\n".encode())
+        """What a path was answered, or would have been by what was recorded."""
+        recorded = self._ports.get((namespace, pod, port), {})
+        path, pairs = split(target)
+        return (
+            recorded.get((path, pairs))
+            or narrowed(recorded, path, pairs)
+            or Answer(404, "text/plain", f"{target.partition('?')[0]} is not in the recording\n".encode())
+        )
 
 
 def refusal(port: int, pod: str, why: str) -> bytes:

@@ -14,6 +14,7 @@ from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.listing import collection_path
+from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
@@ -86,7 +87,7 @@ def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> 
             found += [partial(api.pod_get, pod.namespace, pod.name, ISTIOD_PORT, q, container="discovery") for q in ISTIOD]
             found += _logs(api, pod, "discovery", tier)
         pods = _worst_first(injected_pods(mesh), ranks)[: tier.proxies]
-        found += [partial(api.pod_get, p.namespace, p.name, ENVOY, q) for p in pods for q in DUMPS]
+        found += [partial(api.pod_get, p.namespace, p.name, ENVOY, q, limit=WHOLE) for p in pods for q in DUMPS]
         found += [job for p in pods for job in _logs(api, p, "istio-proxy", tier)]
         bad = [(p, s.name) for p in mesh[Pod] for s in p.status.container_statuses if not s.ready and s.name != "istio-proxy"]
         found += [job for pod, container in bad for job in _logs(api, pod, container, tier)]

@@ -14,7 +14,6 @@ from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 
 T = TypeVar("T")
-LARGEST = 8_000_000  # bytes of one answer, where the caller allows no less
 LONGEST = 5.0  # seconds for one answer of a pod: one that hangs must not hold up the whole look
 log = logging.getLogger("meshdoctor.collect")
 
@@ -25,8 +24,8 @@ NOT_AS_EXPECTED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, Att
 class Answers:
     """The parts that one pod gave, and what is missing."""
 
-    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST, limit: int = LARGEST) -> None:
-        self.api, self.namespace, self.pod, self.longest, self.limit = api, namespace, pod, longest, limit
+    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST) -> None:
+        self.api, self.namespace, self.pod, self.longest = api, namespace, pod, longest
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}
         self.is_silent = False  # its admin port said nothing
@@ -35,7 +34,7 @@ class Answers:
         """Ask one path of one port and keep the decoded answer as `part`."""
 
         async def ask() -> bytes:
-            answer = await self.api.pod_get(self.namespace, self.pod, port, path, limit=self.limit, container=container)
+            answer = await self.api.pod_get(self.namespace, self.pod, port, path, container=container)
             if answer.status >= 400 and not path.startswith("/ready"):
                 words = answer.body[:200].decode("utf-8", "replace").strip()
                 raise MeshdoctorError(f"{path} answered {answer.status} {words}".strip())

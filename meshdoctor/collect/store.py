@@ -17,6 +17,7 @@ from meshdoctor.collect.link import Link
 from meshdoctor.collect.live import Options, Runtime, ask_running, assemble, require_istio
 from meshdoctor.collect.objects import Listed, list_kind, list_kinds
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
+from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachable
 from meshdoctor.model.mesh import Mesh
@@ -232,9 +233,12 @@ class Store:
         body = await api.get_bytes(f"{prefix}{place}/{kind.PLURAL}/{subject.name}")
         return _yaml(body)
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        """GET an admin path of a pod's Envoy; what would change its state is refused by the transport."""
-        return (await self._connected().pod_get(namespace, pod, 15000, path)).body
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        """GET an admin path of a pod's Envoy, up to 1 MB or, where all is asked for, 8 MB.
+
+        What would change its state is refused by the transport.
+        """
+        return (await self._connected().pod_get(namespace, pod, 15000, path, limit=WHOLE if full else None)).body
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         """The last lines of a container."""

@@ -120,6 +120,7 @@ def _looking(sub: Sub) -> None:
         default="sync",
         help="which part (default: sync; diff: what istiod wants against what Envoy has)",
     )
+    proxy.add_argument("--full", action="store_true", help="read answers above 1 MB too: rendering them holds up that Envoy")
     _output(proxy, "table", "json")
     _source(proxy)
     graph = sub("graph", "who calls whom, as observed by proxies and as configured")
