@@ -53,7 +53,7 @@ def _resources(recorded: Recorded, resource: str, pattern: str) -> Answer | None
         if path != "/config_dump" or answer.status != 200 or "name_regex" in given or resource not in masks:
             continue
         if given.get("resource", resource) == resource and (items := _items(answer.body, given, resource)) is not None:
-            return _answer({"configs": [i for i in items if wanted.search(_name(i, resource))]})
+            return _answer({"configs": [i for i in items if not pattern or wanted.fullmatch(_name(i, resource))]})
     return None
 
 
@@ -61,7 +61,7 @@ def _items(body: bytes, given: Mapping[str, str], resource: str) -> list[Any] | 
     """The resources of that kind in a dump; None where it is of other kinds."""
     configs = msgspec.json.decode(body).get("configs", [])
     if "resource" in given:
-        return None if "mask" in given else configs  # type: ignore[no-any-return]
+        return None if "mask" in given else configs
     found = list(_lists(configs, resource))
     return [item for items in found for item in items] if found or "mask" in given else None
 

@@ -12,6 +12,7 @@ import msgspec
 from meshdoctor.collect import decode_envoy, decode_logs
 from meshdoctor.collect.asked import Answers
 from meshdoctor.collect.cluster_pages import pages
+from meshdoctor.collect.decode_walk import resources
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.sources import Source, SourceState
@@ -23,6 +24,7 @@ STATS = quote(r"(update_rejected|rbac\.|xds-grpc.*upstream_cx_active|^server\.(l
 REJECTED = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details,error_state.last_update_attempt"
 SECRETS = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
 INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
+ROUTES = "/config_dump?resource=dynamic_route_configs"
 ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
@@ -37,6 +39,7 @@ async def ask_envoy(
     answers = begun or await begin(api, pod, gateway=gateway)
     if not answers.is_silent:
         await _ask_clusters(answers, hosts)
+        await answers.get("route_configs", ADMIN, ROUTES, lambda body: tuple(resources(body).values()))
         if tokens:
             await answers.get("jwks", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.jwks)
     return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
