@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from meshdoctor.collect.link import Link
 from meshdoctor.model.errors import MeshdoctorError
@@ -15,6 +15,11 @@ from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from screens.threads import aside
+
+if TYPE_CHECKING:
+    from meshdoctor.istio.matching import Call
+    from meshdoctor.istio.steps import Step
+    from meshdoctor.model.workloads import Pod
 
 log = logging.getLogger("meshdoctor.screens")
 Listener = Callable[[], None]
@@ -48,6 +53,10 @@ class Store(Protocol):
 
     async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
         """What an Envoy's admin port answers to a GET: 1 MB at most, unless all is asked for."""
+        ...
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        """The steps of a call through what the pod's Envoy has."""
         ...
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
@@ -173,6 +182,9 @@ class LiveFeed:
     async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
         return await self._open().envoy(namespace, pod, path, full=full)
 
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        return await self._open().walk(pod, call)
+
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         return await self._open().pod_logs(namespace, pod, container)
 
@@ -265,6 +277,7 @@ class StillFeed:
         self.link = link or Link(state="live", age_s=0.8)
         self.context = context
         self.retried = 0
+        self.walked: tuple[Step, ...] = ()
         self._yaml, self._envoy, self._logs = yaml, envoy or {}, logs
         self._listeners: list[Listener] = []
 
@@ -294,6 +307,9 @@ class StillFeed:
         if path not in self._envoy:
             raise MeshdoctorError(f"{path} of {namespace}/{pod} was not recorded.")
         return self._envoy[path]
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        return self.walked
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         return self._logs

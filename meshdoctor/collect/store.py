@@ -16,6 +16,9 @@ from meshdoctor.collect.kept import Kept
 from meshdoctor.collect.link import Link
 from meshdoctor.collect.live import Options, Runtime, ask_running, assemble, require_istio
 from meshdoctor.collect.objects import Listed, list_kind, list_kinds
+from meshdoctor.collect.walked import read_walk
+from meshdoctor.istio.matching import Call
+from meshdoctor.istio.steps import Step
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
 from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model import kinds
@@ -23,6 +26,7 @@ from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachab
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
 
 log = logging.getLogger("meshdoctor.store")
 
@@ -239,6 +243,12 @@ class Store:
         What would change its state is refused by the transport.
         """
         return (await self._connected().pod_get(namespace, pod, 15000, path, limit=WHOLE if full else None)).body
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        """The steps of a call through what the pod's Envoy has now."""
+        if self.mesh is None:
+            raise Unreachable("The mesh is still being read.")
+        return await read_walk(self._connected(), self.mesh, pod, call)
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         """The last lines of a container."""

@@ -12,11 +12,10 @@ from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.live.compare import Difference, differences
-from meshdoctor.istio.matching import Call
+from meshdoctor.istio.matching import Call, call_of
 from meshdoctor.istio.steps import Step
 from meshdoctor.istio.trace import from_pod, trace_from
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Pod
@@ -24,7 +23,6 @@ from probes.registry import all_probes
 
 OTHERWISE = "MD5036"
 PUSH = 1.0  # seconds after which a push that came between the two looks has arrived
-HTTP, HTTPS = 80, 443
 
 
 class Traced(NamedTuple):
@@ -39,7 +37,7 @@ class Traced(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the steps; 2 where the request ends before a pod may answer, on either side."""
-    call = asked(arguments.target, arguments.method, arguments.header)
+    call = call_of(arguments.target, arguments.method, arguments.header)
     waiting = Waiting(colour=not arguments.no_color)
     try:
         traced = run_async(_traced(arguments, call, waiting))
@@ -84,20 +82,3 @@ def printed(traced: Traced, call: Call, arguments: argparse.Namespace) -> str:
     return both(
         str(traced.pod.subject), traced.configured, traced.live, traced.differences, colour=wants_colour(arguments), width=width()
     )
-
-
-def asked(target: str, method: str, headers: list[str]) -> Call:
-    """The call that the command line means. Raises UsageError for a port or header that is none."""
-    bare = target.partition("://")[2] or target
-    place, slash, path = bare.partition("/")
-    host, colon, port = place.partition(":")
-    if not host or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
-        raise UsageError(f"{target!r} is no host to call.", do="Write it as HOST, HOST:PORT or HOST:PORT/PATH.")
-    given = {}
-    for each in headers:
-        name, sign, value = each.partition(":")
-        if not sign:
-            raise UsageError(f"{each!r} is no header.", do="Write it as NAME:VALUE.")
-        given[name.strip().lower()] = value.strip()
-    number = int(port) if port else HTTPS if target.startswith("https://") else HTTP
-    return Call(host=host.lower(), port=number, path=slash + path or "/", method=method.upper(), headers=given)

@@ -52,7 +52,7 @@ def verdict(live: Iterable[Any], found: Sequence[Any], *, colour: bool = False) 
         return [_styled(f"▲ {plain(each.says, 600)}", YELLOW, colour=colour) for each in found]
     unseen = [s for s in live if s.is_unknown]
     if unseen:
-        return [f"? not compared: {len(unseen)} of Envoy's steps are unknown; what was seen is as configured"]
+        return [f"? {len(unseen)} of Envoy's steps are unknown; what was seen is as configured"]
     return [_styled("● Envoy does what is configured", GREEN, colour=colour)]
 
 

@@ -17,6 +17,10 @@ from meshdoctor.collect.decode_envoy import clusters
 from meshdoctor.collect.handshakes import with_handshakes
 from meshdoctor.collect.live import Options, collect
 from meshdoctor.collect.proxies import ask_envoy
+from meshdoctor.collect.walked import read_walk
+from meshdoctor.istio.live.compare import differences
+from meshdoctor.istio.matching import Call
+from meshdoctor.istio.trace import from_pod, trace_from
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
 from meshdoctor.kube.pods import ENVOYS, WHOLE
@@ -62,6 +66,21 @@ async def test_fifty_thousand_clusters_are_not_read_unless_asked_for() -> None:
         with pytest.raises(ClusterError, match="--full"):
             await api.pod_get("shop", one.name, 15000, "/clusters?format=json")
         assert len((await api.pod_get("shop", one.name, 15000, "/clusters?format=json", limit=WHOLE)).body) == len(LARGE)
+
+
+async def test_a_walk_asks_for_what_it_meets_only() -> None:
+    async with replayed() as (server, api):
+        mesh = await collect(api, Options())
+        front = next(p for p in mesh[Pod] if p.labels.get("app") == "storefront")
+        before = len(server.requests)
+        call = from_pod(Call(host="catalog.shop", port=8080), front)
+        live = await read_walk(api, mesh, front, call)
+        asked = [path for _, path in server.requests[before:] if "config_dump" in path]
+    assert differences(mesh, trace_from(mesh, front, call), live) == ()
+    assert {s.cluster for s in live if s.name == "cluster"} == {
+        f"outbound|8080|v{n}|catalog.shop.svc.cluster.local" for n in (1, 2)
+    }
+    assert all("name_regex=" in path for path in asked)
 
 
 def test_many_hosts_are_asked_for_in_pages() -> None:
