@@ -14,6 +14,7 @@ from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from screens import garbage
 from screens.threads import aside
 
 if TYPE_CHECKING:
@@ -143,11 +144,12 @@ class LiveFeed:
     async def run(self) -> None:
         """Serve one store after another until cancelled."""
         try:
-            while True:
-                self._next.clear()
-                self._turn = asyncio.create_task(self._serve())
-                await self._next.wait()
-                self._let_go(self._turn)
+            with garbage.quiet():
+                while True:
+                    self._next.clear()
+                    self._turn = asyncio.create_task(self._serve())
+                    await self._next.wait()
+                    self._let_go(self._turn)
         finally:
             if self._turn is not None:
                 self._turn.cancel()
@@ -251,6 +253,7 @@ class LiveFeed:
                 if store is self._store:
                     self.mesh, self.diagnosis = mesh, diagnosis
                     self._tell()
+                    garbage.settle()
             judged = mesh
 
     def _tell(self) -> None:
@@ -291,9 +294,11 @@ class StillFeed:
         self.link = link or self.link
         for listener in tuple(self._listeners):
             listener()
+        garbage.settle()
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        with garbage.quiet():
+            await asyncio.Event().wait()
 
     def retry(self) -> None:
         self.retried += 1

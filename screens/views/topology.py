@@ -182,10 +182,11 @@ class Topology(TableView):
         else:
             self.boss.say("No proxy sends requests along this edge: trace one from a workload to a Service.", "dim")
 
-    def action_drawing(self, form: str) -> None:
+    async def action_drawing(self, form: str) -> None:
         from meshdoctor.reports import graph_drawn
 
-        text = graph_drawn.dot(self._edges) if form == "dot" else graph_drawn.mermaid(self._edges)
+        draw = graph_drawn.dot if form == "dot" else graph_drawn.mermaid
+        text = await aside(lambda: draw(self._edges))
         self.boss.copy(text, f"{len(self._edges)} edges as {'DOT' if form == 'dot' else 'Mermaid'}")
 
     def _again(self) -> None:

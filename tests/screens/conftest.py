@@ -57,7 +57,9 @@ class Screen:
 
     async def settled(self) -> None:
         """Until nothing is on its way any more."""
-        await self.until(lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "asked", "envoy", "contexts")])
+        await self.until(
+            lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "apply", "asked", "envoy", "contexts")]
+        )
 
     async def until(self, holds: Callable[[], bool]) -> None:
         for _ in range(400):
