@@ -114,9 +114,8 @@ async def main() -> int:
         for name, (block, late, whole) in (await used(mesh, size)).items():
             worst = max(worst, block)
             over = "  over" if block > MOST else ""
-            print(
-                f"{size[0]}x{size[1]:<4} {name:<14} longest block {block:6.1f} ms (keys waited {late:6.1f} ms), until settled {whole:7.0f} ms{over}"
-            )
+            figures = f"longest block {block:6.1f} ms (keys waited {late:6.1f} ms), until settled {whole:7.0f} ms"
+            print(f"{size[0]}x{size[1]:<4} {name:<14} {figures}{over}")
     print(f"longest block of all: {worst:.1f} ms (no more than {MOST:g} ms is wanted)")
     return int(worst > MOST)
 

@@ -33,6 +33,8 @@ log = logging.getLogger("meshdoctor.store")
 LIVEZ_EVERY = 2.0
 LIVEZ_WAIT = 2.0
 RUNTIME_EVERY = 10.0
+RUNTIME_AGAIN = 5.0  # seconds from one look at what runs to the next, where configuration was changed meanwhile
+ANSWERED_IN = 1.5  # seconds within which istiod has sent a change on, and proxies took or refused it
 PUBLISH_EVERY = 1.0
 RETRY_AFTER = (1.0, 2.0, 5.0)
 
@@ -58,6 +60,7 @@ class Store:
         self._listeners: list[Listener] = []
         self._wake = asyncio.Event()
         self._dirty = asyncio.Event()
+        self._configured = asyncio.Event()
 
     @property
     def link(self) -> Link:
@@ -147,8 +150,10 @@ class Store:
             self._tell()
 
     async def _poll(self, api: ApiClient, options: Options) -> None:
-        """Ask istiod, proxies and Prometheus again and again."""
+        """Ask istiod, proxies and Prometheus again and again, and soon after a change of configuration."""
         while True:
+            self._configured.clear()
+            began = time.monotonic()
             if self.mesh is not None and self._link.state == "live":
                 try:
                     self._runtime = await ask_running(api, self.mesh, options)
@@ -158,7 +163,9 @@ class Store:
                     self._dirty.set()
                 except (CredentialsError, Unreachable) as why:
                     log.info("running parts not asked: %s", why)
-            await asyncio.sleep(RUNTIME_EVERY if self._runtime.istiods else 2.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._configured.wait(), RUNTIME_EVERY if self._runtime.istiods else 2.0)
+                await asyncio.sleep(max(ANSWERED_IN, RUNTIME_AGAIN - (time.monotonic() - began)))
 
     async def _publisher(self) -> None:
         """A new Mesh at most once a second, and only when something changed."""
@@ -186,6 +193,8 @@ class Store:
                     async for event in changes:
                         if kept.apply(event.type, event.object):
                             self._dirty.set()
+                            if kept.kind.GROUP in kinds.ISTIO_GROUPS:
+                                self._configured.set()
                 continue
             except Gone:
                 log.info("watch of %s is too old: listing again", kept.kind.resource())

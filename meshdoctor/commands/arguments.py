@@ -71,7 +71,7 @@ def _diagnosing(sub: Sub) -> None:
     _output(diagnose, "text", "json")
     diagnose.add_argument("--strict", action="store_true", help="exit 1 on any warning")
     diagnose.add_argument("--active", action="store_true", help="also test webhooks with server-side dry-run creates")
-    diagnose.add_argument("--watch", action="store_true", help="look again every 15 s until interrupted")
+    diagnose.add_argument("--watch", action="store_true", help="look again 5 s after each look, until interrupted")
     _checking(sub)
     demo = sub("demo", "the application on a recorded mesh, without a cluster")
     demo.add_argument("scenario", metavar="SCENARIO", nargs="?", help="which recording (see --list)")

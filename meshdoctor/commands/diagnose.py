@@ -15,7 +15,7 @@ from meshdoctor.fixes.pending import interrupted
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports.exit_codes import exit_code
 
-EVERY = 15.0
+EVERY = 5.0  # seconds: a refused push is named within ten
 
 
 def run(arguments: argparse.Namespace) -> int:

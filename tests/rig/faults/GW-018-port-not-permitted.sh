@@ -1,0 +1,47 @@
+# problem: GW-018
+# subject: Deployment/edge-018/door
+# also: PRX-002, GW-001, XDS-001
+# settle: 25
+inject() {
+kubectl apply -f - <<'E'
+apiVersion: v1
+kind: Namespace
+metadata: {name: edge-018}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: door, namespace: edge-018}
+spec: {selector: {istio: door}, ports: [{name: http2, port: 80, targetPort: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: door, namespace: edge-018}
+spec:
+  selector: {matchLabels: {istio: door}}
+  template:
+    metadata:
+      labels: {istio: door, sidecar.istio.io/inject: "true"}
+      annotations: {inject.istio.io/templates: gateway}
+    spec:
+      securityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: "1024"}]}
+      containers: [{name: istio-proxy, image: auto}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: edge-018}
+spec:
+  selector: {istio: door}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["door.example.com"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door, namespace: edge-018}
+spec:
+  hosts: ["door.example.com"]
+  gateways: [door]
+  http: [{route: [{destination: {host: cart.shop.svc.cluster.local, port: {number: 8080}}}]}]
+E
+}
+heal() {
+kubectl delete namespace edge-018 --ignore-not-found --timeout=90s
+}
