@@ -37,7 +37,8 @@ class Answers:
             answer = await self.api.pod_get(self.namespace, self.pod, port, path, container=container)
             if answer.status >= 400 and not path.startswith("/ready"):
                 words = answer.body[:200].decode("utf-8", "replace").strip()
-                raise MeshdoctorError(f"{path} answered {answer.status} {words}".strip())
+                bare = path.partition("?")[0]
+                raise MeshdoctorError(f"{bare} answered {answer.status} {words}".strip())
             return answer.body
 
         await self.keep(part, path.partition("?")[0], ask(), decode)
