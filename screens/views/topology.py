@@ -47,7 +47,7 @@ class Topology(TableView):
         Binding("left", "side(-1)", "callers", show=False, id="topology.left", tooltip="choose among the callers"),
         Binding("right", "side(1)", "callees", show=False, id="topology.right", tooltip="choose among the callees"),
         Binding("l", "logs", "access log", id="topology.logs", tooltip="requests of the client of this edge"),
-        Binding("t", "trace", "trace", id="topology.trace", tooltip="a request along this edge, as configured and in the proxy"),
+        Binding("T", "trace", "trace", id="topology.trace", tooltip="a request along this edge, as configured and in the proxy"),
         Binding("D", "drawing('dot')", "copy DOT", show=False, id="topology.dot", tooltip="copy the graph for Graphviz"),
         Binding("M", "drawing('mermaid')", "copy Mermaid", show=False, id="topology.mermaid", tooltip="copy it for Markdown"),
     ]
