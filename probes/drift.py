@@ -26,13 +26,14 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, EnvoyFilter, Gateway, ServiceEntry, Sidecar, VirtualService
 from meshdoctor.model.security import PeerAuthentication
-from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe
 
 PUSHED_WITHIN = timedelta(seconds=30)
 MOST_CALLS = 60  # of one proxy
 READ = (VirtualService, DestinationRule, Service, ServiceEntry, Sidecar, EnvoyFilter)
+NOBODY_ASKED = Source(name="/config_dump", state=SourceState.SKIPPED, reason="no proxy was asked")
 NOT_ASKED = Source(name="clusters of Envoy", state=SourceState.SKIPPED, reason="not asked")
 NEEDS = (Envoy, Pod, Istiod, Deployment, Gateway, PeerAuthentication, *READ)
 
@@ -43,7 +44,8 @@ def otherwise_than_configured(mesh: Mesh) -> Iterator[Draft]:
     told = [e for e in mesh.envoys if e.has("walks") or e.has("route_configs")]
     if not told:
         for envoy in mesh.envoys:
-            envoy.part("route_configs")
+            envoy.part("route_configs")  # raises why it is not there
+        raise Unseen(NOBODY_ASKED)
     if _in_flux(mesh):
         return
     in_sync = {(r.namespace, r.name) for r in proxy_rows(mesh) if r.state == "SYNCED"}
