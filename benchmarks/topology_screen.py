@@ -81,8 +81,7 @@ async def used(mesh: Mesh, size: tuple[int, int]) -> dict[str, tuple[float, floa
             found[name] = watch.own * 1000, watch.worst * 1000, (time.perf_counter() - began) * 1000
 
         async def refreshed() -> None:
-            mesh.memo.clear()
-            feed.show(mesh, None)
+            feed.show(mesh.heard((), mesh.prometheus), None)
 
         await act("open", lambda: pilot.press("2"))
         await act("refresh", refreshed)
