@@ -9,7 +9,7 @@ from datetime import timedelta
 from meshdoctor.istio.health_probes import direct_probes
 from meshdoctor.istio.injection import called
 from meshdoctor.istio.mtls import server_mode
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
+from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of, sidecar_pods
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.cluster import Event, LimitRange, Namespace, ResourceQuota, Service
 from meshdoctor.model.findings import PROOF, STRONG, Evidence
@@ -58,7 +58,7 @@ def refused_by_pod_security(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]
 def uses_istio_init(mesh: Mesh, namespace: str) -> bool:
     """Whether injection adds istio-init here: as the namespace's injected pods show, else those of the mesh."""
     own = [p for p in mesh[Pod].within(namespace) if p.proxy is not None and not is_gateway(p)]
-    pods = own or [p for p in injected_pods(mesh) if not is_gateway(p)][:50]
+    pods = own or list(sidecar_pods(mesh)[:50])
     return any(c.name == "istio-init" for p in pods for c in p.spec.init_containers)
 
 
@@ -119,7 +119,7 @@ def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
 @probe("INJ-016", needs=(Pod,))
 def runs_as_the_proxy(mesh: Mesh) -> Iterator[Draft]:
     """An application container runs as user 1337, whose traffic is never redirected into the proxy."""
-    found = [p for p in injected_pods(mesh) if not is_gateway(p) and _as_1337(p)]
+    found = [p for p in sidecar_pods(mesh) if _as_1337(p)]
     for owner, pods in by_owner(mesh, found).items():
         place = _as_1337(pods[0])
         evidence = [Evidence(f"{place} is 1337", str(pods[0].subject), f"{place}: 1337", get(pods[0]))]

@@ -8,7 +8,7 @@ from meshdoctor.istio.ambient import MANAGED, has_waypoint, needs_http, waypoint
 from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, namespace_labels
 from meshdoctor.istio.running import WORKLOADS, Running, workloads
 from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace, labels_of
-from meshdoctor.istio.workloads import is_gateway, services_selecting
+from meshdoctor.istio.workloads import services_selecting
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
@@ -40,7 +40,7 @@ def is_captured(workload: Running) -> bool:
 
 def is_proxy_alone(workload: Running) -> bool:
     """Whether it is a gateway or a waypoint."""
-    return MANAGED in workload.labels or any(is_gateway(p) for p in workload.pods)
+    return workload.has_gateway or MANAGED in workload.labels
 
 
 def waypoint(mesh: Mesh, workload: Running) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.istio.workloads import by_owner, sidecar_pods
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Pod
@@ -14,7 +14,7 @@ from probes.registry import Draft, fail, get, probe
 @probe("PS-003", needs=(Pod,))
 def default_service_account(mesh: Mesh) -> Iterator[Draft]:
     """A workload with a sidecar runs as the default ServiceAccount: policies cannot tell it from others."""
-    shared = [p for p in injected_pods(mesh) if p.service_account == "default" and not is_gateway(p)]
+    shared = [p for p in sidecar_pods(mesh) if p.service_account == "default"]
     for owner, pods in by_owner(mesh, shared).items():
         command = f"kubectl -n {owner.namespace} get pod {pods[0].name} -o jsonpath={{.spec.serviceAccountName}}"
         yield fail(

@@ -80,6 +80,6 @@ def _waits(pod: Pod) -> bool:
     for name in names[first + 1 :] if first is not None else ():
         status = pod.container_status(name) if name not in OF_ISTIO else None
         ended = status.state.terminated or status.last_state.terminated if status else None
-        if status is not None and not status.ready and (status.restart_count > 0 or (ended is not None and ended.exit_code != 0)):
+        if status is not None and not status.ready and (status.restart_count > 0 or (ended is not None and ended.failed)):
             return True
     return False

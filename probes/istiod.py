@@ -132,7 +132,7 @@ def _crash(pod: Pod, mesh: Mesh) -> Evidence | None:
             continue
         if ended.reason == "OOMKilled":
             return Evidence("OOMKilled", str(pod.subject), f"{status.name}: exit {ended.exit_code}", command)
-        if ended.exit_code != 0:
+        if ended.failed:
             return Evidence(f"restarted after exit {ended.exit_code} ({ended.reason})", str(pod.subject), status.name, command)
     return None
 

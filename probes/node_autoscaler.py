@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.istio.workloads import by_owner, sidecar_pods
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
@@ -19,7 +19,7 @@ def keeps_nodes_busy(mesh: Mesh) -> Iterator[Draft]:
     scaler = next((d for d in mesh[Deployment] if any("cluster-autoscaler" in c.image for c in d.template.spec.containers)), None)
     if scaler is None or any(LOCAL in (*c.args, *c.command) for c in scaler.template.spec.containers):
         return
-    held = [p for p in injected_pods(mesh) if not is_gateway(p) and p.annotations.get(SAFE) != "true"]
+    held = [p for p in sidecar_pods(mesh) if p.annotations.get(SAFE) != "true"]
     owners = by_owner(mesh, held)
     if owners:
         names = ", ".join(str(o) for o in list(owners)[:3])

@@ -49,7 +49,7 @@ def _died_early(pod: Pod) -> datetime | None:
     began = proxy.state.running.started_at if proxy and proxy.state.running else None
     for status in pod.status.container_statuses:
         ended = status.last_state.terminated
-        if status.name == "istio-proxy" or ended is None or ended.exit_code == 0 or ended.finished_at is None:
+        if status.name == "istio-proxy" or ended is None or not ended.failed or ended.finished_at is None:
             continue
         if began and proxy and not proxy.restart_count and 1 <= status.restart_count <= FEW and ended.finished_at < began + WARM_UP:
             return ended.finished_at

@@ -7,7 +7,7 @@ from typing import Any
 
 from meshdoctor.istio.hosts import registered
 from meshdoctor.istio.routing import rule_host
-from meshdoctor.istio.workloads import injected_pods
+from meshdoctor.istio.workloads import client_namespaces
 from meshdoctor.model.cluster import Node, Service
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, TrafficPolicy
@@ -25,7 +25,7 @@ def outside_the_lookup_path(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft
         return
     found = registered(mesh, rule_host(rule, mesh.cluster.domain)) if not rule.spec.host.startswith("*") else ()
     owners = {r.namespace for r in found}
-    clients = {p.namespace for p in injected_pods(mesh)} if found else set()
+    clients = client_namespaces(mesh) if found else frozenset()
     if not clients or rule.namespace in owners | clients:
         return
     yield fail(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway
+from meshdoctor.istio.workloads import by_owner, sidecar_pods
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Container, Pod
 from probes.registry import Draft, fail, probe, quote
@@ -16,7 +16,7 @@ TRANSPARENT = "sidecar.istio.io/interceptionMode"
 @probe("PS-004", needs=(Pod,))
 def rights_to_bypass(mesh: Mesh) -> Iterator[Draft]:
     """A sidecar runs as root or privileged, or an application may change the network rules that lead to its sidecar."""
-    weak = {p: found for p in injected_pods(mesh) if not is_gateway(p) and (found := _weak(p)) is not None}
+    weak = {p: found for p in sidecar_pods(mesh) if (found := _weak(p)) is not None}
     for owner, pods in by_owner(mesh, weak).items():
         container, what = weak[pods[0]]
         at = f"spec.template.spec.containers[{container.name}].securityContext"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from meshdoctor.istio.selecting import template_of
@@ -21,15 +23,14 @@ class Running(msgspec.Struct, frozen=True):
     subject: Subject
     labels: dict[str, str]
     pods: tuple[Pod, ...]
+    has_sidecar: bool
+    """Whether a pod has a proxy beside its application; gateways and waypoints are proxies alone."""
+    has_gateway: bool
+    """Whether a pod is a proxy alone."""
 
     @property
     def namespace(self) -> str:
         return self.subject.namespace
-
-    @property
-    def has_sidecar(self) -> bool:
-        """Whether a pod has a proxy beside its application; gateways and waypoints are proxies alone."""
-        return any(p.proxy is not None and not is_gateway(p) for p in self.pods)
 
 
 def workloads(mesh: Mesh) -> tuple[Running, ...]:
@@ -39,10 +40,16 @@ def workloads(mesh: Mesh) -> tuple[Running, ...]:
     if found is None:
         owned = by_owner(mesh, (p for p in pods if is_live(p)))
         made = [
-            Running(thing.subject, template_of(thing).metadata.labels, tuple(owned.pop(thing.subject, ())))
+            _running(thing.subject, template_of(thing).metadata.labels, owned.pop(thing.subject, ()))
             for table in controllers
             for thing in table
         ]
-        made += [Running(subject, some[0].labels, tuple(some)) for subject, some in owned.items()]
+        made += [_running(subject, some[0].labels, some) for subject, some in owned.items()]
         found = mesh.memo["workloads"] = tuple(made)
     return found
+
+
+def _running(subject: Subject, labels: dict[str, str], pods: Iterable[Pod]) -> Running:
+    some = tuple(pods)
+    proxies = [is_gateway(p) for p in some if p.proxy is not None]
+    return Running(subject, labels, some, has_sidecar=not all(proxies), has_gateway=any(proxies))

@@ -40,17 +40,40 @@ def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
 
 def is_gateway(pod: Pod) -> bool:
     """Whether its proxy is a gateway's (router) rather than a sidecar: it stands alone, or the template says so."""
-    if pod.proxy is None:
+    proxy = pod.proxy
+    if proxy is None:
         return False
-    templates = pod.annotations.get("inject.istio.io/templates", "")
-    if "gateway" in templates.split(",") or "gateway.networking.k8s.io/gateway-name" in pod.labels:
+    templates = pod.annotations.get("inject.istio.io/templates")
+    if (templates and "gateway" in templates.split(",")) or "gateway.networking.k8s.io/gateway-name" in pod.labels:
         return True
-    return not pod.app_containers and "router" in pod.proxy.args
+    return "router" in proxy.args and not pod.app_containers
 
 
 def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live gateway pods of the whole mesh."""
-    return tuple(p for p in injected_pods(mesh) if is_gateway(p))
+    """Live gateway pods of the whole mesh. Found once a snapshot."""
+    proxies = injected_pods(mesh)
+    found: tuple[Pod, ...] | None = mesh.memo.get("gateway_pods")
+    if found is None:
+        found = mesh.memo["gateway_pods"] = tuple(p for p in proxies if is_gateway(p))
+    return found
+
+
+def sidecar_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live pods with a sidecar, of the whole mesh. Found once a snapshot."""
+    proxies = injected_pods(mesh)
+    found: tuple[Pod, ...] | None = mesh.memo.get("sidecar_pods")
+    if found is None:
+        found = mesh.memo["sidecar_pods"] = tuple(p for p in proxies if not is_gateway(p))
+    return found
+
+
+def client_namespaces(mesh: Mesh) -> frozenset[str]:
+    """The namespaces in which a proxy runs. Found once a snapshot."""
+    proxies = injected_pods(mesh)
+    found: frozenset[str] | None = mesh.memo.get("client_namespaces")
+    if found is None:
+        found = mesh.memo["client_namespaces"] = frozenset(p.namespace for p in proxies)
+    return found
 
 
 def makers(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> tuple[Workload, ...]:

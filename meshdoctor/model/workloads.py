@@ -106,6 +106,13 @@ class StateTerminated(Record, frozen=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    @property
+    def failed(self) -> bool:
+        """It ended with an error of its own: not one that the kubelet found gone after its node or runtime had restarted.
+
+        Source: containerd reports those as Unknown with 255, the kubelet as ContainerStatusUnknown with 137."""
+        return self.exit_code != 0 and self.reason not in ("Unknown", "ContainerStatusUnknown")
+
 
 class StateWaiting(Record, frozen=True):
     reason: str = ""
@@ -152,15 +159,22 @@ class Pod(KubernetesObject, frozen=True):
     @property
     def proxy(self) -> Container | None:
         """The container `istio-proxy`, among the containers or (native sidecar) the init containers."""
-        return next((c for c in self.all_containers if c.name == "istio-proxy"), None)
+        for containers in (self.spec.containers, self.spec.init_containers):  # plain loops: asked of every pod by many rules
+            for container in containers:
+                if container.name == "istio-proxy":
+                    return container
+        return None
 
     @property
     def proxy_status(self) -> ContainerStatus | None:
         return self.container_status("istio-proxy")
 
     def container_status(self, name: str) -> ContainerStatus | None:
-        both = self.status.init_container_statuses + self.status.container_statuses
-        return next((s for s in both if s.name == name), None)
+        for statuses in (self.status.init_container_statuses, self.status.container_statuses):
+            for status in statuses:
+                if status.name == name:
+                    return status
+        return None
 
     @property
     def app_containers(self) -> tuple[Container, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from meshdoctor.model.istiod import Istiod, ProxySync, Sample
 from meshdoctor.model.prometheus import QUERIES, Prometheus
@@ -95,3 +97,19 @@ def test_an_object_that_is_written_over_and_over(generation: int, created: str, 
         "metadata:\n", f"metadata:\n  managedFields: [{{manager: looper, operation: Update, time: '{NOW:%Y-%m-%dT%H:%M:%SZ}'}}]\n"
     )
     assert subjects(judge(build(body, prometheus=prometheus()), "CP-007")) == ["VirtualService shop/v"] * is_fault
+
+
+@pytest.mark.parametrize(("reason", "code", "is_fault"), [
+    ("OOMKilled", 137, True),
+    ("Error", 1, True),
+    ("Completed", 0, False),
+    ("Unknown", 255, False),
+    ("ContainerStatusUnknown", 137, False),
+])  # fmt: skip
+def test_istiod_crashes_but_for_a_node_that_restarted(reason: str, code: int, is_fault: bool) -> None:
+    ended = {"terminated": {"reason": reason, "exitCode": code, "finishedAt": (NOW - timedelta(minutes=1)).isoformat()}}
+    crashed = [{"name": "discovery", "ready": True, "restartCount": 1, "lastState": ended}]
+    body = yaml.safe_load(pod("istio-system/istiod-1", {"app": "istiod"}, proxy=False))
+    body["status"]["containerStatuses"] = crashed
+    mesh = build(all_of(deployment("istio-system/istiod", {"app": "istiod"}), "---\n" + yaml.safe_dump(body)))
+    assert subjects(judge(mesh, "CP-002")) == ["Deployment istio-system/istiod"] * is_fault
