@@ -39,7 +39,7 @@ def once(arguments: argparse.Namespace) -> int:
     finally:
         waiting.stop()
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
-    print(printed(found, arguments), end="")
+    print(printed(found, arguments), end="", flush=True)  # a pipe is read look by look
     return exit_code(found, strict=arguments.strict)
 
 

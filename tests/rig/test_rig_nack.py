@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,16 @@ def written(kubeconfig: str) -> tuple[str, str]:
     return last["manager"], last["time"].replace("T", " ").removesuffix("Z")
 
 
+def documents(stream: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """JSON documents, as each is whole."""
+    text = ""
+    for line in stream:
+        text += line
+        if line == "}\n":
+            yield json.loads(text)
+            text = ""
+
+
 @contextmanager
 def watching(kubeconfig: str) -> Iterator[Iterator[dict[str, Any]]]:
     """The looks of `diagnose --watch`, one after the other."""
@@ -50,7 +60,7 @@ def watching(kubeconfig: str) -> Iterator[Iterator[dict[str, Any]]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield (json.loads(line) for line in process.stdout)
+            yield documents(process.stdout)
         finally:
             process.kill()
 

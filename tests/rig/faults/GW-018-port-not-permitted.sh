@@ -6,7 +6,7 @@ inject() {
 kubectl apply -f - <<'E'
 apiVersion: v1
 kind: Namespace
-metadata: {name: edge-018}
+metadata: {name: edge-018, labels: {istio-injection: enabled}}
 ---
 apiVersion: v1
 kind: Service
