@@ -24,7 +24,7 @@ spec:
       annotations: {inject.istio.io/templates: gateway}
     spec:
       securityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: "1024"}]}
-      containers: [{name: istio-proxy, image: auto}]
+      containers: [{name: istio-proxy, image: auto, imagePullPolicy: IfNotPresent}]
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
