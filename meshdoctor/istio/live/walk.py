@@ -40,9 +40,9 @@ def walk(mesh: Mesh, config: EnvoyConfig, pod: Pod, call: Call) -> tuple[Step, .
     return tuple(made)
 
 
-def unknown(name: str, source: Source, cluster: str = "") -> Step:
+def unknown(name: str, source: Source) -> Step:
     """The step of what was not seen."""
-    return Step(name, f"unknown: {source.name}: {source.reason or source.state}", cluster=cluster, is_unknown=True)
+    return Step(name, f"unknown: {source.name}: {source.reason or source.state}", is_unknown=True)
 
 
 def _steps(mesh: Mesh, config: EnvoyConfig, pod: Pod, call: Call) -> Iterator[Step]:
