@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from meshdoctor.istio.controlplane import control_planes, is_istiod
 from meshdoctor.istio.nack import culprit
 from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
-from meshdoctor.model.cluster import Service
+from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.istiod import Istiod, ProxySync
@@ -56,31 +57,41 @@ def sync_command(proxy: ProxySync | Pod) -> str:
     return f"istioctl proxy-status {proxy.name}.{proxy.namespace}"
 
 
-@probe("XDS-001", needs=(Istiod, Pod, Deployment, EnvoyFilter, RequestAuthentication, Gateway, Envoy))
+@probe("XDS-001", needs=(Istiod, Pod, Deployment, EnvoyFilter, RequestAuthentication, Gateway, Secret, Envoy))
 def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
     """A proxy refuses what istiod sends and goes on with its last good configuration."""
     told: dict[Subject, list[tuple[Pod, str, str]]] = {}
-    certain: dict[Subject, float] = {}
+    things: dict[Subject, KubernetesObject | None] = {}
     for pod, kind, error, when in refusals(mesh):
         thing = culprit(mesh, pod, kind, error, when)
         subject = thing.subject if thing else mesh.owner(pod)
         told.setdefault(subject, []).append((pod, kind, error))
-        certain[subject] = PROOF if thing else STRONG
+        things[subject] = thing
     if not told and not mesh.istiods:
         all_told(mesh)
     for subject, refused in told.items():
         pod, kind, error = refused[0]
         says = f"{len({p.name for p, _, _ in refused})} proxies refuse {kind}: {error}"
         command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
-        evidence = [Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command), _shown(subject)]
+        evidence = [
+            Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command),
+            *_written(things[subject]),
+        ]
         owners = by_owner(mesh, [p for p, _, _ in refused])
         harm = Harm(tuple(f"{o.namespace}/{o.name}" for o in owners))
         also: list[Subject | Pod] = [*owners, *(p for p, _, _ in refused)]
-        yield fail(subject, says, evidence=evidence, confidence=certain[subject], harm=harm, also=also)
+        thing = things[subject]
+        certain, since = (PROOF, thing.changed) if thing else (STRONG, None)
+        yield fail(subject, says, evidence=evidence, confidence=certain, harm=harm, also=also, since=since)
 
 
-def _shown(subject: Subject) -> Evidence:
-    return Evidence("the object that the refused text leads to", str(subject), "", get(subject))
+def _written(thing: KubernetesObject | None) -> Iterator[Evidence]:
+    """The object that the refused text leads to, and who wrote it last."""
+    if thing is not None:
+        who = f"last written by {thing.editor}" if thing.editor else "nobody is recorded as its editor"
+        when = f" at {thing.changed:%Y-%m-%d %H:%M:%S} UTC" if thing.changed else ""
+        command = f"{get(thing)} --show-managed-fields"
+        yield Evidence("the object that the refused text leads to", str(thing.subject), f"{who}{when}", command)
 
 
 def refusals(mesh: Mesh) -> Iterator[tuple[Pod, str, str, datetime | None]]:

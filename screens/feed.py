@@ -14,10 +14,14 @@ from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from screens import garbage
 from screens.threads import aside
 
 if TYPE_CHECKING:
+    from meshdoctor.istio.matching import Call
+    from meshdoctor.istio.steps import Step
     from meshdoctor.kube.client import ApiClient
+    from meshdoctor.model.workloads import Pod
 
 log = logging.getLogger("meshdoctor.screens")
 Listener = Callable[[], None]
@@ -57,8 +61,12 @@ class Store(Protocol):
         """The live object, secret data removed."""
         ...
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        """What an Envoy's admin port answers to a GET."""
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        """What an Envoy's admin port answers to a GET: 1 MB at most, unless all is asked for."""
+        ...
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        """The steps of a call through what the pod's Envoy has."""
         ...
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
@@ -145,11 +153,12 @@ class LiveFeed:
     async def run(self) -> None:
         """Serve one store after another until cancelled."""
         try:
-            while True:
-                self._next.clear()
-                self._turn = asyncio.create_task(self._serve())
-                await self._next.wait()
-                self._let_go(self._turn)
+            with garbage.quiet():
+                while True:
+                    self._next.clear()
+                    self._turn = asyncio.create_task(self._serve())
+                    await self._next.wait()
+                    self._let_go(self._turn)
         finally:
             if self._turn is not None:
                 self._turn.cancel()
@@ -187,8 +196,11 @@ class LiveFeed:
     async def object_yaml(self, subject: Subject) -> str:
         return await self._open().object_yaml(subject)
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        return await self._open().envoy(namespace, pod, path)
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        return await self._open().envoy(namespace, pod, path, full=full)
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        return await self._open().walk(pod, call)
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         return await self._open().pod_logs(namespace, pod, container)
@@ -256,6 +268,7 @@ class LiveFeed:
                 if store is self._store:
                     self.mesh, self.diagnosis = mesh, diagnosis
                     self._tell()
+                    garbage.settle()
             judged = mesh
 
     def _tell(self) -> None:
@@ -282,6 +295,7 @@ class StillFeed:
         self.link = link or Link(state="live", age_s=0.8)
         self.context = context
         self.retried = 0
+        self.walked: tuple[Step, ...] = ()
         self._yaml, self._envoy, self._logs = yaml, envoy or {}, logs
         self._listeners: list[Listener] = []
 
@@ -295,9 +309,11 @@ class StillFeed:
         self.link = link or self.link
         for listener in tuple(self._listeners):
             listener()
+        garbage.settle()
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        with garbage.quiet():
+            await asyncio.Event().wait()
 
     def retry(self) -> None:
         self.retried += 1
@@ -315,10 +331,13 @@ class StillFeed:
             raise MeshdoctorError(f"{subject} is not in this picture.")
         return self._yaml
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
         if path not in self._envoy:
             raise MeshdoctorError(f"{path} of {namespace}/{pod} was not recorded.")
         return self._envoy[path]
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        return self.walked
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         return self._logs

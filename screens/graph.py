@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from meshdoctor.istio.hosts import long_name, registered
 from meshdoctor.istio.responses import flag
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.graph import GLYPHS, cells, known_from
-from meshdoctor.topology.parts import Edge, Node
+from meshdoctor.topology.parts import Edge, Kind, Node
 from screens.text import Run, age
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -191,6 +193,17 @@ def edge_detail(edge: Edge) -> list[Item]:
     if written:
         items.append(Item(f"{', '.join(written)}{'' if edge.traffic else ', not observed'}", "dim", indent=2))
     return items
+
+
+def request_along(mesh: Mesh, edge: Edge) -> str:
+    """A request as the trace screen takes it; empty where no proxy sends one along this edge."""
+    sends = edge.client.kind in (Kind.WORKLOAD, Kind.GATEWAY)
+    if not sends or edge.server.kind not in (Kind.SERVICE, Kind.ENTRY):
+        return ""
+    host = f"{edge.server.name}.{edge.server.namespace}" if edge.server.kind is Kind.SERVICE else edge.server.name
+    known = registered(mesh, long_name(mesh, host, edge.client.namespace))
+    port = next((p for r in known for p in r.ports), 80)
+    return f"{edge.client} {host}:{port}/"
 
 
 def headline(edges: list[Edge]) -> Run:

@@ -22,6 +22,7 @@ SHOWN = (
     "/config_dump?mask=dynamic_route_configs,static_route_configs",
     "/config_dump?mask=dynamic_active_clusters,dynamic_warming_clusters,static_clusters",
     "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets",
+    "/config_dump?include_eds&resource=dynamic_endpoint_configs",
     "/listeners?format=json",
 )
 

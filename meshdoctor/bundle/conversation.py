@@ -33,6 +33,7 @@ from meshdoctor.bundle.forward import (
 from meshdoctor.bundle.grpc import GrpcConnection
 from meshdoctor.bundle.http import Http, Request, Wire
 from meshdoctor.bundle.lists import PARTIAL, partial
+from meshdoctor.bundle.load import Load
 from meshdoctor.bundle.paths import Pairs, Place, place_of, split
 from meshdoctor.bundle.pods import RecordedPods, refusal
 from meshdoctor.bundle.reviews import review
@@ -58,6 +59,7 @@ class Served(msgspec.Struct, frozen=True):
     requests: list[tuple[str, str]]
     now: Callable[[], datetime]
     bookmark_seconds: float
+    load: Load
 
 
 class Conversation:
@@ -242,13 +244,15 @@ class Conversation:
             return
         http = Http(ForwardWire(channels), self._served.now)
         while (request := await http.request()) is not None:
-            answer = await self._pod_answer(place, port, request.method, request.target)
-            if answer.status == 0:
-                await channels.send(
-                    ERROR, refusal(port, place.name, answer.body.decode("utf-8", "replace") or "connection refused")
-                )
-                break
-            await http.answer(answer)
+            where = (place.namespace, place.name, port)
+            with self._served.load.asked(where):
+                answer = await self._pod_answer(place, port, request.method, request.target)
+                if answer.status == 0:
+                    words = answer.body.decode("utf-8", "replace") or "connection refused"
+                    await channels.send(ERROR, refusal(port, place.name, words))
+                    break
+                await http.answer(answer)
+            self._served.load.answered(where, len(answer.body))
         await channels.close()
 
     async def _xds(self, wire: Wire, place: Place, *, encrypted: bool) -> None:

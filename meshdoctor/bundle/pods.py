@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.narrowed import narrowed
 from meshdoctor.bundle.paths import Pairs, split
 
 DUMP = "/config_dump"
@@ -38,12 +39,12 @@ class RecordedPods:
         return (namespace, pod, port) in self._ports
 
     def answer(self, namespace: str, pod: str, port: int, target: str) -> Answer:
-        """What a path was answered."""
-        port_answers = self._ports.get((namespace, pod, port), {})
+        """What a path was answered, or would have been by what was recorded."""
+        recorded = self._ports.get((namespace, pod, port), {})
         path, pairs = split(f"/{target.lstrip('/')}")  # istioctl asks for //version
-        found = port_answers.get((path, pairs))
+        found = recorded.get((path, pairs)) or narrowed(recorded, path, pairs)
         if found is None and path == DUMP and not {"mask", "resource"} & dict(pairs).keys():
-            found = _whole_dump([a for (p, given), a in port_answers.items() if p == DUMP and "mask" in dict(given)])
+            found = _whole_dump([a for (p, given), a in recorded.items() if p == DUMP and "mask" in dict(given)])
         return found or Answer(404, "text/plain", f"{target.partition('?')[0]} is not in the recording\n".encode())
 
 

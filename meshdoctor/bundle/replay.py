@@ -14,6 +14,7 @@ from meshdoctor.bundle.conversation import Conversation, Served
 from meshdoctor.bundle.faults import Faults
 from meshdoctor.bundle.http import SocketWire
 from meshdoctor.bundle.lists import Object
+from meshdoctor.bundle.load import Load
 from meshdoctor.bundle.pods import RecordedPods
 from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.store import Store
@@ -46,11 +47,12 @@ class ReplayServer:
         self.context = f"demo/{name}" if name else "demo"
         self.recording, self._port = recording, port
         self.requests: list[tuple[str, str]] = []
+        self.load = Load()  # what pods were asked at once, and how much they answered
         self._started = time.monotonic()
         self._store = Store(recording, self.now)
         self._faults = Faults()
         pods = RecordedPods(recording.answers)
-        self._served = Served(self._store, pods, self._faults, self.requests, self.now, bookmark_seconds)
+        self._served = Served(self._store, pods, self._faults, self.requests, self.now, bookmark_seconds, self.load)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 

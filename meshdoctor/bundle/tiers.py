@@ -14,6 +14,7 @@ from meshdoctor.collect.asked import gather_limited
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
@@ -27,6 +28,7 @@ DUMPS = (
     "/config_dump?mask=dynamic_active_clusters,dynamic_warming_clusters,static_clusters",
     "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets",
     "/config_dump?include_eds&mask=dynamic_endpoint_configs,static_endpoint_configs",
+    "/clusters?format=json",
     "/listeners?format=json",
     "/memory",
 )
@@ -111,7 +113,8 @@ def _questions(api: ApiClient, mesh: Mesh, tier: Tier, ranks: Sequence[str]) -> 
             found += [(f"istiod {pod.name}", partial(named, q)) for q in ISTIOD]
             found += _logs(api, pod, "discovery", tier)
         pods = _worst_first(injected_pods(mesh), ranks)[: tier.proxies]
-        found += [(f"Envoy of {p.name}", partial(api.pod_get, p.namespace, p.name, ENVOY, q)) for p in pods for q in DUMPS]
+        asked = partial(api.pod_get, port=ENVOY, limit=WHOLE)
+        found += [(f"Envoy of {p.name}", partial(asked, p.namespace, p.name, path=q)) for p in pods for q in DUMPS]
         found += [job for p in pods for job in _logs(api, p, "istio-proxy", tier)]
         bad = [(p, s.name) for p in mesh[Pod] for s in p.status.container_statuses if not s.ready and s.name != "istio-proxy"]
         found += [job for pod, container in bad for job in _logs(api, pod, container, tier)]

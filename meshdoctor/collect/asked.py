@@ -14,19 +14,24 @@ from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 
 T = TypeVar("T")
-LARGEST = 8_000_000  # bytes of one answer, where the caller allows no less
 LONGEST = 5.0  # seconds for one answer of a pod: one that hangs must not hold up the whole look
+NO_SUCH = b"not found in config dump"  # Envoy has no resource of that kind
+NOT_IN_IT = b"is not in the recording"
 log = logging.getLogger("meshdoctor.collect")
 
 # What decoding an answer of another shape raises: it may come from anything that listens on that port.
 NOT_AS_EXPECTED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
+class Unasked(MeshdoctorError):
+    """A recording has no answer to this: whoever made it did not ask."""
+
+
 class Answers:
     """The parts that one pod gave, and what is missing."""
 
-    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST, limit: int = LARGEST) -> None:
-        self.api, self.namespace, self.pod, self.longest, self.limit = api, namespace, pod, longest, limit
+    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST) -> None:
+        self.api, self.namespace, self.pod, self.longest = api, namespace, pod, longest
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}
         self.is_silent = False  # its admin port said nothing
@@ -35,10 +40,15 @@ class Answers:
         """Ask one path of one port and keep the decoded answer as `part`."""
 
         async def ask() -> bytes:
-            answer = await self.api.pod_get(self.namespace, self.pod, port, path, limit=self.limit, container=container)
+            answer = await self.api.pod_get(self.namespace, self.pod, port, path, container=container)
+            if answer.status == 404 and NO_SUCH in answer.body:
+                return b"{}"
+            if answer.status == 404 and answer.body.rstrip().endswith(NOT_IN_IT):
+                raise Unasked(answer.body.decode("utf-8", "replace").strip())
             if answer.status >= 400 and not path.startswith("/ready"):
                 words = answer.body[:200].decode("utf-8", "replace").strip()
-                raise MeshdoctorError(f"{path} answered {answer.status} {words}".strip())
+                bare = path.partition("?")[0]
+                raise MeshdoctorError(f"{bare} answered {answer.status} {words}".strip())
             return answer.body
 
         await self.keep(part, path.partition("?")[0], ask(), decode)
@@ -66,6 +76,8 @@ def source_of(name: str, why: BaseException) -> Source:
         return Source(name=name, state=SourceState.DENIED, reason=why.source_reason, command=why.command)
     if isinstance(why, NotFound):
         return Source(name=name, state=SourceState.ABSENT, reason="is not there")
+    if isinstance(why, Unasked):
+        return Source(name=name, state=SourceState.SKIPPED, reason=str(why))
     if isinstance(why, TimeoutError):
         return Source(name=name, state=SourceState.ERROR, reason="timed out")
     if not isinstance(why, MeshdoctorError):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.collect.asked import Answers, gather_limited
+from meshdoctor.collect.cluster_pages import hosts_by_letter
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
 from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
@@ -24,7 +25,7 @@ from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model import kinds
-from meshdoctor.model.cluster import ConfigMap, EndpointSlice, Namespace
+from meshdoctor.model.cluster import ConfigMap, Namespace
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy, Said
 from meshdoctor.model.errors import MeshdoctorError, NoIstio
@@ -150,7 +151,7 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
         return Runtime(tuple(istiods), tuple(counted), None, config_maps)
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
-    with_tokens, endpoints = _verifies_tokens(informed), _endpoints(mesh)
+    with_tokens, hosts = _verifies_tokens(informed), hosts_by_letter(mesh)
     envoys = await gather_limited(
         AT_ONCE,
         [
@@ -159,7 +160,7 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
                 p,
                 gateway=is_gateway(p),
                 tokens=with_tokens(p),
-                endpoints=endpoints,
+                hosts=hosts,
                 begun=early.proxies.get((p.namespace, p.name)),
             )
             for p in _askable(choice)
@@ -168,14 +169,6 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
     tests = _tests(mesh, options) if options.active else []
     dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n, labels) for n, labels in tests])
     return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
-
-
-def _endpoints(mesh: Mesh) -> int:
-    """How many endpoints the mesh has; 0 where that is not seen."""
-    try:
-        return sum(len(s.endpoints or ()) for s in mesh[EndpointSlice])
-    except Unseen:
-        return 0
 
 
 def _tests(mesh: Mesh, options: Options) -> list[tuple[str, dict[str, str]]]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from itertools import chain
 from urllib.parse import quote
 
 import msgspec
 
 from meshdoctor.collect import decode_envoy, decode_logs
 from meshdoctor.collect.asked import Answers
+from meshdoctor.collect.cluster_pages import pages
+from meshdoctor.collect.decode_walk import resources
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.sources import Source, SourceState
@@ -16,28 +20,26 @@ from meshdoctor.model.workloads import Pod
 
 ADMIN = 15000
 LOG_SECONDS = 60
-MOST_ENDPOINTS = 5000  # about 1.5 kB each in /clusters, rendered on Envoy's main thread
 STATS = quote(r"(update_rejected|rbac\.|xds-grpc.*upstream_cx_active|^server\.(live|state|uptime)|workers_started)", safe="")
 REJECTED = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details,error_state.last_update_attempt"
 SECRETS = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
 INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
+ROUTES = "/config_dump?resource=dynamic_route_configs"
 ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
 async def ask_envoy(
-    api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, endpoints: int = 0, begun: Answers | None = None
+    api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, hosts: Mapping[str, int], begun: Answers | None = None
 ) -> Envoy:
     """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with.
 
-    `endpoints` is how many the mesh has: a proxy that may know very many is not asked for them. `begun` is what it told
-    already.
+    `hosts` is how many its clusters may have, by letter: where these are many they are asked for in pages, and of very
+    many not at all. `begun` is what it told already.
     """
     answers = begun or await begin(api, pod, gateway=gateway)
     if not answers.is_silent:
-        if endpoints <= MOST_ENDPOINTS:
-            await answers.get("clusters", ADMIN, "/clusters?format=json", decode_envoy.clusters)
-        else:
-            answers.missing["clusters"] = _too_many(pod, endpoints)
+        await _ask_clusters(answers, hosts)
+        await answers.get("route_configs", ADMIN, ROUTES, lambda body: tuple(resources(body).values()))
         if tokens:
             await answers.get("jwks", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.jwks)
     return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
@@ -72,9 +74,22 @@ async def ask_logs(answers: Answers) -> None:
     await answers.keep("logs", "istio-proxy log", logs, lambda body: decode_logs.proxy_logs(body, LOG_SECONDS))
 
 
-def _too_many(pod: Pod, endpoints: int) -> Source:
-    reason = f"not asked: with {endpoints} endpoints in the mesh the answer would hold up Envoy's main thread"
-    return Source(name=f"/clusters of {pod.namespace}/{pod.name}", state=SourceState.SKIPPED, reason=reason)
+async def _ask_clusters(answers: Answers, hosts: Mapping[str, int]) -> None:
+    """All pages of `/clusters`; where one is missing, none is kept: half of the clusters would look like all."""
+    paths = pages(hosts)
+    if not paths:
+        reason = f"not asked: with {sum(hosts.values())} endpoints in the mesh the answer would hold up Envoy's main thread"
+        name = f"/clusters of {answers.namespace}/{answers.pod}"
+        answers.missing["clusters"] = Source(name=name, state=SourceState.SKIPPED, reason=reason)
+        return
+    for path in paths:
+        await answers.get(path, ADMIN, path, decode_envoy.clusters)
+        if path in answers.missing:
+            answers.missing["clusters"] = answers.missing.pop(path)
+            break
+    told = [answers.parts.pop(path) for path in paths if path in answers.parts]
+    if len(told) == len(paths):
+        answers.parts["clusters"] = tuple(chain.from_iterable(told))
 
 
 def _state(body: bytes) -> str:

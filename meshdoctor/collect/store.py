@@ -16,19 +16,26 @@ from meshdoctor.collect.kept import Kept
 from meshdoctor.collect.link import Link
 from meshdoctor.collect.live import Options, Runtime, ask_running, assemble, collect, require_istio
 from meshdoctor.collect.objects import Listed, list_kind, list_kinds
+from meshdoctor.collect.walked import read_walk
+from meshdoctor.istio.matching import Call
+from meshdoctor.istio.steps import Step
 from meshdoctor.kube.client import ApiClient, Discovery, Gone
+from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model import kinds
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, Unreachable
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.redact import masked, redact
 from meshdoctor.model.sources import SourceState
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Pod
 
 log = logging.getLogger("meshdoctor.store")
 
 LIVEZ_EVERY = 2.0
 LIVEZ_WAIT = 2.0
 RUNTIME_EVERY = 10.0
+RUNTIME_AGAIN = 5.0  # seconds from one look at what runs to the next, where configuration was changed meanwhile
+ANSWERED_IN = 1.5  # seconds within which istiod has sent a change on, and proxies took or refused it
 PUBLISH_EVERY = 1.0
 RETRY_AFTER = (1.0, 2.0, 5.0)
 
@@ -54,6 +61,7 @@ class Store:
         self._listeners: list[Listener] = []
         self._wake = asyncio.Event()
         self._dirty = asyncio.Event()
+        self._configured = asyncio.Event()
 
     @property
     def link(self) -> Link:
@@ -143,8 +151,10 @@ class Store:
             self._tell()
 
     async def _poll(self, api: ApiClient, options: Options) -> None:
-        """Ask istiod, proxies and Prometheus again and again."""
+        """Ask istiod, proxies and Prometheus again and again, and soon after a change of configuration."""
         while True:
+            self._configured.clear()
+            began = time.monotonic()
             if self.mesh is not None and self._link.state == "live":
                 try:
                     self._runtime = await ask_running(api, self.mesh, options)
@@ -154,7 +164,9 @@ class Store:
                     self._dirty.set()
                 except (CredentialsError, Unreachable) as why:
                     log.info("running parts not asked: %s", why)
-            await asyncio.sleep(RUNTIME_EVERY if self._runtime.istiods else 2.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._configured.wait(), RUNTIME_EVERY if self._runtime.istiods else 2.0)
+                await asyncio.sleep(max(ANSWERED_IN, RUNTIME_AGAIN - (time.monotonic() - began)))
 
     async def _publisher(self) -> None:
         """A new Mesh at most once a second, and only when something changed."""
@@ -182,6 +194,8 @@ class Store:
                     async for event in changes:
                         if kept.apply(event.type, event.object):
                             self._dirty.set()
+                            if kept.kind.GROUP in kinds.ISTIO_GROUPS:
+                                self._configured.set()
                 continue
             except Gone:
                 log.info("watch of %s is too old: listing again", kept.kind.resource())
@@ -242,9 +256,18 @@ class Store:
         body = await api.get_bytes(f"{prefix}{place}/{kind.PLURAL}/{subject.name}")
         return _yaml(body)
 
-    async def envoy(self, namespace: str, pod: str, path: str) -> bytes:
-        """GET an admin path of a pod's Envoy; what would change its state is refused by the transport."""
-        return (await self._connected().pod_get(namespace, pod, 15000, path)).body
+    async def envoy(self, namespace: str, pod: str, path: str, *, full: bool = False) -> bytes:
+        """GET an admin path of a pod's Envoy, up to 1 MB or, where all is asked for, 8 MB.
+
+        What would change its state is refused by the transport.
+        """
+        return (await self._connected().pod_get(namespace, pod, 15000, path, limit=WHOLE if full else None)).body
+
+    async def walk(self, pod: Pod, call: Call) -> tuple[Step, ...]:
+        """The steps of a call through what the pod's Envoy has now."""
+        if self.mesh is None:
+            raise Unreachable("The mesh is still being read.")
+        return await read_walk(self._connected(), self.mesh, pod, call)
 
     async def pod_logs(self, namespace: str, pod: str, container: str) -> str:
         """The last lines of a container."""

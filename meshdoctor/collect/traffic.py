@@ -1,6 +1,6 @@
 """Looks twice at the counters of proxies: what moved between the two looks is the traffic of that time.
 
-Envoy's main thread renders every answer: one request a pod at a time, and at most 1 MB of an answer.
+Envoy's main thread renders every answer: the counters that are asked for are few, and chosen by name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from meshdoctor.model.workloads import Pod
 
 AT_ONCE = 8
 MOST = 150  # proxies; a large mesh has Prometheus
-LARGEST = 1_000_000  # bytes of one answer
 LOG_SECONDS = 180
 LOG_LINES, ALL_LINES = 2000, 60_000  # of one proxy, of all of them together
 
@@ -68,12 +67,12 @@ class _Asked:
     """One proxy under two looks."""
 
     def __init__(self, api: ApiClient, pod: Pod) -> None:
-        self._answers = Answers(api, pod.namespace, pod.name, limit=LARGEST)
+        self._answers = Answers(api, pod.namespace, pod.name)
         self._looks: list[Scrape | Source] = []
 
     async def look(self) -> None:
         """Ask for the counters, one request after another; where the first fails the others are not sent."""
-        answers = Answers(self._answers.api, self._answers.namespace, self._answers.pod, limit=LARGEST)
+        answers = Answers(self._answers.api, self._answers.namespace, self._answers.pod)
         await answers.get("stats", ADMIN, STATS, decode_envoy.stats)
         if answers.dead:
             self._looks.append(answers.missing["stats"])

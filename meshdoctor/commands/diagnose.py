@@ -15,7 +15,7 @@ from meshdoctor.fixes.pending import interrupted, told
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports.exit_codes import exit_code
 
-EVERY = 15.0
+EVERY = 5.0  # seconds: a refused push is named within ten
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def once(arguments: argparse.Namespace) -> int:
     finally:
         waiting.stop()
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
-    print(printed(found, arguments), end="")
+    print(printed(found, arguments), end="", flush=True)  # a pipe is read look by look
     return exit_code(found, strict=arguments.strict)
 
 

@@ -13,6 +13,7 @@ from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.sync import proxy_rows
+from meshdoctor.kube.pods import WHOLE
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.tables import table
 
@@ -50,13 +51,14 @@ async def _ask(arguments: argparse.Namespace, waiting: Waiting) -> Rows:
     async with open_api(arguments) as api:
         mesh = await collect(api, options(arguments, api), waiting)
         pod = proxy_named(mesh, arguments.pod, arguments.namespace)
+        limit = WHOLE if arguments.full else None
         if arguments.part == "sync":
             return _sync(mesh, pod.namespace, pod.name)
         if arguments.part == "diff":
             from meshdoctor.commands.proxy_diff import diff
 
-            return await diff(api, mesh, pod)
-        answer = await api.pod_get(pod.namespace, pod.name, ADMIN, PATHS[arguments.part])
+            return await diff(api, mesh, pod, limit)
+        answer = await api.pod_get(pod.namespace, pod.name, ADMIN, PATHS[arguments.part], limit=limit)
         return RENDER[arguments.part](answer.body)
 
 

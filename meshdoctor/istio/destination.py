@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from meshdoctor.istio.hosts import Registered
 from meshdoctor.istio.matching import Call
 from meshdoctor.istio.mtls import server_mode, speaks_mtls
@@ -33,15 +35,27 @@ def destination_steps(mesh: Mesh, call: Call, target: Destination, found: list[R
         says = f"{target.host} has no port {port} (it has {', '.join(map(str, sorted(known)))}): 503 NC"
         yield Step("cluster", says, subject=found[0].origin.subject, path="spec.ports", is_end=True)
         return
+    name = f"outbound|{port}|{target.subset}|{target.host}"
+    for step in _cluster(mesh, call, target, found, port, weight):
+        yield msgspec.structs.replace(step, cluster=name)
+
+
+def _cluster(mesh: Mesh, call: Call, target: Destination, found: list[Registered], port: int, weight: str) -> Iterator[Step]:
+    """What is decided of one cluster of Envoy."""
+    share = weight.partition(" ")[0]
+    part = "" if share in ("", "100") else f", {weight}"
+    yield Step("cluster", f"outbound|{port}|{target.subset}|{target.host}{part}", decides=share or "100")
     rules = destination_rules(mesh, target.host, call.namespace, owners_of(tuple(found)))
     lost = tuple(
         Lost(r.subject, _why_not(mesh, call, r), "spec.host") for r in rules_of(mesh).covering(target.host) if r not in rules
     )
     subset = next(((r, s, i) for r in rules for i, s in enumerate(r.spec.subsets) if s.name == target.subset), None)
     if rules:
-        yield Step("destination rule", f"{rules[0].subject} decides", subject=rules[0].subject, path="spec.host", lost=lost)
+        first = rules[0].subject
+        told = str(first) if len(rules) == 1 else ""  # of several that are merged, Envoy names one
+        yield Step("destination rule", f"{first} decides", first, "spec.host", lost=lost, decides=told)
     else:
-        yield Step("destination rule", "there is none: the defaults of the mesh", lost=lost)
+        yield Step("destination rule", "there is none: the defaults of the mesh", lost=lost, decides="none")
     if target.subset and subset is None:
         says = f"subset {target.subset!r} is not defined there: 503 NC"
         yield Step("subset", says, subject=rules[0].subject if rules else None, is_end=True)
@@ -104,9 +118,13 @@ def _pods(
         pods = [p for p in pods_of(mesh, service) if wanted.items() <= p.labels.items()]
         ready = sum(p.is_ready for p in pods)
         flag = "" if ready else ": 503 UH"
-        yield Step("endpoints", f"{ready} of {len(pods)} pods are ready{flag}", service.subject, "spec.selector", is_end=not ready)
+        says = f"{ready} of {len(pods)} pods are ready{flag}"
+        ips = " ".join(sorted(p.status.pod_ip for p in pods if p.is_ready))
+        yield Step("endpoints", says, service.subject, "spec.selector", is_end=not ready, decides=ips)
         if pods:
-            yield _security(mesh, rules, subset, service, pods[0], port)
+            step = _security(mesh, rules, subset, service, pods[0], port)
+            alike = len({speaks_mtls(p) for p in pods}) == 1
+            yield step if alike else msgspec.structs.replace(step, decides="")
 
 
 def _security(mesh: Mesh, rules: tuple[DestinationRule, ...], subset: Subset | None, service: Service, pod: Pod, port: int) -> Step:
@@ -115,11 +133,13 @@ def _security(mesh: Mesh, rules: tuple[DestinationRule, ...], subset: Subset | N
     decision = server_mode(mesh, pod, target if isinstance(target, int) else None)
     settings = client_tls(rules, subset.name if subset else "", port).tls
     automatic = mesh.mesh_config.enable_auto_mtls is not False
-    sends = tls_mode(settings) if settings else "ISTIO_MUTUAL (auto mTLS)" if automatic and speaks_mtls(pod) else "plain text"
+    offered = automatic and speaks_mtls(pod) and decision.mode != "DISABLE"
+    sends = tls_mode(settings) if settings else "ISTIO_MUTUAL (auto mTLS)" if offered else "plain text"
     policy = decision.policy
     who = str(policy.subject) if policy else "the default"
     plain = sends in ("plain text", "DISABLE", "SIMPLE")
     broken = plain and decision.mode == "STRICT"
     end = ": refused, 503 UC" if broken else ""
     says = f"the client sends {sends}, the server takes {decision.mode} ({who}){end}"
-    return Step("mutual TLS", says, subject=policy.subject if policy else None, path="spec.mtls" if policy else "", is_end=broken)
+    spoken = "plain text" if sends in ("plain text", "DISABLE") else "TLS" if sends == "SIMPLE" else "mTLS"
+    return Step("mutual TLS", says, policy.subject if policy else None, "spec.mtls" if policy else "", broken, decides=spoken)

@@ -7,12 +7,14 @@ does), `L4MatchAttributes`, `TLSMatchAttributes`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import parse_qs
 
 import msgspec
 
 from meshdoctor.istio.gateways import MESH, gateway_names
 from meshdoctor.istio.hosts import matches
+from meshdoctor.model.errors import UsageError
 from meshdoctor.model.networking import HTTPMatchRequest, HTTPRoute, L4Match, L4Route, StringMatch, VirtualService
 
 
@@ -27,6 +29,23 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     labels: dict[str, str] = {}
     gateway: str = MESH
+
+
+def call_of(target: str, method: str = "GET", headers: Iterable[str] = ()) -> Call:
+    """The call that `[SCHEME://]HOST[:PORT][/PATH]` and `NAME:VALUE` mean. Raises UsageError for a port or header that is none."""
+    bare = target.partition("://")[2] or target
+    place, slash, path = bare.partition("/")
+    host, colon, port = place.partition(":")
+    if not host or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageError(f"{target!r} is no host to call.", do="Write it as HOST, HOST:PORT or HOST:PORT/PATH.")
+    given = {}
+    for each in headers:
+        name, sign, value = each.partition(":")
+        if not sign:
+            raise UsageError(f"{each!r} is no header.", do="Write it as NAME:VALUE.")
+        given[name.strip().lower()] = value.strip()
+    number = int(port) if port else 443 if target.startswith("https://") else 80
+    return Call(host=host.lower(), port=number, path=slash + path or "/", method=method.upper(), headers=given)
 
 
 def mismatch(rule: HTTPRoute | L4Route, virtual_service: VirtualService, call: Call) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from meshdoctor.istio.authorization.scope import tokens_for
 from meshdoctor.istio.authorization.tokens import provider_rule
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.cluster import Secret
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyFilter, Gateway
 from meshdoctor.model.workloads import Pod
@@ -22,6 +23,7 @@ APPLIES = {
     "EDS": {"CLUSTER"},
     "ECDS": {"EXTENSION_CONFIG"},
 }
+ELSEWHERE = ("jwks", "cannot bind", "permission denied", "failed to load certificate", "failed to load private key")
 _WORD = re.compile(r"[A-Za-z0-9_.\-/]{4,}")
 
 
@@ -29,7 +31,8 @@ def culprit(mesh: Mesh, pod: Pod, kind: str, error: str, when: datetime | None) 
     """The object that a refusal leads to; None where the text leads to none, or to several alike.
 
     EnvoyFilters that reach the pod and the refused type come first, by the words they share with the error, then the
-    youngest; then a RequestAuthentication for JWKS errors, a Gateway for ports that cannot be bound.
+    youngest; then a RequestAuthentication for JWKS errors, a Gateway for ports that cannot be bound, a Secret of its Gateways
+    for certificates that do not load.
     """
     filters = [f for f in mesh[EnvoyFilter] if reaches(mesh, f, pod) and _applies(f, kind)]
     ranked = sorted(filters, key=lambda f: (-shared_words(f, error), -_stamp(f)))
@@ -43,12 +46,14 @@ def culprit(mesh: Mesh, pod: Pod, kind: str, error: str, when: datetime | None) 
         return refused.policy if refused else None
     if "bind" in error.lower():
         return _gateway_of_port(mesh, pod, error)
+    if "certificate" in error.lower() or "private key" in error.lower():
+        return _secret_of(mesh, pod, error)
     return None
 
 
 def _leads_elsewhere(error: str) -> bool:
     text = error.lower()
-    return "jwks" in text or "cannot bind" in text or "permission denied" in text
+    return any(word in text for word in ELSEWHERE)
 
 
 def _stamp(thing: KubernetesObject) -> float:
@@ -92,3 +97,12 @@ def _gateway_of_port(mesh: Mesh, pod: Pod, error: str) -> Gateway | None:
         if gateway.spec.selector.items() <= pod.labels.items() and any(s.port.number in ports for s in gateway.spec.servers):
             return gateway
     return None
+
+
+def _secret_of(mesh: Mesh, pod: Pod, error: str) -> Secret | None:
+    """The Secret of a Gateway's server that the error names, or the only one there is."""
+    servers = [s for g in mesh[Gateway] if g.spec.selector.items() <= pod.labels.items() for s in g.spec.servers]
+    names = dict.fromkeys(name for s in servers if s.tls for name in s.tls.credentials)
+    named = [n for n in names if re.search(rf"(?<![\w.-]){re.escape(n)}(?![\w.-])", error)]
+    chosen = named or list(names)
+    return mesh[Secret].get(pod.namespace, chosen[0]) if len(chosen) == 1 else None

@@ -17,8 +17,9 @@ from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.matching import Call, mismatch
 from meshdoctor.istio.protocols import HTTP, protocol_at
 from meshdoctor.istio.routing import delegate_of
-from meshdoctor.istio.steps import Lost, Step
+from meshdoctor.istio.steps import BLACKHOLE, PASSTHROUGH, Lost, Step
 from meshdoctor.istio.visibility import export_path, exports, sees
+from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Destination, Gateway, HTTPRoute, L4Route, RouteDestination, VirtualService
 from meshdoctor.model.workloads import Pod
@@ -53,6 +54,20 @@ def enter(mesh: Mesh, pod: Pod, call: Call) -> tuple[Call, Step]:
 
 def _age(thing: Gateway) -> tuple[float, str, str]:
     return thing.created.timestamp() if thing.created else 0.0, thing.namespace, thing.name
+
+
+def trace_from(mesh: Mesh, pod: Pod, call: Call) -> tuple[Step, ...]:
+    """The steps of a call that a pod makes, or that a gateway pod is asked."""
+    call = from_pod(call, pod)
+    if not is_gateway(pod):
+        return trace(mesh, call)
+    taken, step = enter(mesh, pod, call)
+    return (step,) if step.is_end else (step, *trace(mesh, taken))
+
+
+def from_pod(call: Call, pod: Pod) -> Call:
+    """The call with that pod as its client."""
+    return msgspec.structs.replace(call, namespace=pod.namespace, labels=pod.labels)
 
 
 def trace(mesh: Mesh, call: Call) -> tuple[Step, ...]:
@@ -100,9 +115,10 @@ def _host_step(mesh: Mesh, call: Call, found: list[Registered], known: list[Regi
         what = ", ".join(dict.fromkeys(str(r.origin.subject) for r in known))
         return Step("host", f"{call.host} is {what}", subject=known[0].origin.subject, lost=tuple(lost))
     if mesh.mesh_config.registry_only:
-        says = f"{call.host} is not in the registry: BlackHoleCluster, since outboundTrafficPolicy is REGISTRY_ONLY"
-        return Step("host", says, is_end=True, lost=tuple(lost))
-    return Step("host", f"{call.host} is not in the registry: PassthroughCluster, sent where DNS leads", lost=tuple(lost))
+        says = f"{call.host} is not in the registry: {BLACKHOLE}, since outboundTrafficPolicy is REGISTRY_ONLY"
+        return Step("host", says, is_end=True, lost=tuple(lost), cluster=BLACKHOLE, decides="100")
+    says = f"{call.host} is not in the registry: {PASSTHROUGH}, sent where DNS leads"
+    return Step("host", says, lost=tuple(lost), cluster=PASSTHROUGH, decides="100")
 
 
 def _virtual_service(mesh: Mesh, call: Call, *, is_http: bool) -> Generator[Step, None, Chosen | None]:
@@ -116,15 +132,19 @@ def _virtual_service(mesh: Mesh, call: Call, *, is_http: bool) -> Generator[Step
         else:
             fit.append((host, each))
     if not fit:
-        yield Step("virtual service", "no VirtualService is for this host: the default route", lost=tuple(lost))
+        yield Step("virtual service", "no VirtualService is for this host: the default route", lost=tuple(lost), decides="none")
         return None
     ranked = sorted(fit, key=_rank)
     winner = ranked[0][1]
     lost += [Lost(v.subject, _why_second(ranked[0], (h, v)), "spec.hosts") for h, v in ranked[1:] if v is not winner]
-    yield Step(
-        "virtual service", f"{winner.subject} is for {ranked[0][0]}", subject=winner.subject, path="spec.hosts", lost=tuple(lost)
-    )
+    says, told = f"{winner.subject} is for {ranked[0][0]}", "" if _delegates(winner) else str(winner.subject)
+    yield Step("virtual service", says, winner.subject, "spec.hosts", lost=tuple(lost), decides=told)
     return (yield from _rule_of(mesh, call, winner, is_http=is_http))
+
+
+def _delegates(each: VirtualService) -> bool:
+    """Whether istiod merges others into it, and names them in the routes it makes."""
+    return any(r.delegate for r in each.spec.http)
 
 
 def _hosts(mesh: Mesh, virtual_service: VirtualService) -> tuple[str, ...]:
@@ -175,7 +195,8 @@ def _rule_of(mesh: Mesh, call: Call, winner: VirtualService, *, is_http: bool) -
             name = f" {rule.name!r}" if isinstance(rule, HTTPRoute) and rule.name else ""
             yield Step("rule", f"rule {number}{name} takes it", subject=winner.subject, path=at, lost=tuple(lost))
             return Chosen(winner, rule, at)
-    yield Step("rule", "none of its rules takes the request: 404 NR", subject=winner.subject, is_end=True, lost=tuple(lost))
+    says = "none of its rules takes the request: 404 NR"
+    yield Step("rule", says, subject=winner.subject, is_end=True, lost=tuple(lost), decides="404" if is_http else "")
     return None
 
 
@@ -190,7 +211,12 @@ def _rule(mesh: Mesh, call: Call, chosen: Chosen) -> Iterator[Step]:
         if rule.redirect or rule.direct_response:
             what = "redirect" if rule.redirect else "directResponse"
             yield Step(
-                "answer", f"the proxy answers itself ({what}): nobody behind it is asked", subject, f"{at}.{what}", is_end=True
+                "answer",
+                f"the proxy answers itself ({what}): nobody behind it is asked",
+                subject,
+                f"{at}.{what}",
+                is_end=True,
+                decides="redirect" if rule.redirect else "direct response",
             )
             return
     if not rule.route:

@@ -179,9 +179,12 @@ class ApiClient:
         return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
 
     async def pod_get(
-        self, namespace: str, pod: str, port: int, path: str, *, limit: int = 8_000_000, container: str = "istio-proxy"
+        self, namespace: str, pod: str, port: int, path: str, *, limit: int | None = None, container: str = "istio-proxy"
     ) -> PodAnswer:
-        """GET from a port of a pod, by port-forward, exec or proxy. Raises ClusterError above `limit` bytes, Denied, PodRefused."""
+        """GET from a port of a pod, by port-forward, exec or proxy. Raises ClusterError above `limit` bytes, Denied, PodRefused.
+
+        A proxy is asked one thing at a time, and for 1 MB at most where no `limit` is given; of others 8 MB are read.
+        """
         return await self._pods.get(namespace, pod, port, path, limit=limit, container=container)
 
     async def review(self, verb: str, group: str, resource: str, namespace: str = "", subresource: str = "") -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
@@ -25,6 +26,10 @@ Via = Literal["port-forward", "exec", "proxy"]
 
 PROXY_PORTS = (15014, 15020, 15021, 15090)
 """Ports that listen on the pod's address, where the API server's proxy reaches them; 15000 is loopback only."""
+ENVOY_PORTS = (15000, 15004, 15020, 15021, 15090)
+"""Ports of a proxy: what is asked there Envoy's main thread renders, while it takes no configuration."""
+ENVOYS, WHOLE = 1_000_000, 8_000_000
+"""Bytes of one answer where the caller does not say: of a proxy; of anybody else, and of a dump that somebody asks for."""
 EXEC_PORTS = {"istio-proxy": (15000, 15004, 15020, 15021), "discovery": (15014,)}
 
 
@@ -43,14 +48,25 @@ class Pods:
         self._session, self._seconds, self._on_request = session, timeout or READ_SECONDS, on_request
         self._http = pod_client(session, self._seconds)
         self._closed_ways: dict[tuple[Via, str], ClusterError] = {}
+        self._turns: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def close(self) -> None:
         """Close all forwarded connections."""
         await self._http.aclose()
 
-    async def get(self, namespace: str, pod: str, port: int, path: str, *, limit: int, container: str) -> PodAnswer:
-        """One GET. Raises Denied where no way is allowed, NotFound, PodRefused, Unreachable, ClusterError above `limit` bytes."""
+    async def get(self, namespace: str, pod: str, port: int, path: str, *, limit: int | None, container: str) -> PodAnswer:
+        """One GET; of a proxy one at a time.
+
+        Raises Denied where no way is allowed, NotFound, PodRefused, Unreachable, ClusterError above `limit` bytes.
+        """
         refuse("GET", path)
+        if port not in ENVOY_PORTS:
+            return await self._by_some_way(namespace, pod, port, path, limit or WHOLE, container)
+        turn = self._turns.setdefault((namespace, pod), asyncio.Lock())
+        async with turn:
+            return await self._by_some_way(namespace, pod, port, path, limit or ENVOYS, container)
+
+    async def _by_some_way(self, namespace: str, pod: str, port: int, path: str, limit: int, container: str) -> PodAnswer:
         first: ClusterError | None = None
         for via in self._ways(port, container):
             if (known := self._closed_ways.get((via, namespace))) is not None:
@@ -137,7 +153,8 @@ class Pods:
 
 def _cap(size: int, limit: int, where: str) -> None:
     if size > limit:
-        raise ClusterError(f"{where} answers more than {limit} bytes; the rest was not read.")
+        do = "`meshdoctor proxy POD PART --full` reads up to 8 MB." if limit == ENVOYS else ""
+        raise ClusterError(f"{where} answers more than {limit} bytes; the rest was not read.", do=do)
 
 
 async def _named(where: str, ask: Callable[[], Awaitable[T]], *, last: bool = False) -> T:

@@ -178,6 +178,18 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
         return value
 
     @property
+    def route_configs(self) -> tuple[Any, ...]:
+        """Its route configurations (`RouteConfig`), whole."""
+        value: tuple[Any, ...] = self.part("route_configs")
+        return value
+
+    @property
+    def walks(self) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
+        """Calls (`Call`) that were led through its configuration, with the steps that they took (`Step`)."""
+        value: tuple[tuple[Any, tuple[Any, ...]], ...] = self.part("walks")
+        return value
+
+    @property
     def handshakes(self) -> dict[int, tuple[int, int]]:
         """Workload port (0: the whole inbound listener) to (connections with TLS, connections) since the proxy started.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -18,8 +18,9 @@ from screens.widgets.rows import Column, Row
 class AskedText(TableView):
     """Lines of one text, filtered with `/`."""
 
-    columns = (Column("", most=4000, keep=True),)
+    columns: ClassVar[Sequence[Column]] = (Column("", most=4000, keep=True),)
     empty = "It is empty."
+    has_header: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "export", "copy text", id="asked.copy", tooltip="copy all lines that are shown"),
         Binding("f", "nothing", "", show=False, id="asked.none"),
@@ -42,7 +43,7 @@ class AskedText(TableView):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.table.header = False
+        self.table.header = self.has_header
         self.reload()
 
     def reload(self) -> None:

@@ -39,6 +39,7 @@ class EnvoyView(TableView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,right_square_bracket", "turn(1)", "next part", id="envoy.next", key_display="tab", tooltip="next part"),
         Binding("shift+tab,left_square_bracket", "turn(-1)", "", show=False, id="envoy.previous", tooltip="previous part"),
+        Binding("F", "full", "all of it", show=False, id="envoy.full", tooltip="ask again, and read an answer above 1 MB too"),
         Binding("l", "logs", "access log", id="envoy.logs", tooltip="requests of all pods of this workload, with what went wrong"),
     ]
 
@@ -47,6 +48,7 @@ class EnvoyView(TableView):
         self.pod = pod
         self.tab = 0
         self._asked: dict[str, Asked] = {}
+        self._full = False
 
     @property
     def topic(self) -> Subject:
@@ -74,6 +76,12 @@ class EnvoyView(TableView):
         self._asked.pop(self.part.name, None)
         self._show()
 
+    def action_full(self) -> None:
+        """Ask for the whole of this part, however large: somebody looks at it now."""
+        self._full = True
+        self.reload()
+        self._full = False
+
     def action_turn(self, by: int) -> None:
         self.tab = (self.tab + by) % len(TABS)
         self._order = None
@@ -91,15 +99,15 @@ class EnvoyView(TableView):
         asked = self._asked.get(part.name)
         if asked is None:
             asked = self._asked[part.name] = Asked(time.monotonic())
-            self.run_worker(self._ask(part, asked), group="envoy", exclusive=False, exit_on_error=False)
+            self.run_worker(self._ask(part, asked, full=self._full), group="envoy", exclusive=False, exit_on_error=False)
         self._all, self._has_rows = asked.rows, asked.came is not None
         self._apply()
 
-    async def _ask(self, part: Tab, asked: Asked) -> None:
+    async def _ask(self, part: Tab, asked: Asked, *, full: bool) -> None:
         feed, mesh = self.boss.feed, self.seen.mesh if self.seen else None
         now = mesh.now if mesh else datetime.now(UTC)
         try:
-            body = await feed.envoy(self.pod.namespace, self.pod.name, "/" + part.path)
+            body = await feed.envoy(self.pod.namespace, self.pod.name, "/" + part.path, full=full)
             asked.rows = await aside(lambda: tuple(sorted(part.rows(body, now), key=_worst_first)))
             asked.came = time.monotonic()
         except Exception as error:  # a refused or broken answer is this tab's own; the others go on
@@ -124,7 +132,14 @@ class EnvoyView(TableView):
         if asked is None or (asked.came is None and not asked.failed):
             return (Run("… ", "unknown"), Run(f"asking for {age(time.monotonic() - (asked.began if asked else time.monotonic()))}"))
         if asked.failed:
-            return (badge("ERROR"), Run(f"  {asked.failed}   "), Run("r", "key"), Run(" asks again", "dim"))
+            return (
+                badge("ERROR"),
+                Run(f"  {asked.failed}   "),
+                Run("r", "key"),
+                Run(" asks again   ", "dim"),
+                Run("F", "key"),
+                Run(" reads more than 1 MB", "dim"),
+            )
         faults = sum(r.is_fault for r in asked.rows)
         said = (
             badge("OK", f"{len(asked.rows)} rows") if not faults else badge("WARN", f"{faults} of {len(asked.rows)} rows look bad")

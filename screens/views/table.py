@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,12 +16,50 @@ from meshdoctor.model.subject import Subject
 from screens import filter as filters
 from screens.seen import Seen, about
 from screens.text import Run
+from screens.threads import aside
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 from screens.widgets.rows import Column, Row, Rows
 
 TALL = 32  # lines from which the selected row is told in full below the table
+
+
+NO_FILTER = filters.Filter()
+MANY = 1500  # rows that are filtered and sorted at once
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of all rows is shown, and in which order."""
+
+    filter: filters.Filter = NO_FILTER
+    faults: bool = False
+    order: int | None = None
+    reversed: bool = False
+
+    def of(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Those rows."""
+        if self == Choice():
+            return rows
+        kept = [r for r in rows if self._keeps(r)]
+        if self.order is None:
+            return kept
+        return sorted((r for r in kept if not r.is_heading), key=self._key, reverse=self.reversed)
+
+    def _keeps(self, row: Row) -> bool:
+        if row.is_heading:
+            return not self.faults and not self.filter.text
+        if self.faults and not row.is_fault:
+            return False
+        return not self.filter.tests or self.filter.keeps(row.words, row.fields)
+
+    def _key(self, row: Row) -> tuple[object, ...]:
+        cell = row.cells[self.order or 0] if (self.order or 0) < len(row.cells) else ""
+        text = cell.text if isinstance(cell, Run) else cell
+        return tuple(
+            (0, float(p), "") if p.replace(".", "", 1).isdigit() else (1, 0.0, p) for p in re.findall(r"\d+\.?\d*|\D+", text)
+        )
 
 
 class TableView(View):
@@ -113,26 +152,22 @@ class TableView(View):
         self._apply()
 
     def _apply(self) -> None:
-        rows = [r for r in self._all if self._keeps(r)]
-        if self._order is not None:
-            rows = sorted((r for r in rows if not r.is_heading), key=self._sort_key, reverse=self._reversed)
+        """Filter and sort: many rows in a thread, since that takes longer than a key may wait."""
+        all_rows, choice = self._all, Choice(self._filter, self._faults, self._order, self._reversed)
+        if len(all_rows) <= MANY or choice == Choice():
+            self._show_rows(choice.of(all_rows))
+            return
+
+        async def work() -> None:
+            rows = await aside(lambda: choice.of(all_rows))
+            self.guard(lambda: self._show_rows(rows))
+
+        self.run_worker(work(), group="apply", exclusive=True, exit_on_error=False)
+
+    def _show_rows(self, rows: Sequence[Row]) -> None:
         self.table.set_rows(rows)
         self._show_summary()
         self._show_detail()
-
-    def _keeps(self, row: Row) -> bool:
-        if row.is_heading:
-            return not self._faults and not self._filter.text
-        if self._faults and not row.is_fault:
-            return False
-        return not self._filter.tests or self._filter.keeps(row.words, row.fields)
-
-    def _sort_key(self, row: Row) -> tuple[object, ...]:
-        cell = row.cells[self._order or 0] if (self._order or 0) < len(row.cells) else ""
-        text = cell.text if isinstance(cell, Run) else cell
-        return tuple(
-            (0, float(p), "") if p.replace(".", "", 1).isdigit() else (1, 0.0, p) for p in re.findall(r"\d+\.?\d*|\D+", text)
-        )
 
     def _show_summary(self) -> None:
         items = self.summary_of(self.seen) if self.seen else []

@@ -47,6 +47,7 @@ class Topology(TableView):
         Binding("left", "side(-1)", "callers", show=False, id="topology.left", tooltip="choose among the callers"),
         Binding("right", "side(1)", "callees", show=False, id="topology.right", tooltip="choose among the callees"),
         Binding("l", "logs", "access log", id="topology.logs", tooltip="requests of the client of this edge"),
+        Binding("T", "trace", "trace", id="topology.trace", tooltip="a request along this edge, as configured and in the proxy"),
         Binding("D", "drawing('dot')", "copy DOT", show=False, id="topology.dot", tooltip="copy the graph for Graphviz"),
         Binding("M", "drawing('mermaid')", "copy Mermaid", show=False, id="topology.mermaid", tooltip="copy it for Markdown"),
     ]
@@ -169,10 +170,23 @@ class Topology(TableView):
             if either:
                 await self.boss.open(AccessLog(either[0].subject))
 
-    def action_drawing(self, form: str) -> None:
+    async def action_trace(self) -> None:
+        """A request from the client of this edge to the first port of whom it calls."""
+        from screens.views.trace import Trace
+
+        edge = self.row.payload if self.row is not None else None
+        mesh = self.seen.mesh if self.seen else None
+        request = drawn.request_along(mesh, edge) if mesh is not None and isinstance(edge, Edge) else ""
+        if request:
+            await self.boss.open(Trace(request))
+        else:
+            self.boss.say("No proxy sends requests along this edge: trace one from a workload to a Service.", "dim")
+
+    async def action_drawing(self, form: str) -> None:
         from meshdoctor.reports import graph_drawn
 
-        text = graph_drawn.dot(self._edges) if form == "dot" else graph_drawn.mermaid(self._edges)
+        draw = graph_drawn.dot if form == "dot" else graph_drawn.mermaid
+        text = await aside(lambda: draw(self._edges))
         self.boss.copy(text, f"{len(self._edges)} edges as {'DOT' if form == 'dot' else 'Mermaid'}")
 
     def _again(self) -> None:

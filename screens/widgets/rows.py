@@ -17,7 +17,8 @@ from screens.text import Line, Run, clean, common_prefix, cut, cut_name, width_o
 from screens.widgets.listing import Listing
 
 GAP = 2
-SAMPLE = 400  # rows that column widths are measured by, besides the first screen
+SAMPLE = 150  # rows that column widths are measured by
+SHARED = 400  # rows up to which names are looked through for a prefix that all have
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +137,16 @@ class Rows(Listing):
         self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
 
     def _sample(self, index: int) -> list[str]:
-        rows = self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE]
+        return self._texts(index, self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE])
+
+    def _texts(self, index: int, rows: Sequence[Row]) -> list[str]:
         cells = (r.cells[index] for r in rows if not r.is_heading and index < len(r.cells))
         return [clean(c if isinstance(c, str) else c.text, 120) for c in cells]
 
     def _prefix(self, index: int, width: int, natural: int) -> str:
-        if not self.columns[index].is_name or width >= natural or len(self.rows) > SAMPLE:
+        if not self.columns[index].is_name or width >= natural or len(self.rows) > SHARED:
             return ""
-        return common_prefix(self._sample(index))
+        return common_prefix(self._texts(index, self.rows))
 
     # Painting.
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from meshdoctor.collect.traffic import ALL_LINES, LARGEST, ask_traffic, choose
+from meshdoctor.collect.traffic import ALL_LINES, ask_traffic, choose
 from meshdoctor.istio.scrapes import gained
 from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.pods import ENVOYS
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
@@ -105,9 +106,9 @@ async def test_one_request_a_proxy_at_a_time_and_no_more_than_three_a_look() -> 
 
 async def test_a_dump_of_fifty_thousand_clusters_is_cut_and_said() -> None:
     large = clusters(1, 50_000)
-    assert len(large) > 5 * LARGEST
+    assert len(large) > 5 * ENVOYS
     envoys, _ = await looked(Proxies(lambda _: large))
-    assert f"more than {LARGEST} bytes" in why(envoys[0])
+    assert f"more than {ENVOYS} bytes" in why(envoys[0])
 
 
 async def test_the_counters_of_stats_remain_where_the_dump_is_too_large() -> None:

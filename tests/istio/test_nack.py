@@ -82,3 +82,22 @@ spec: {selector: {app: cart}, servers: [{port: {number: 80, name: http, protocol
     assert of(mesh, error="Unable to convert local_jwks: JWKS is not valid") == "jwt"
     assert of(mesh, error="cannot bind '0.0.0.0:80': Permission denied") == "low"
     assert of(mesh, error="something else altogether") is None
+
+
+def test_a_certificate_that_does_not_load_leads_to_the_secret() -> None:
+    tls = "{port: {number: 443, name: %s, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: %s}, hosts: [a.example]}"
+    gateway = """
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec: {selector: {app: cart}, servers: [%s]}
+"""
+    secrets = "".join(
+        f"\n---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {n}, namespace: shop}}\n" for n in ("one-tls", "two-tls")
+    )
+    both = build(POD + gateway % ", ".join(tls % (n, f"{n}-tls") for n in ("one", "two")) + secrets)
+    error = "Failed to load private key from <inline>"
+    assert of(both, "SDS", f"kubernetes://two-tls: {error}") == "two-tls"
+    assert of(both, "SDS", error) is None
+    assert of(build(POD + gateway % tls % ("one", "one-tls") + secrets), "SDS", error) == "one-tls"

@@ -58,7 +58,9 @@ class Screen:
 
     async def settled(self) -> None:
         """Until nothing is on its way any more."""
-        await self.until(lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "asked", "envoy", "contexts")])
+        await self.until(
+            lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "apply", "asked", "envoy", "contexts")]
+        )
 
     async def until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + 30  # a machine that does much else is slow, and not wrong

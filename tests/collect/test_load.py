@@ -1,0 +1,108 @@
+"""What a look costs a proxy: one request at a time, and no answer above 1 MB. Counted where the requests arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.replay import ReplayServer
+from meshdoctor.bundle.scenarios import open_scenario
+from meshdoctor.collect.cluster_pages import HOSTS, hosts_by_letter, pages
+from meshdoctor.collect.decode_envoy import clusters
+from meshdoctor.collect.handshakes import with_handshakes
+from meshdoctor.collect.live import Options, collect
+from meshdoctor.collect.proxies import ask_envoy
+from meshdoctor.collect.walked import read_walk
+from meshdoctor.istio.live.compare import differences
+from meshdoctor.istio.matching import Call
+from meshdoctor.istio.trace import from_pod, trace_from
+from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.credentials import Credentials
+from meshdoctor.kube.pods import ENVOYS, WHOLE
+from meshdoctor.model.errors import ClusterError
+from meshdoctor.model.workloads import Pod
+from tests.conftest import build
+from tests.probes.things import pod
+
+HOST = {"address": {"socket_address": {"address": "10.0.0.1", "port_value": 80}}}
+LARGE = json.dumps({"cluster_statuses": [{"name": f"outbound|80||s{i}", "host_statuses": [HOST]} for i in range(50_000)]})
+
+
+@asynccontextmanager
+async def replayed() -> AsyncIterator[tuple[ReplayServer, ApiClient]]:
+    async with ReplayServer(open_scenario("healthy")) as server:
+        who = Credentials(context="demo", cluster="demo", server=server.url, user="demo", namespace="default")
+        async with ApiClient(who, timeout=5) as api:
+            yield server, api
+
+
+async def test_a_diagnosis_and_the_screens_ask_a_proxy_one_thing_at_a_time() -> None:
+    async with replayed() as (server, api):
+        server.delay("pod ", 0.002)
+        mesh = await collect(api, Options())
+        proxies = [(e.namespace, e.name) for e in mesh.envoys]
+        paths = ("/certs", "/listeners?format=json", "/clusters?format=json")
+        looked_at = [api.pod_get(*proxies[0], 15000, path) for path in paths]
+        await asyncio.gather(with_handshakes(api, mesh, "5m"), *looked_at)
+    assert len(proxies) > 8
+    assert {server.load.most[p] for p in proxies} == {1}
+    admin = {where: size for where, size in server.load.largest.items() if where[2] == 15000}
+    assert 0 < max(admin.values()) <= ENVOYS
+
+
+async def test_fifty_thousand_clusters_are_not_read_unless_asked_for() -> None:
+    assert ENVOYS < len(LARGE) < WHOLE
+    async with replayed() as (server, api):
+        (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "shop"]
+        server.break_(f"pod shop/{one.name}:15000 /clusters", 200, LARGE, "application/json")
+        said = await ask_envoy(api, one, gateway=False, tokens=True, hosts={})
+        assert not said.has("clusters")
+        assert f"more than {ENVOYS} bytes" in (said.missing["clusters"].reason or "")
+        with pytest.raises(ClusterError, match="--full"):
+            await api.pod_get("shop", one.name, 15000, "/clusters?format=json")
+        assert len((await api.pod_get("shop", one.name, 15000, "/clusters?format=json", limit=WHOLE)).body) == len(LARGE)
+
+
+async def test_a_walk_asks_for_what_it_meets_only() -> None:
+    async with replayed() as (server, api):
+        mesh = await collect(api, Options())
+        front = next(p for p in mesh[Pod] if p.labels.get("app") == "storefront")
+        before = len(server.requests)
+        call = from_pod(Call(host="catalog.shop", port=8080), front)
+        live = await read_walk(api, mesh, front, call)
+        asked = [path for _, path in server.requests[before:] if "config_dump" in path]
+    assert differences(mesh, trace_from(mesh, front, call), live) == ()
+    assert {s.cluster for s in live if s.name == "cluster"} == {
+        f"outbound|8080|v{n}|catalog.shop.svc.cluster.local" for n in (1, 2)
+    }
+    assert all("name_regex=" in path for path in asked)
+
+
+def test_many_hosts_are_asked_for_in_pages() -> None:
+    assert len(pages({"a": HOSTS})) == 1
+    several = pages({"a": HOSTS, "b": HOSTS - 1, "z": 3})
+    assert len(several) == 4
+    assert pages({"a": 50 * HOSTS}) == ()
+    assert not hosts_by_letter(build(pod("shop/a")))
+
+
+async def test_pages_are_put_together_and_half_of_them_are_none() -> None:
+    hosts = {"c": HOSTS, "s": HOSTS}
+    async with replayed() as (server, api):
+        (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "shop"]
+        answers = server.recording.answers
+        whole = answers[f"pod shop/{one.name}:15000 GET /clusters?format=json"]
+        said = await ask_envoy(api, one, gateway=False, tokens=False, hosts=hosts)
+        assert sorted(c.name for c in said.clusters) == sorted(c.name for c in clusters(whole.body))
+        asked = [path for _, path in server.requests if one.name in path and "/clusters" in path]
+        assert len(asked) == len(pages(hosts))
+        server.break_(f"pod shop/{one.name}:15000 {pages(hosts)[-1]}", 503)
+        again = await ask_envoy(api, one, gateway=False, tokens=False, hosts=hosts)
+        assert not again.has("clusters")
+        assert "503" in (again.missing["clusters"].reason or "")
+    assert isinstance(whole, Answer)
