@@ -182,6 +182,6 @@ def split_not_at_the_gateway(mesh: Mesh) -> Iterator[Draft]:
                         each,
                         f"requests through its gateways are not split as {other.subject} splits {to.host}",
                         at=f"spec.http[{i}].route[{j}].destination.host",
-                        severity="info",
+                        severity="low",  # it may be meant so
                         also=(other,),
                     )

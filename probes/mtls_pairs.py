@@ -19,26 +19,45 @@ from meshdoctor.istio.mtls_wide import (
     widest_policy,
 )
 from meshdoctor.istio.visibility import meet
+from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.security import PeerAuthentication
-from probes.registry import Draft, fail, probe, quote
+from meshdoctor.model.subject import Subject
+from probes.registry import Draft, fail, get, probe, quote
 
 MODE = "spec.trafficPolicy.tls.mode"
 
 
-@probe("MTL-007", over=PeerAuthentication, needs=(PeerAuthentication, DestinationRule))
-def strict_without_clients(mesh: Mesh, policy: PeerAuthentication) -> Iterator[Draft]:
-    """Servers take mutual TLS only, automatic mutual TLS is off, and no DestinationRule makes clients send it."""
+@probe("MTL-007", needs=(PeerAuthentication, DestinationRule))
+def strict_without_clients(mesh: Mesh) -> Iterator[Draft]:
+    """Automatic mutual TLS is off, and no DestinationRule makes clients send it, where servers take nothing else.
+
+    Where istiod says so itself its ConfigMap is what to change, whatever servers take, and the policies are remarks.
+    """
+    read = mesh[PeerAuthentication]
+    if auto_mtls(mesh):
+        return
+    policies = [(p, hosts) for p in read if (hosts := _unmet(mesh, p))]
+    told = any(i.has("mesh") for i in mesh.istiods) and sent(mesh, WHOLE_MESH, "")[0] != "ISTIO_MUTUAL"
+    for policy, hosts in policies:
+        says = f"is STRICT, automatic mutual TLS is off, and no DestinationRule for {' or '.join(hosts)} sets ISTIO_MUTUAL"
+        code = "KIA0401" if len(hosts) == 1 else "KIA0501"
+        yield fail(policy, says, at="spec.mtls", codes=(code,), severity="info" if told else None, lacking=(DestinationRule,))
+    if told:
+        config = Subject(kind="ConfigMap", namespace=mesh.mesh_config.root_namespace, name="istio")
+        says = "automatic mutual TLS is off, and no DestinationRule for the whole mesh sets ISTIO_MUTUAL: clients send plain text"
+        proof = Evidence("the mesh's configuration", "/debug/mesh", "enableAutoMtls: false", get(config))
+        yield fail(config, says, at="enableAutoMtls", evidence=(proof,), also=[p for p, _ in policies], codes=())
+
+
+def _unmet(mesh: Mesh, policy: PeerAuthentication) -> tuple[str, ...]:
+    """The hosts of which one would need a rule for a STRICT policy to be met; none where it is, or is narrower."""
     scope = scope_of(policy, mesh.mesh_config.root_namespace)
-    if scope == "workload" or policy_mode(policy) != "STRICT" or auto_mtls(mesh):
-        return
+    if scope == "workload" or policy_mode(policy) != "STRICT":
+        return ()
     hosts = (WHOLE_MESH,) if scope == "mesh" else (namespace_host(mesh, policy.namespace), WHOLE_MESH)
-    if any(sent(mesh, host, policy.namespace)[0] == "ISTIO_MUTUAL" for host in hosts):
-        return
-    says = f"is STRICT, automatic mutual TLS is off, and no DestinationRule for {' or '.join(hosts)} sets ISTIO_MUTUAL"
-    code = "KIA0401" if scope == "mesh" else "KIA0501"
-    yield fail(policy, says, at="spec.mtls", codes=(code,), lacking=(DestinationRule,))
+    return () if any(sent(mesh, host, policy.namespace)[0] == "ISTIO_MUTUAL" for host in hosts) else hosts
 
 
 @probe(

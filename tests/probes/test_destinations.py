@@ -104,5 +104,5 @@ def test_a_split_that_the_gateway_does_not_follow() -> None:
     split = virtual_service("shop/split", hosts=["cart"], http=[to("cart", "v1")])
     outside = routed(at_port("cart", 80), hosts=["shop.org"], gateways=["gw"], more=split)
     (finding,) = judge(build(outside), "RT-007")
-    assert (str(finding.subject), finding.codes, finding.severity) == ("VirtualService shop/r", ("IST0140",), "info")
+    assert (str(finding.subject), finding.codes, finding.severity) == ("VirtualService shop/r", ("IST0140",), "low")
     assert judge(build(routed(at_port("cart", 80), more=split)), "RT-007") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshdoctor.model.findings import HINT, PROOF
-from meshdoctor.model.istiod import MeshConfig
+from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.security import PeerAuthentication
@@ -42,6 +42,18 @@ def codes(found: Mesh, problem: str) -> list[tuple[str, ...]]:
 )
 def test_strict_servers_whose_clients_send_plain_text(texts: tuple[str, ...], auto: bool, found: list[tuple[str, ...]]) -> None:
     assert codes(mesh(*texts, auto=auto), "MTL-007") == found
+
+
+@pytest.mark.parametrize(("texts", "found"), [
+    ((mutual("shop/d", "STRICT"),), [("ConfigMap istio-system/istio", "high"), ("PeerAuthentication shop/d", "info")]),
+    ((), [("ConfigMap istio-system/istio", "high")]),
+    ((rule("istio-system/r", MESH, "ISTIO_MUTUAL"),), []),
+])  # fmt: skip
+def test_where_istiod_says_it_its_configuration_is_to_be_changed(texts: tuple[str, ...], found: list[tuple[str, str]]) -> None:
+    config = MeshConfig(enable_auto_mtls=False)
+    told = build(all_of(*texts), istiods=[Istiod(namespace="istio-system", name="istiod-1", parts={"mesh": config})])
+    told = told.told(list(told.istiods), config)
+    assert [(str(f.subject), f.severity) for f in judge(told, "MTL-007")] == found
 
 
 @pytest.mark.parametrize(

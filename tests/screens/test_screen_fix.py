@@ -149,7 +149,9 @@ async def test_high_risk_asks_for_the_context_and_for_the_name(cluster: Cluster,
 async def test_what_a_tool_keeps_is_written_only_when_forced(cluster: Cluster, tmp_path: Path) -> None:
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
-    rule["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "shop:networking.istio.io/DestinationRule:shop/x"}
+    rule["metadata"]["annotations"] = {
+        "argocd.argoproj.io/tracking-id": "shop:networking.istio.io/DestinationRule:shop/payment-plain"
+    }
     cluster.put(RULE, rule)
     async with working(cluster, tmp_path) as screen:
         view = await planned(screen, "MTL-002")
