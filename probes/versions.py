@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from meshdoctor.istio.controlplane import control_planes, injectors
+from meshdoctor.istio.controlplane import ControlPlane, control_planes, injectors
 from meshdoctor.istio.injection import NAMESPACE_LABEL, REVISION, called, namespace_labels
 from meshdoctor.istio.releases import numbers, oldest_kubernetes
 from meshdoctor.istio.workloads import by_owner, injected_pods, revision_of
@@ -140,24 +140,32 @@ def _applied_as(text: str) -> str:
     return str(applied.get("apiVersion", "")) if isinstance(applied, dict) else ""
 
 
-@probe("UP-005", needs=(Namespace, MutatingWebhookConfiguration))
+@probe("UP-005", needs=(Namespace, MutatingWebhookConfiguration, Deployment, Pod))
 def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
     """Namespaces ask for injection by `istio-injection=enabled`, and no revision or tag is the default one: nobody injects."""
-    if not (configurations := injectors(mesh)):
-        return
-    if any("default" in (c.revision, c.tag) for c in configurations):
+    configurations, planes = injectors(mesh), control_planes(mesh)
+    if any("default" in (c.revision, c.tag) for c in configurations) or not (configurations or planes):
         return
     asking = [n for n in mesh[Namespace] if n.labels.get(NAMESPACE_LABEL) == "enabled"]
-    there = ", ".join(sorted({c.revision for c in configurations}))
+    there = ", ".join(sorted({c.revision for c in configurations})) or "none"
     if asking:
         names = ", ".join(n.name for n in asking[:5])
         yield fail(
-            configurations[0],
+            configurations[0] if configurations else _injector_of(planes[0]),
             f"no injection webhook is for the default revision (there is {there}), and {names} ask for it",
             at="metadata.labels[istio.io/rev]",
             evidence=(quote(asking[0], f"metadata.labels[{NAMESPACE_LABEL}]", "enabled"),),
             also=asking,
+            lacking=(MutatingWebhookConfiguration,),
         )
+
+
+def _injector_of(plane: ControlPlane) -> Subject:
+    """The webhook that the chart makes for a control plane."""
+    parts = ["istio-sidecar-injector"]
+    parts += [plane.revision] if plane.revision not in ("", "default") else []
+    parts += [plane.namespace] if plane.namespace != "istio-system" else []
+    return Subject(group="admissionregistration.k8s.io", kind="MutatingWebhookConfiguration", name="-".join(parts))
 
 
 @probe("UP-006", needs=(Istiod, Pod, Deployment))

@@ -73,6 +73,13 @@ def test_nobody_is_the_default(tag: str, is_fault: bool) -> None:
     assert bool(judge(build(all_of(space, webhook("1-30", tag))), "UP-005")) == is_fault
 
 
+def test_no_webhook_injects_at_all() -> None:
+    space = thing("v1", "Namespace", "/shop", labels={"istio-injection": "enabled"})
+    (found,) = judge(build(all_of(space, ISTIOD)), "UP-005")
+    assert (str(found.subject), found.status) == ("MutatingWebhookConfiguration istio-sidecar-injector", "FAIL")
+    assert judge(build(space), "UP-005") == []
+
+
 @pytest.mark.parametrize(("version", "is_fault"), [("v1alpha3", True), ("v1", False)])
 def test_applied_in_an_old_version(version: str, is_fault: bool) -> None:
     written = json.dumps({"apiVersion": f"networking.istio.io/{version}", "kind": "Gateway"})
