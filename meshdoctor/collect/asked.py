@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any, TypeVar
 
 import msgspec
 
 from meshdoctor.kube.client import ApiClient, Denied, NotFound
+from meshdoctor.kube.parts import together
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 
@@ -94,7 +96,8 @@ async def gather_limited(limit: int, jobs: list[Coroutine[Any, Any, T]]) -> list
             return await job
 
     try:
-        return await asyncio.gather(*(one(j) for j in jobs))
+        return await together([asyncio.create_task(one(j)) for j in jobs])
     finally:
-        for job in jobs:  # cancelled while some still waited for their turn
-            job.close()
+        for job in jobs:  # one that was begun is ended by its own task, which was cancelled
+            if getcoroutinestate(job) == CORO_CREATED:
+                job.close()

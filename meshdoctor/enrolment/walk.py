@@ -176,6 +176,8 @@ def arrived(mesh: Mesh, workload: Subject, revision: str) -> tuple[Ended, str]:
     if fault := wrong(mesh, workload, revision):
         return "not-healed", fault
     pods = _pods(mesh, workload)
+    if not pods:
+        return "unverified", "no pod of it runs: whether the next ones get a sidecar was not seen"
     waiting = next((p for p in pods if not p.is_ready), None)
     if waiting is not None:
         return "not-healed", f"{waiting.name} is not ready"

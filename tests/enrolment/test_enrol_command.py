@@ -58,7 +58,7 @@ def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoct
     planned = meshdoctor("undo", told["plan"])
     assert planned.stdout.index("label namespace") < planned.stdout.index("restart Deployment"), "the label goes first"
     back = json.loads(meshdoctor("undo", told["plan"], *WRITE, "-o", "json").stdout)
-    assert (back["exit"], [s["exact"] for s in back["steps"]]) == (0, [True] * 3)
+    assert (back["exit"], {s["exact"] for s in back["steps"]}) == (0, {True})
     assert state(cluster) == before
     assert meshdoctor("undo", told["plan"], *WRITE).returncode == 64, "there is nothing more to take back"
 

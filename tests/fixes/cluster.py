@@ -22,7 +22,7 @@ from meshdoctor.fixes.patch import applied
 
 Object = dict[str, Any]
 PODS = "/api/v1/pods"
-KEPT = ("payment-", "cart-")
+KEPT = ("payment-", "cart-", "report-")
 Script = Callable[[str, Request], Answer | None]
 """Called at `asked`, `dry-run`, `before` and `after` a write; an Answer is given instead, ConnectionError drops the connection."""
 

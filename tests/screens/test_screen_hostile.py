@@ -21,10 +21,9 @@ from tests.probes import things as t
 from tests.screens.conftest import istiod, opened, sync
 
 HOSTILE = {
-    "markup": "oops [/] and [/bold] regex [/v1/x] [bold]x[/bold] [@click=app.exit]y[/]",
-    "controls": "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b]52;c;aGk=\x07 user\u202egnp.exe\u2066 \u200bzero a\x00b\x07c\rd\ne\tf\x9b31m",
+    "short": "oops [/] and [/bold] regex [/v1/x] [bold]x[/bold] [@click=app.exit]y[/] \x1b[31mred\x1b[0m \x1b]0;title\x07 "
+    "\x1b]52;c;aGk=\x07 user\u202egnp.exe\u2066 \u200bzero a\x00b\x07c\rd\ne\tf\x9b31m 数据面数据面数据面数据面",
     "endless": "n" * 1_000_000,
-    "wide": "数据面" * 40,
 }
 
 
