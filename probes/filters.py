@@ -6,14 +6,23 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio.nack import reaches
+from meshdoctor.istio.sync import proxy_rows
+from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.findings import Evidence
+from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyConfigObjectPatch, EnvoyFilter
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 RECENT = timedelta(hours=24)
 SHIPPED = re.compile(r"^(tcp-)?(stats-filter|metadata-exchange)-\d")  # Istio's own, before 1.21
 RELATIVE = {"INSERT_BEFORE", "INSERT_AFTER", "REPLACE", "REMOVE"}
 ROUTES = {"ROUTE_CONFIGURATION", "HTTP_ROUTE"}
+PUSHED_WITHIN = timedelta(seconds=5)
+INBOUND, GATEWAYS = ("SIDECAR_INBOUND",), ("GATEWAY", "ANY", "")
 REPLACEABLE = {"NETWORK_FILTER", "HTTP_FILTER", "VIRTUAL_HOST"}
 
 
@@ -36,12 +45,14 @@ def filter_hits_everything(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Dr
     )
 
 
-@probe("EF-002", over=EnvoyFilter, needs=(EnvoyFilter,))
-def order_left_to_chance(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
-    """A patch places itself relative to others and has no priority: it counts only if it comes after them.
+@probe("EF-002", over=EnvoyFilter, needs=(EnvoyFilter, Envoy, Pod, Istiod, Deployment))
+def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
+    """A filter that a patch adds is in no listener of a proxy that it is for, or whether it counts is left to chance.
 
-    A remark: the order by age is often the right one.
+    The second is a remark: a patch relative to others without a priority counts only if it comes after them, and the
+    order by age is often the right one.
     """
+    yield from _not_there(mesh, envoy_filter)
     versioned: set[str] = set()
     for index, patch in enumerate(envoy_filter.spec.config_patches):
         if patch.operation in RELATIVE and not _impossible(patch) and not envoy_filter.spec.priority:
@@ -53,6 +64,37 @@ def order_left_to_chance(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draf
             yield fail(envoy_filter, says, at=f"spec.configPatches[{index}].patch.operation", codes=(code,), severity="info")
         if patch.proxy_version:
             versioned.add(patch.filter_name)
+
+
+def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
+    """What a proxy in sync, which took all that it was sent, does not have of what the patches add."""
+    if envoy_filter.changed is None or mesh.now - envoy_filter.changed < PUSHED_WITHIN:
+        return
+    for pod, known in _looked_into(mesh, envoy_filter):
+        contexts = GATEWAYS if is_gateway(pod) else INBOUND
+        for index, patch in enumerate(envoy_filter.spec.config_patches):
+            name, narrow = patch.added_filter, patch.match.listener.get("portNumber")
+            if name and not narrow and patch.match.context in contexts and name not in known:
+                at = f"spec.configPatches[{index}]"
+                command = f"istioctl proxy-config listener {pod.name}.{pod.namespace} -o yaml"
+                proof = Evidence(f"{pod.name} has no filter {name}", "/config_dump", "not among its listeners' filters", command)
+                says = f"{name} is not in the listeners of {pod.name}: what the patch matches is not there"
+                shown = (quote(envoy_filter, at, patch.operation), proof)
+                yield fail(envoy_filter, says, at=at, evidence=shown, also=(pod,), codes=())
+                return
+
+
+def _looked_into(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[tuple[Pod, frozenset[str]]]:
+    """Proxies that an EnvoyFilter is for and whose filters are known, where they are in sync and refused nothing."""
+    for envoy in mesh.envoys:
+        refused = envoy.has("rejected") and envoy.rejected_listeners
+        pod = mesh[Pod].get(envoy.namespace, envoy.name) if envoy.has("filters") and not refused else None
+        if pod is not None and reaches(mesh, envoy_filter, pod) and _is_in_sync(mesh, pod):
+            yield pod, envoy.filters
+
+
+def _is_in_sync(mesh: Mesh, pod: Pod) -> bool:
+    return any((r.namespace, r.name, r.state) == (pod.namespace, pod.name, "SYNCED") for r in proxy_rows(mesh))
 
 
 @probe("EF-003", over=EnvoyFilter, needs=(EnvoyFilter,))

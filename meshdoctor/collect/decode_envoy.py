@@ -188,14 +188,18 @@ def rejected(body: bytes) -> dict[str, str]:
     return found
 
 
-def jwks(body: bytes) -> dict[str, str]:
-    """Issuer to inline JWKS of every jwt_authn provider anywhere in a listener dump."""
-    found: dict[str, str] = {}
+def inside(body: bytes) -> tuple[dict[str, str], frozenset[str]]:
+    """What a listener dump holds: issuer to inline JWKS of every jwt_authn provider, and the names of all filters."""
+    keys: dict[str, str] = {}
+    filters: set[str] = set()
     for node in _walk(msgspec.json.decode(body)):
         local = node.get("local_jwks")
         if isinstance(local, dict) and "issuer" in node:
-            found[str(node["issuer"])] = str(local.get("inline_string", ""))
-    return found
+            keys[str(node["issuer"])] = str(local.get("inline_string", ""))
+        for kind in ("filters", "http_filters", "listener_filters"):
+            known = node.get(kind)
+            filters.update(str(f.get("name")) for f in known if isinstance(f, dict)) if isinstance(known, list) else None
+    return keys, frozenset(filters)
 
 
 def _walk(value: Any) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -21,6 +22,7 @@ from meshdoctor.collect.suspects import MOST, Choice, choose
 from meshdoctor.collect.traffic import ask_traffic
 from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
 from meshdoctor.istio.injection import INJECT, called
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.kube.client import ApiClient
@@ -32,6 +34,7 @@ from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
+from meshdoctor.model.networking import EnvoyFilter
 from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
@@ -151,7 +154,7 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
         return Runtime(tuple(istiods), tuple(counted), None, config_maps)
     choice = choose(informed, istiods, options.most_proxies)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
-    with_tokens, hosts = _verifies_tokens(informed), hosts_by_letter(mesh)
+    looked_into, hosts = _looked_into(informed), hosts_by_letter(mesh)
     envoys = await gather_limited(
         AT_ONCE,
         [
@@ -159,7 +162,7 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
                 api,
                 p,
                 gateway=is_gateway(p),
-                tokens=with_tokens(p),
+                inside=looked_into(p),
                 hosts=hosts,
                 begun=early.proxies.get((p.namespace, p.name)),
             )
@@ -215,20 +218,16 @@ def _config_map_names(mesh: Mesh, options: Options) -> list[tuple[str, str]]:
     return sorted(names)
 
 
-def _verifies_tokens(mesh: Mesh) -> Callable[[Pod], bool]:
-    """Whether some RequestAuthentication may cover a pod."""
-    try:
-        policies = list(mesh[RequestAuthentication])
+def _looked_into(mesh: Mesh) -> Callable[[Pod], bool]:
+    """Whether some RequestAuthentication or EnvoyFilter may cover a pod: what its listeners hold is worth a question."""
+    root, wanted = "", list[tuple[str, dict[str, str]]]()
+    with contextlib.suppress(Unseen):
         root = mesh.mesh_config.root_namespace
-    except Unseen:
-        return lambda pod: False
+        for kind in (RequestAuthentication, EnvoyFilter):
+            wanted += [(thing.namespace, labels_of(thing)) for thing in mesh[kind]]
 
     def covered(pod: Pod) -> bool:
-        for policy in policies:
-            wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-            if policy.namespace in (pod.namespace, root) and wanted.items() <= pod.labels.items():
-                return True
-        return False
+        return any(space in (pod.namespace, root) and labels.items() <= pod.labels.items() for space, labels in wanted)
 
     return covered
 

@@ -29,9 +29,9 @@ ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
 async def ask_envoy(
-    api: ApiClient, pod: Pod, *, gateway: bool, tokens: bool, hosts: Mapping[str, int], begun: Answers | None = None
+    api: ApiClient, pod: Pod, *, gateway: bool, inside: bool, hosts: Mapping[str, int], begun: Answers | None = None
 ) -> Envoy:
-    """What one proxy says. `gateway` adds listeners and secrets, `tokens` the JWKS that it verifies tokens with.
+    """What one proxy says. `gateway` adds listeners and secrets, `inside` what its listeners hold: filters, keys of tokens.
 
     `hosts` is how many its clusters may have, by letter: where these are many they are asked for in pages, and of very
     many not at all. `begun` is what it told already.
@@ -40,8 +40,9 @@ async def ask_envoy(
     if not answers.is_silent:
         await _ask_clusters(answers, hosts)
         await answers.get("route_configs", ADMIN, ROUTES, lambda body: tuple(resources(body).values()))
-        if tokens:
-            await answers.get("jwks", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.jwks)
+        if inside:
+            await answers.get("inside", ADMIN, ALL_LISTENERS if gateway else INBOUND, decode_envoy.inside)
+            _split(answers, "inside", "jwks", "filters")
     return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
 
 
@@ -65,7 +66,7 @@ async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
     if gateway:
         await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
         await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
-        _split_secrets(answers)
+        _split(answers, "secrets_dump", "secrets", "secret_certs")
 
 
 async def ask_logs(answers: Answers) -> None:
@@ -97,9 +98,9 @@ def _state(body: bytes) -> str:
     return str(answer.get("state", "LIVE")) if isinstance(answer, dict) else ""
 
 
-def _split_secrets(answers: Answers) -> None:
-    if "secrets_dump" in answers.parts:
-        answers.parts["secrets"], answers.parts["secret_certs"] = answers.parts.pop("secrets_dump")
-    elif "secrets_dump" in answers.missing:
-        why = answers.missing.pop("secrets_dump")
-        answers.missing["secrets"] = answers.missing["secret_certs"] = why
+def _split(answers: Answers, whole: str, *parts: str) -> None:
+    """What one answer told, each under its own name."""
+    if whole in answers.parts:
+        answers.parts |= zip(parts, answers.parts.pop(whole), strict=True)
+    elif whole in answers.missing:
+        answers.missing |= dict.fromkeys(parts, answers.missing.pop(whole))

@@ -8,11 +8,12 @@ import msgspec
 
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.mtls import server_mode
+from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import injected_pods, is_gateway, live_pods, pods_of
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, VirtualService
+from meshdoctor.model.networking import DestinationRule, EnvoyFilter, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
@@ -83,9 +84,8 @@ def _configured(mesh: Mesh) -> list[tuple[Pod, int]]:
 
 def _with_policies(mesh: Mesh) -> list[tuple[Pod, int]]:
     found: list[tuple[Pod, int]] = []
-    for policy in (*mesh[AuthorizationPolicy], *mesh[RequestAuthentication]):
-        wanted = policy.spec.selector.wanted if policy.spec.selector else {}
-        found.extend((p, 12) for p in live_pods(mesh, policy.namespace, wanted))
+    for policy in (*mesh[AuthorizationPolicy], *mesh[RequestAuthentication], *mesh[EnvoyFilter]):
+        found.extend((p, 12) for p in live_pods(mesh, policy.namespace, labels_of(policy)))
     return found
 
 

@@ -42,10 +42,8 @@ async def ask_traffic(api: ApiClient, mesh: Mesh, seconds: float) -> list[Envoy]
     """What the proxies of a mesh counted within so many seconds, and the last lines of their access logs."""
     pods = [_Asked(api, pod) for pod in choose(mesh)]
     lines = max(50, min(LOG_LINES, ALL_LINES // max(len(pods), 1)))
-    began = time.monotonic()
     await gather_limited(AT_ONCE, [p.look() for p in pods])
-    await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
-    await gather_limited(AT_ONCE, [p.look() for p in pods])
+    await gather_limited(AT_ONCE, [p.look(seconds) for p in pods])
     await gather_limited(AT_ONCE, [p.read_log(lines) for p in pods])
     return [p.told() for p in pods]
 
@@ -69,16 +67,18 @@ class _Asked:
     def __init__(self, api: ApiClient, pod: Pod) -> None:
         self._answers = Answers(api, pod.namespace, pod.name)
         self._looks: list[Scrape | Source] = []
+        self._looked_at = 0.0
 
-    async def look(self) -> None:
-        """Ask for the counters, one request after another; where the first fails the others are not sent."""
+    async def look(self, seconds: float = 0.0) -> None:
+        """Ask for the counters, so long after the look before; where the first request fails the others are not sent."""
+        await asyncio.sleep(max(0.0, self._looked_at + seconds - time.monotonic()))
         answers = Answers(self._answers.api, self._answers.namespace, self._answers.pod)
         await answers.get("stats", ADMIN, STATS, decode_envoy.stats)
         if answers.dead:
             self._looks.append(answers.missing["stats"])
             return
         await answers.get("hosts", ADMIN, CLUSTERS, host_counts)
-        at = time.monotonic()
+        self._looked_at = at = time.monotonic()
         await answers.get("series", ADMIN, ISTIO, lambda body: decode_istiod.metrics(body, SERIES))
         clusters, uptime = cluster_counts(answers.parts.get("stats", {}))
         if "hosts" in answers.missing and not clusters:

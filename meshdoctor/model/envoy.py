@@ -143,6 +143,12 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
         return value
 
     @property
+    def filters(self) -> frozenset[str]:
+        """The names of all filters in the inbound listener, of a gateway in all listeners."""
+        value: frozenset[str] = self.part("filters")
+        return value
+
+    @property
     def stats(self) -> dict[str, int]:
         value: dict[str, int] = self.part("stats")
         return value

@@ -378,6 +378,14 @@ class EnvoyConfigObjectPatch(Record, frozen=True):
         return str(matched.get("name", ""))
 
     @property
+    def added_filter(self) -> str:
+        """The name of the filter that it puts into listeners; empty where it does something else."""
+        adds = self.operation in ("ADD", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST")
+        value = self.patch.get("value")
+        named = str(value.get("name") or "") if isinstance(value, dict) else ""
+        return named if adds and self.apply_to in ("HTTP_FILTER", "NETWORK_FILTER") else ""
+
+    @property
     def proxy_version(self) -> str:
         return str(self.match.proxy.get("proxyVersion", ""))
 

@@ -60,7 +60,7 @@ async def test_fifty_thousand_clusters_are_not_read_unless_asked_for() -> None:
     async with replayed() as (server, api):
         (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "shop"]
         server.break_(f"pod shop/{one.name}:15000 /clusters", 200, LARGE, "application/json")
-        said = await ask_envoy(api, one, gateway=False, tokens=True, hosts={})
+        said = await ask_envoy(api, one, gateway=False, inside=True, hosts={})
         assert not said.has("clusters")
         assert f"more than {ENVOYS} bytes" in (said.missing["clusters"].reason or "")
         with pytest.raises(ClusterError, match="--full"):
@@ -97,12 +97,12 @@ async def test_pages_are_put_together_and_half_of_them_are_none() -> None:
         (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "shop"]
         answers = server.recording.answers
         whole = answers[f"pod shop/{one.name}:15000 GET /clusters?format=json"]
-        said = await ask_envoy(api, one, gateway=False, tokens=False, hosts=hosts)
+        said = await ask_envoy(api, one, gateway=False, inside=False, hosts=hosts)
         assert sorted(c.name for c in said.clusters) == sorted(c.name for c in clusters(whole.body))
         asked = [path for _, path in server.requests if one.name in path and "/clusters" in path]
         assert len(asked) == len(pages(hosts))
         server.break_(f"pod shop/{one.name}:15000 {pages(hosts)[-1]}", 503)
-        again = await ask_envoy(api, one, gateway=False, tokens=False, hosts=hosts)
+        again = await ask_envoy(api, one, gateway=False, inside=False, hosts=hosts)
         assert not again.has("clusters")
         assert "503" in (again.missing["clusters"].reason or "")
     assert isinstance(whole, Answer)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import EnvoyFilter
 from tests.conftest import build, judge
-from tests.probes.things import thing
+from tests.probes.test_running import synced
+from tests.probes.things import all_of, pod, thing
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,21 @@ def test_an_order_that_is_left_to_chance(mesh: Mesh, codes: list[str]) -> None:
 )
 def test_an_operation_that_does_not_exist(operation: str, apply_to: str, code: str) -> None:
     assert [f.codes for f in judge(patched(patch(operation, apply_to)), "EF-003")] == ([(code,)] if code else [])
+
+
+@pytest.mark.parametrize(("known", "context", "rejected", "is_fault"), [
+    ({"router"}, "SIDECAR_INBOUND", {}, True),
+    ({"router", "lua"}, "SIDECAR_INBOUND", {}, False),
+    ({"router"}, "SIDECAR_OUTBOUND", {}, False),
+    ({"router"}, "SIDECAR_INBOUND", {"virtualInbound": "no such field"}, False),
+])  # fmt: skip
+def test_a_filter_that_no_listener_has(known: set[str], context: str, rejected: dict[str, str], is_fault: bool) -> None:
+    adds = {
+        "applyTo": "HTTP_FILTER",
+        "match": {"context": context},
+        "patch": {"operation": "INSERT_FIRST", "value": {"name": "lua"}},
+    }
+    text = thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", {"configPatches": [adds], "priority": 1})
+    said = Envoy(namespace="shop", name="cart-1", parts={"filters": frozenset(known), "rejected": rejected})
+    mesh = build(all_of(text, pod("shop/cart-1")), istiods=[synced("shop/cart-1")], envoys=[said])
+    assert [(str(f.subject), f.severity) for f in judge(mesh, "EF-002")] == [("EnvoyFilter shop/f", "medium")] * is_fault
