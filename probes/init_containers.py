@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.workloads import by_owner, injected_pods
+from meshdoctor.model.containers import ContainerStatus
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import ContainerStatus, Pod
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, get, probe
 
 NOT_REDIRECTED = 126  # how istio-validation ends where nothing answers on the redirected port

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from meshdoctor.istio.workloads import by_owner, injected_pods, is_live, services_of
 from meshdoctor.model.cluster import Service
+from meshdoctor.model.containers import StateTerminated
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Job, Pod, StateTerminated
+from meshdoctor.model.workloads import Job, Pod
 from probes.registry import Draft, fail, get, probe
 
 OOM_WINDOW = timedelta(hours=24)

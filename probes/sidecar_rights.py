@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.workloads import by_owner, sidecar_pods
+from meshdoctor.model.containers import Container
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import Container, Pod
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
 BYPASS = {"NET_ADMIN", "SYS_ADMIN", "ALL"}

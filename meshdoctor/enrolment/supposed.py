@@ -13,8 +13,9 @@ from meshdoctor.istio.injection import REVISION
 from meshdoctor.istio.mutual.targets import TLS_MODE
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace
+from meshdoctor.model.containers import Container
 from meshdoctor.model.mesh import DERIVED, Mesh, Table
-from meshdoctor.model.workloads import Container, Pod
+from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.workloads import KINDS, Unit
 
 PROXY = Container(name="istio-proxy", args=("proxy", "sidecar"))

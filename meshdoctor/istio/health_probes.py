@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.model.workloads import Container
+from meshdoctor.model.containers import Container
 
 
 def direct_probes(container: Container) -> Iterator[tuple[int, str]]:

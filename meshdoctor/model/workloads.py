@@ -8,24 +8,7 @@ from typing import Any, ClassVar
 from msgspec import field
 
 from meshdoctor.model.base import Condition, KubernetesObject, ObjectMeta, Record
-
-
-class ContainerPort(Record, frozen=True):
-    name: str = ""
-    container_port: int = 0
-    host_port: int = 0
-    protocol: str = "TCP"
-
-
-class Capabilities(Record, frozen=True):
-    add: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-
-
-class SecurityContext(Record, frozen=True):
-    run_as_user: int | None = None
-    privileged: bool | None = None
-    capabilities: Capabilities | None = None
+from meshdoctor.model.containers import Container, ContainerStatus
 
 
 class Sysctl(Record, frozen=True):
@@ -36,44 +19,6 @@ class Sysctl(Record, frozen=True):
 class PodSecurityContext(Record, frozen=True):
     run_as_user: int | None = None
     sysctls: tuple[Sysctl, ...] = ()
-
-
-class ResourceRequirements(Record, frozen=True):
-    requests: dict[str, str] = {}
-    limits: dict[str, str] = {}
-
-
-class HTTPGetAction(Record, frozen=True):
-    path: str = ""
-    port: int | str = 0
-    scheme: str = "HTTP"
-
-
-class Probe(Record, frozen=True):
-    """A kubelet probe; only what tells HTTP probes apart is kept."""
-
-    http_get: HTTPGetAction | None = None
-
-
-class Lifecycle(Record, frozen=True):
-    """What runs around a container's life; only whether there is a preStop hook is read."""
-
-    pre_stop: dict[str, Any] | None = None
-
-
-class Container(Record, frozen=True):
-    name: str = ""
-    image: str = ""
-    command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    ports: tuple[ContainerPort, ...] = ()
-    security_context: SecurityContext | None = None
-    resources: ResourceRequirements = ResourceRequirements()
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
-    startup_probe: Probe | None = None
-    lifecycle: Lifecycle | None = None
-    restart_policy: str = ""  # `Always` on an init container makes it a native sidecar
 
 
 class Toleration(Record, frozen=True):
@@ -94,44 +39,6 @@ class PodSpec(Record, frozen=True):
     node_selector: dict[str, str] = {}
     tolerations: tuple[Toleration, ...] = ()
     restart_policy: str = "Always"
-
-
-class StateRunning(Record, frozen=True):
-    started_at: datetime | None = None
-
-
-class StateTerminated(Record, frozen=True):
-    exit_code: int = 0
-    reason: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-
-    @property
-    def failed(self) -> bool:
-        """It ended with an error of its own: not one that the kubelet found gone after its node or runtime had restarted.
-
-        Source: containerd reports those as Unknown with 255, the kubelet as ContainerStatusUnknown with 137."""
-        return self.exit_code != 0 and self.reason not in ("Unknown", "ContainerStatusUnknown")
-
-
-class StateWaiting(Record, frozen=True):
-    reason: str = ""
-    message: str = ""
-
-
-class ContainerState(Record, frozen=True):
-    running: StateRunning | None = None
-    terminated: StateTerminated | None = None
-    waiting: StateWaiting | None = None
-
-
-class ContainerStatus(Record, frozen=True):
-    name: str = ""
-    ready: bool = False
-    restart_count: int = 0
-    image: str = ""
-    state: ContainerState = ContainerState()
-    last_state: ContainerState = ContainerState()
 
 
 class PodStatus(Record, frozen=True):

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
+from meshdoctor.model.containers import ContainerStatus
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import counted
-from meshdoctor.model.workloads import ContainerStatus, Pod
+from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips, unknown
 from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope

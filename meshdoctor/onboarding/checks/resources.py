@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.model.containers import Container
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import counted
-from meshdoctor.model.workloads import Container, Pod
+from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.outcome import Outcome, breaks, holds, skips
 from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
