@@ -23,7 +23,7 @@ from tests.rig.conftest import RIG, fault, kubectl
 pytestmark = pytest.mark.rig
 
 OWN = Path(__file__).parent / "faults"
-SHORT = ("AZ-004", "EG-007", "GW-001", "MTL-002", "RT-019")
+SHORT = ("AZ-004", "GW-001", "RT-019")
 NOT_ONE_CHANGE = {
     "CRT-005": "the Secret has to be issued in the gateway's namespace: its body is never read",
     "CRT-007": "the certificate has to be issued for the host: its body is never read",

@@ -129,7 +129,7 @@ SETUPS: dict[str, tuple[str, str]] = {  # what is there before, and what is supp
     ),
     "mesh": ("", "mesh=STRICT"),
 }
-SHORT = list(SETUPS)[:6]
+SHORT = list(SETUPS)[:4]
 numbers = itertools.count(2000)
 
 
