@@ -10,7 +10,6 @@ from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import injected_pods, is_gateway, live_pods, pods_of
-from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, EnvoyFilter, VirtualService
@@ -20,6 +19,7 @@ from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
 MOST = 20
+MANY = 2000  # pods: the mode of each is not worked out for a ranking
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -102,6 +102,6 @@ def _with_rules(mesh: Mesh) -> list[tuple[Pod, int]]:
 
 def _strict_beside_outsiders(mesh: Mesh) -> list[tuple[Pod, int]]:
     """STRICT servers, where some pod of the cluster has no proxy: its plain text would be refused."""
-    if len(mesh[Namespace]) > 200:
+    if len(injected_pods(mesh)) > MANY:
         return []
     return [(p, 8) for p in injected_pods(mesh) if server_mode(mesh, p).mode == "STRICT"]

@@ -24,8 +24,21 @@ _PATTERNS = (
 )
 
 
+_SIGNS = (
+    "private key", "eyj", "authorization", "-u", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "bearer",
+    "basic", "client-key-data", "password", "passwd", "secret", "token", "api", "://", "cookie",
+)  # fmt: skip
+"""One of these is in whatever a pattern takes out: nearly all texts have none, and cost nothing."""
+
+
 def redact(text: str) -> str:
     """Text without private keys, JSON web tokens, credentials, passwords and cookies."""
+    lower = text.lower()
+    for sign in _SIGNS:  # a plain loop: texts of tens of thousands of findings come through here
+        if sign in lower:
+            break
+    else:
+        return text
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
