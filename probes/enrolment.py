@@ -31,8 +31,11 @@ def enrolment_unsaid(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     labels = namespace.labels
     if labels.get(NAMESPACE_LABEL) or REVISION in labels or labels.get(AMBIENT) == "ambient":
         return
-    own = {*control_plane_namespaces(mesh), mesh.mesh_config.root_namespace, *IGNORED_NAMESPACES}
-    if namespace.name in own:
+    if namespace.name in {*IGNORED_NAMESPACES, "istio-system"}:
+        return
+    if namespace.name in {*control_plane_namespaces(mesh), mesh.mesh_config.root_namespace}:
+        says = f"it is the control plane's, and no pod of it gets a proxy, which is right; {NAMESPACE_LABEL}=disabled would say so"
+        yield fail(namespace, says, at="metadata.labels", codes=("IST0102",))
         return
     injector = values(mesh, "default")
     if (injector is not None and injector.by_default) or called(mesh, labels, {}):

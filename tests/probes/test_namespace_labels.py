@@ -43,6 +43,12 @@ def test_namespaces_that_do_not_say(text: str, codes: tuple[str, ...] | None) ->
     assert [(f.codes, f.severity) for f in found] == ([(codes, "info")] if codes else [])
 
 
+def test_the_control_planes_own_namespace_elsewhere_is_right_so() -> None:
+    plane = thing("apps/v1", "Deployment", "istio-d/istiod", {"template": {"metadata": {"labels": {"app": "istiod"}}}})
+    (found,) = judge(build(all_of(namespace("istio-d"), plane)), "MD5273")
+    assert (found.codes, found.severity, "which is right" in found.summary) == (("IST0102",), "info", True)
+
+
 @pytest.mark.parametrize(
     ("labels", "codes"),
     [
