@@ -21,10 +21,11 @@ from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.envoy_config import EnvoyConfig, RouteConfig
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, EnvoyFilter, Gateway, ServiceEntry, Sidecar, VirtualService
+from meshdoctor.model.networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.workloads import Deployment, Pod

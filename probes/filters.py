@@ -10,10 +10,10 @@ from meshdoctor.istio.nack import reaches
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.envoyfilters import EnvoyConfigObjectPatch, EnvoyFilter
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import EnvoyConfigObjectPatch, EnvoyFilter
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 

@@ -9,9 +9,10 @@ from meshdoctor.istio.gateways import gateway_pods_of, services_of_pods
 from meshdoctor.istio.proxyconfig import setting
 from meshdoctor.istio.workloads import by_owner, gateway_pods, is_gateway, pods_of
 from meshdoctor.model.cluster import Node, Service
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import STRONG
 from meshdoctor.model.mesh import USABLE, Mesh
-from meshdoctor.model.networking import EnvoyFilter, Gateway
+from meshdoctor.model.networking import Gateway
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 

@@ -12,13 +12,13 @@ from meshdoctor.istio.releases import numbers, oldest_kubernetes
 from meshdoctor.istio.workloads import by_owner, injected_pods, revision_of
 from meshdoctor.model.admission import CustomResourceDefinition, MutatingWebhookConfiguration
 from meshdoctor.model.cluster import Namespace, Service
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.kinds import ISTIO_GROUPS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import (
     DestinationRule,
-    EnvoyFilter,
     Gateway,
     NetworkingObject,
     ServiceEntry,

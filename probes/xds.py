@@ -12,10 +12,11 @@ from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import PROOF, STRONG, Evidence, Harm
 from meshdoctor.model.istiod import Istiod, ProxySync
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import EnvoyFilter, Gateway
+from meshdoctor.model.networking import Gateway
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject

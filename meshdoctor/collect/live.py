@@ -30,11 +30,11 @@ from meshdoctor.model import kinds
 from meshdoctor.model.cluster import ConfigMap, Namespace
 from meshdoctor.model.dryrun import DryRun
 from meshdoctor.model.envoy import Envoy, Said
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
-from meshdoctor.model.networking import EnvoyFilter
 from meshdoctor.model.prometheus import QUERIES, Prometheus
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen

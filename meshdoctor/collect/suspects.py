@@ -10,9 +10,10 @@ from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.workloads import injected_pods, is_gateway, live_pods, pods_of
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, EnvoyFilter, VirtualService
+from meshdoctor.model.networking import DestinationRule, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject

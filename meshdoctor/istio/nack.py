@@ -11,8 +11,9 @@ from meshdoctor.istio.authorization.scope import tokens_for
 from meshdoctor.istio.authorization.tokens import provider_rule
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Secret
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import EnvoyFilter, Gateway
+from meshdoctor.model.networking import Gateway
 from meshdoctor.model.workloads import Pod
 
 # Which parts of an EnvoyFilter end up in which xDS type.

@@ -14,8 +14,9 @@ import msgspec
 from meshdoctor.istio.injection import AMBIENT, INJECT, namespace_labels, opted_out, wants_injection
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, EnvoyFilter, Sidecar, WorkloadEntry, WorkloadSelector
+from meshdoctor.model.networking import DestinationRule, Sidecar, WorkloadEntry, WorkloadSelector
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, PodTemplate, StatefulSet, Workload

@@ -15,6 +15,7 @@ from meshdoctor.model import (
     workloads,
 )
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.envoyfilters import EnvoyFilter
 
 WORKLOADS: tuple[type[workloads.Workload], ...] = (workloads.Deployment, workloads.StatefulSet, workloads.DaemonSet)
 
@@ -43,7 +44,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
     networking.ServiceEntry,
     networking.WorkloadEntry,
     networking.Sidecar,
-    networking.EnvoyFilter,
+    EnvoyFilter,
     proxies.WorkloadGroup,
     proxies.ProxyConfig,
     security.PeerAuthentication,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from meshdoctor.model.envoy import Envoy
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import EnvoyFilter
 from tests.conftest import build, judge
 from tests.probes.test_running import synced
 from tests.probes.things import all_of, pod, thing

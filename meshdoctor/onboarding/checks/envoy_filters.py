@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import Evidence
-from meshdoctor.model.networking import EnvoyFilter
 from meshdoctor.onboarding.outcome import Outcome, holds, of_finding, remarks, skips
 from meshdoctor.onboarding.registry import check
 from meshdoctor.onboarding.scope import Scope
