@@ -102,7 +102,8 @@ async def test_a_denied_kind_is_unknown_with_verb_and_resource() -> None:
         found = await seen(server)
     blind = [f for f in found.findings if f.status == "UNKNOWN"]
     assert blind
-    assert {f.status for f in found.findings} == {"UNKNOWN"}
+    own_namespace_unlabelled = "MD5273"  # true of the recorded mesh, denied or not
+    assert {f.status for f in found.findings if f.code != own_namespace_unlabelled} == {"UNKNOWN"}
     assert any("list mutatingwebhookconfigurations" in f.summary for f in blind)
 
 
