@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from meshdoctor.model.findings import Finding
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
+from tests import wire
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 
@@ -22,6 +24,17 @@ NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 def mesh() -> Callable[..., Mesh]:
     """`mesh(yaml, unseen=[Pod], istiods=[...], envoys=[...])`: every kind was read, but those in `unseen` were denied."""
     return build
+
+
+@pytest.fixture(autouse=True)
+def witness(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Nothing that changes a cluster leaves in a test that gives no leave."""
+    gives_leave = request.node.get_closest_marker("writes") is not None
+    with wire.Witness() as seen:
+        yield
+    if seen.counts:
+        record_property("wire", (dict(seen.counts), gives_leave))
+    assert gives_leave or not seen.written, f"written without leave: {seen.written}"
 
 
 def build(
@@ -54,16 +67,24 @@ def subjects(findings: Iterable[Finding], status: str | None = None) -> list[str
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line for each set of other tools' cases, and the deliberate differences with their reasons."""
-    told = [
-        value
-        for outcome in ("passed", "failed", "xfailed")
-        for report in terminalreporter.getreports(outcome)
-        for name, value in report.user_properties
-        if name == "vectors"
-    ]
+    told = _properties(terminalreporter, "vectors")
+    if asked := _properties(terminalreporter, "wire", outcomes=("",)):  # told when a test is torn down
+        terminalreporter.write_line(wire.summary([counts for counts, _ in asked], sum(leave for _, leave in asked)))
     for kind in sorted({v[0] for v in told}):
         those = [v for v in told if v[0] == kind]
         terminalreporter.write_line(f"{kind}: {sum(v[1] for v in those)} of {len(those)}")
     for kind, same, case, reason in sorted(told):
         if not same and reason:
             terminalreporter.write_line(f"  {kind} {case} differs: {reason}")
+
+
+def _properties(
+    terminalreporter: pytest.TerminalReporter, wanted: str, outcomes: Iterable[str] = ("passed", "failed", "xfailed")
+) -> list[Any]:
+    return [
+        value
+        for outcome in outcomes
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == wanted
+    ]

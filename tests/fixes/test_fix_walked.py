@@ -69,11 +69,13 @@ def walk(zygote: subprocess.Popen[str], cluster: Cluster, tmp_path: Path) -> Wal
     return run
 
 
+@pytest.mark.writes
 def test_these_are_all_the_steps(walk: Walk) -> None:
     assert walk("none", *FIXED) == (0, [*STEPS, *VERDICT])
     assert walk("none", "undo", *WRITE) == (0, STEPS)
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("step", [*STEPS, *VERDICT])
 def test_a_write_that_ends_there_is_finished_or_undone(
     walk: Walk, meshdoctor: Run, cluster: Cluster, journal: Path, step: str
@@ -98,6 +100,7 @@ def test_a_write_that_ends_there_is_finished_or_undone(
     assert len(cluster.stored) == 2, "one write and its undo"
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("step", STEPS[2:7])  # before and after these it is the same as at one of them
 def test_an_undo_that_ends_there_is_finished(walk: Walk, meshdoctor: Run, cluster: Cluster, journal: Path, step: str) -> None:
     before = copy.deepcopy(cluster.get(RULE))
