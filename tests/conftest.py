@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from meshdoctor.collect.files import mesh_of
 from meshdoctor.model.base import KubernetesObject
@@ -18,6 +19,9 @@ from meshdoctor.model.prometheus import Prometheus
 from tests import wire
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+settings.load_profile("untimed")
 
 
 @pytest.fixture
