@@ -91,7 +91,7 @@ def from_auth_provider(merged: Kubeconfig, chosen: Chosen) -> dict[str, Any]:
 
     configuration = Configuration()
     # Refreshed OIDC tokens are written back, as kubectl does: the refresh token may serve only once.
-    load_kube_config(os.pathsep.join(merged.paths), chosen.name, configuration)  # type: ignore[no-untyped-call]
+    load_kube_config(os.pathsep.join(merged.paths), chosen.name, configuration)  # type: ignore[no-untyped-call]  # kubernetes is typed in part
     keys = configuration.api_key
     token = keys.get("BearerToken") or keys.get("authorization") or ""
     provider: Any = chosen.user.value["auth-provider"] if chosen.user else {}

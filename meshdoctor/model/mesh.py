@@ -238,9 +238,11 @@ class Mesh:
         Manifests alone have Istio's defaults; raises Unseen where a live one could not be read.
         """
         told = next((i.mesh_config for i in self.istiods if i.has("mesh")), None)
-        if told is None and isinstance(self._mesh_config, Source):
+        if told is not None:
+            return told
+        if isinstance(self._mesh_config, Source):
             raise Unseen(self._mesh_config)
-        return told or self._mesh_config or MeshConfig()  # type: ignore[return-value]
+        return self._mesh_config or MeshConfig()
 
     def owner(self, pod: Pod) -> Subject:
         """The top controller of a pod: Deployment rather than ReplicaSet; the Pod itself where it has none.

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,11 @@ from tests.bundle.test_bundle_hostile import bundle
 DEMO = "healthy"
 
 
-def create(*more: str, **given: object) -> subprocess.CompletedProcess[str]:
+def create(
+    *more: str, env: dict[str, str] | None = None, preexec_fn: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "meshdoctor", "bundle", "create", "--demo", DEMO, "--tier", "T0", "--yes", *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **given)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env, preexec_fn=preexec_fn)
 
 
 def test_what_was_answered_comes_back(tmp_path: Path) -> None:
