@@ -105,7 +105,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         return main(arguments[0], arguments[1], arguments[2:])
     except MeshdoctorError as why:
         return {"error": str(why)}
-    except Exception as why:
+    except Exception as why:  # whatever the kubernetes library or a plugin raises is told, and a traceback tells nobody
         said = str(why).removeprefix("exec: ") or type(why).__name__
         return {"error": said if said.endswith(".") else f"{said}."}
 

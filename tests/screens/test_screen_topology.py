@@ -13,9 +13,7 @@ from tests.screens.conftest import Screen, opened
 WEB, CART, PAY = (Node(Kind.WORKLOAD, "shop", n) for n in ("web", "cart", "pay"))
 
 
-def edge(
-    client: Node, server: Node, failed: float = 0.0, health: str = "Healthy", threshold: str = "", errors: str = ""
-) -> Edge:
+def edge(client: Node, server: Node, failed: float = 0.0, health: str = "Healthy", threshold: str = "", errors: str = "") -> Edge:
     flags = {"UH": failed} if failed else {}
     told = Traffic(
         source=ENVOY,
