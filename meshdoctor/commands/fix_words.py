@@ -37,6 +37,10 @@ class Said:
                 print(plain(redact(line)))
             sys.stdout.flush()
 
+    def under_way(self, words: str) -> None:
+        """Print what is being waited for."""
+        self.line(*labelled("", f"… {words}"))
+
     def end(self, code: int) -> None:
         """Print the result, where JSON is wanted."""
         if self.as_json:

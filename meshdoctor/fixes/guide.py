@@ -41,7 +41,7 @@ class Guide:
         self.api, self.journal, self._look = api, journal, look
 
     async def plan(self, problem: str, kind: str, namespace: str, name: str, wanted: str = "") -> Tried:
-        """Look, find the finding, choose the remedy, ask for permission, try it out. Raises Refused."""
+        """Look, find the finding, choose the remedy, and see what else it reaches. Raises Refused."""
         mesh = await self._look()
         findings, _ = await asyncio.to_thread(run, mesh)  # a screen goes on meanwhile
         finding = finding_of(findings, problem, kind, namespace, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,6 +154,7 @@ def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(mesh
     cluster.script = vanish
     done = meshdoctor("undo", *WRITE)
     assert (done.returncode, "exactly as it was" in done.stdout) == (3, False), done.stdout + done.stderr
+    assert "takes it back" not in done.stdout, "an undo is not undone"
     cluster.script = unscripted
     assert "it was not written" in meshdoctor("journal").stdout
     assert meshdoctor("undo", *WRITE).returncode == 0
@@ -282,6 +284,21 @@ def test_what_a_tool_keeps_is_not_written_but_told_for_git(
     forced = cluster.get(RULE)
     assert forced is not None
     assert ours(forced) == ours(applied(kept, json.loads(patch))), "what Git is told is what would have been written"
+
+
+@pytest.mark.parametrize(("typed", "after"), [("y", "ISTIO_MUTUAL"), ("", "ISTIO_MUTUAL"), ("{context}", "DISABLE")])
+def test_without_write_an_undo_wants_the_contexts_name_typed(
+    meshdoctor: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, typed: str, after: str
+) -> None:
+    assert meshdoctor(*FIXED).returncode == 0
+    context = json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][0]["context"]
+    keyboard, terminal = os.openpty()
+    os.write(keyboard, f"{typed.format(context=context)}\n".encode())
+    with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "wb"):
+        monkeypatch.setattr("sys.stdin", stdin)
+        done = meshdoctor("undo")
+    assert (done.returncode, mode(cluster)) == (0, after), done.stdout + done.stderr
+    assert f"Type {context} to write it" in done.stdout
 
 
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
