@@ -15,7 +15,7 @@ from meshdoctor.enrolment.walk import Result, Walk
 from meshdoctor.fixes.back import Back, take_back
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Journal
+from meshdoctor.fixes.journal import Journal, own_journal
 from meshdoctor.fixes.step import Step
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
@@ -100,9 +100,7 @@ class Wizard:
 
     def journal(self) -> Journal:
         """The user's own."""
-        from platformdirs import user_state_path
-
-        return Journal(user_state_path("meshdoctor"))
+        return own_journal()
 
     async def look(self) -> Mesh:
         """A snapshot read now. Raises MeshdoctorError where another cluster is open meanwhile."""

@@ -10,8 +10,8 @@ import msgspec
 from meshdoctor.istio.changes.every import effects
 from meshdoctor.istio.injection import would_inject
 from meshdoctor.istio.mtls import server_mode
-from meshdoctor.istio.mutual.cells import Cell, cells, possible
-from meshdoctor.istio.mutual.seen import seen
+from meshdoctor.istio.mutual.cells import Cell, cells, in_both, possible
+from meshdoctor.istio.mutual.forecast import MOST_PAIRS, met
 from meshdoctor.istio.running import Running, workloads
 from meshdoctor.istio.workloads import is_in_mesh, owner_object
 from meshdoctor.model.changes import MtlsChange
@@ -19,8 +19,6 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod, PodTemplate, Workload
-
-MOST_PAIRS = 50_000  # above it only pairs that were seen to call each other are compared
 
 Own = Collection[Subject]
 
@@ -40,7 +38,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         return f"{what}: {f'{len(self.differences)} differ' if self.differences else 'the same'}"
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True):
     """A pair with one of those that are taken in, whose mutual TLS becomes another."""
 
     client: Subject
@@ -80,23 +78,8 @@ def turns(before: Mesh, after: Mesh, own: Own) -> tuple[Turn, ...]:
     def touches(client: Subject, server: Subject) -> bool:
         return client in own or server in own
 
-    former = {c.key: c for c in cells(before, touches)}
-    made = []
-    for cell in cells(after, touches):
-        old = former.get(cell.key)
-        if old is not None and old.verdict != cell.verdict:
-            made.append(
-                Turn(
-                    client=cell.client,
-                    server=cell.server,
-                    port=cell.port,
-                    before=old.verdict,
-                    after=cell.verdict,
-                    why=cell.why,
-                    is_refused=cell.is_refused,
-                )
-            )
-    return tuple(made)
+    pairs = ((old, new) for old, new in in_both(before, after, touches) if old.verdict != new.verdict)
+    return tuple(Turn(new.client, new.server, new.port, old.verdict, new.verdict, new.why, new.is_refused) for old, new in pairs)
 
 
 class _Stance(msgspec.Struct, frozen=True):
@@ -139,10 +122,10 @@ def _differing(old: _Stance, new: _Stance) -> Iterator[str]:
 
 def _pairs(mesh: Mesh, own: Own) -> dict[Any, Cell]:
     """The pairs of others: all, in a large mesh those that were seen."""
-    met = {(s.client, s.server) for s in seen(mesh)} if possible(mesh) > MOST_PAIRS else None
+    some = met(mesh) if possible(mesh) > MOST_PAIRS else None
 
     def wanted(client: Subject, server: Subject) -> bool:
-        return client not in own and server not in own and (met is None or (client, server) in met)
+        return client not in own and server not in own and (some is None or some(client, server))
 
     return {c.key: c for c in cells(mesh, wanted)}
 
