@@ -16,6 +16,15 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+BOTH_LABELS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled, istio.io/rev: canary}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: injector, labels: {app: sidecar-injector, istio.io/rev: default}}
+"""  # INJ-004
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.telemetry import RANGE_SECONDS, TRAFFIC
 from meshdoctor.model.cluster import Service
@@ -38,11 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the graph; 2 where the health of an edge is Failure, 3 where no proxy and no Prometheus told anything."""
     if arguments.demo:
         arguments.traffic_s = 0.0  # a recording has one moment
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, _ = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, _ = looked(arguments)
     try:
         graph, silent = chosen(mesh, arguments), blind_spots(mesh)
         notes = remarks(mesh, silent)
