@@ -29,11 +29,6 @@ CAUSE = {"problem": str, "code": str, "title": str, "confidence": (float, int), 
 FINDING = {"id": str, "code": str, "codes": list, "status": str, "severity": str, "subject": dict, "path": str, "summary": str}
 COVERAGE = ("rules", "pass", "fail", "warn", "unknown", "skipped", "error")
 NULL = type(None)
-WARNING = """
-apiVersion: v1
-kind: Pod
-metadata: {name: batch, namespace: shop, labels: {sidecar.istio.io/inject: "false"}, annotations: {sidecar.istio.io/inject: "true"}}
-"""
 
 
 @pytest.fixture(autouse=True)

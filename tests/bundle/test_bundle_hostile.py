@@ -49,9 +49,9 @@ def read(body: bytes, limits: Limits | None = None) -> tuple[dict[str, bytes], l
     return dict(members(io.BytesIO(body), limits or Limits(), notes=notes)), notes.all()
 
 
-def bundle(folder: Path) -> Path:
+def bundle(folder: Path, *, keep_code: bool = False) -> Path:
     """A small bundle of our own."""
-    redactor = Redactor()
+    redactor = Redactor(keep_code=keep_code)
     made = Content(
         answers=creating.redacted(recorder().answers, redactor, None), redactor=redactor, pseudonyms=None, extras={"README.md": b"x"}, ranks=(), scope=(),
         tier=T0, context="test", recorded_at=AT, seconds=0.1, sources=(), notes=(),

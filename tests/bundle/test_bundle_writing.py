@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from meshdoctor.bundle import contents
+from meshdoctor.bundle.inspection import inspect
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.opening import open_bundle
 from meshdoctor.bundle.unpack import Limits, Notes, members
@@ -54,6 +55,11 @@ def test_the_sums_are_those_of_the_files(tmp_path: Path) -> None:
     assert {line.partition("  ")[2]: line.partition("  ")[0] for line in lines} == {
         n: hashlib.sha256(b).hexdigest() for n, b in files.items()
     }
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_whether_code_was_left_in_is_told(tmp_path: Path, kept: bool) -> None:
+    assert inspect(open_bundle(bundle(tmp_path, keep_code=kept))).code_kept is kept
 
 
 def test_troubleshoot_finds_its_files(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -284,21 +283,6 @@ def test_what_a_tool_keeps_is_not_written_but_told_for_git(
     forced = cluster.get(RULE)
     assert forced is not None
     assert ours(forced) == ours(applied(kept, json.loads(patch))), "what Git is told is what would have been written"
-
-
-@pytest.mark.parametrize(("typed", "after"), [("y", "ISTIO_MUTUAL"), ("", "ISTIO_MUTUAL"), ("{context}", "DISABLE")])
-def test_without_write_an_undo_wants_the_contexts_name_typed(
-    meshdoctor: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, typed: str, after: str
-) -> None:
-    assert meshdoctor(*FIXED).returncode == 0
-    context = json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][0]["context"]
-    keyboard, terminal = os.openpty()
-    os.write(keyboard, f"{typed.format(context=context)}\n".encode())
-    with os.fdopen(terminal) as stdin, os.fdopen(keyboard, "wb"):
-        monkeypatch.setattr("sys.stdin", stdin)
-        done = meshdoctor("undo")
-    assert (done.returncode, mode(cluster)) == (0, after), done.stdout + done.stderr
-    assert f"Type {context} to write it" in done.stdout
 
 
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
