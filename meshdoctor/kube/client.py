@@ -164,17 +164,15 @@ class ApiClient:
         since_seconds: int = 60,
         tail_lines: int = 2000,
         limit_bytes: int = 2_000_000,
-        previous: bool = False,
-        timestamps: bool = True,
     ) -> bytes:
-        """The end of a container's log."""
+        """The end of a container's log, each line after its time."""
         params = {
             "container": container,
             "sinceSeconds": since_seconds,
             "tailLines": tail_lines,
             "limitBytes": limit_bytes,
-            "previous": str(previous).lower(),
-            "timestamps": str(timestamps).lower(),
+            "previous": "false",
+            "timestamps": "true",
         }
         return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -60,11 +59,11 @@ class Chosen(msgspec.Struct, frozen=True):
     user: Entry | None
 
 
-def candidate_paths(kubeconfig: str | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
+def candidate_paths(kubeconfig: str | None) -> list[Path]:
     """Where to look: `--kubeconfig`, else KUBECONFIG's list, else ~/.kube/config."""
     if kubeconfig:
         return [Path(kubeconfig).expanduser()]
-    listed = [Path(p).expanduser() for p in environ.get("KUBECONFIG", "").split(os.pathsep) if p]
+    listed = [Path(p).expanduser() for p in os.environ.get("KUBECONFIG", "").split(os.pathsep) if p]
     return listed or [Path("~/.kube/config").expanduser()]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from meshdoctor.istio.authorization import trust
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.istio.authorization.rules import refusals
 from meshdoctor.istio.authorization.scope import policies_for
@@ -34,25 +35,25 @@ class _Place(msgspec.Struct, frozen=True):
 class _Callers:
     """The identities of the mesh, and which of them pass ALLOW policies: found once for the same policies."""
 
-    def __init__(self, principals: list[str]) -> None:
-        self._all = principals
+    def __init__(self, mesh: Mesh) -> None:
+        self._all = sorted({principal_of(mesh, p) for p in injected_pods(mesh)} - {""})
+        self._domains = trust.of_mesh(mesh.mesh_config)
         self._known: dict[tuple[int, ...], frozenset[str]] = {}
 
     def passing(self, allow: Policies) -> frozenset[str]:
         """Those of whom some request may be allowed, as far as identity alone tells; without policies everybody."""
         key = tuple(map(id, allow))
         if key not in self._known:
-            self._known[key] = frozenset(p for p in self._all if not allow or any(not refusals(a, _request(p)) for a in allow))
+            self._known[key] = frozenset(p for p in self._all if not allow or self._passes(p, allow))
         return self._known[key]
 
-
-def _request(principal: str) -> Request:
-    return Request(principal=principal)
+    def _passes(self, principal: str, allow: Policies) -> bool:
+        return any(not refusals(a, Request(principal=principal), self._domains) for a in allow)
 
 
 def authorization_changes(before: Mesh, after: Mesh) -> Iterator[AuthorizationChange]:
     """Each workload (or target of targetRefs) whose policies are not the same."""
-    callers = _Callers(sorted({principal_of(after, p) for p in injected_pods(after)} - {""}))
+    callers = _Callers(after)
     for place in (*_workloads(before, after), *_targets(before, after)):
         yield from _default(place, callers)
         for action in ("DENY", "CUSTOM"):
