@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 from meshdoctor.collect.handshakes import with_handshakes
-from meshdoctor.enrolment.plan import Blocker, Enrolment
+from meshdoctor.enrolment.blockers import Blocker
+from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.enrolment.stages import Reached, Stages
 from meshdoctor.enrolment.strict import Stage, Staging
 from meshdoctor.enrolment.walk import Result, Walk
@@ -160,7 +161,8 @@ class Wizard:
         except Unclear as why:
             self.to("unknown", f"{why.says} The journal says whether it was written.")
         except Unseen as unseen:
-            self.to("refused", f"{unseen.source.name} could not be read: {unseen.source.reason or unseen.source.state}")
+            says = f"{unseen.source.name} could not be read: {unseen.source.reason or unseen.source.state}"
+            self.to("stopped" if was_writing else "refused", says)
         except MeshdoctorError as why:
             self.to("stopped" if was_writing else "refused", str(why))
         except Exception as crash:  # a bug of ours: told where the operator looks; what was sent is in the journal

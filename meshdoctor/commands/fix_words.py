@@ -76,7 +76,7 @@ def plan_lines(tried: Tried, trial: Refusal | None) -> list[str]:
     return [
         *made,
         "",
-        *unified(plan.before, tried.stored, f"{plan.target.kind}/{plan.target.namespace}/{plan.target.name}.yaml"),
+        *unified(plan.before, tried.stored, plan.target),
         "",
     ]
 

@@ -18,7 +18,7 @@ from meshdoctor.commands.outcome import EXITS, ended
 from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.commands.terminal import width
 from meshdoctor.enrolment.blockers import Blocker
-from meshdoctor.enrolment.stages import WATCHED, Reached, Stages, doors_of
+from meshdoctor.enrolment.stages import WATCHED, Reached, Stages, proof_of
 from meshdoctor.enrolment.strict import Stage, Staging
 from meshdoctor.fixes.journal import own_journal
 from meshdoctor.istio.mutual.picture import seconds
@@ -87,11 +87,7 @@ def _stage_lines(number: int, stage: Stage, accepted: list[str]) -> list[str]:
         more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
         words = f"{name}: {some[0].says}{more}. {some[0].do}".strip()
         made += labelled("accepted" if name in accepted else "✖ blocks", words)
-    chosen = doors_of(stage)
-    names = ", ".join(map(str, chosen[:4])) + (f" and {len(chosen) - 4} more" if len(chosen) > 4 else "")
-    none = "not possible: no ready pod with a sidecar has a port to knock at"
-    made += labelled("proof", f"plain text by the API server's proxy, before and after: {names}" if chosen else none)
-    return made
+    return made + labelled("proof", proof_of(stage))
 
 
 def _described(stage: Stage) -> dict[str, object]:

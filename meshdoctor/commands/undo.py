@@ -11,6 +11,7 @@ from meshdoctor.commands.journal import settled
 from meshdoctor.commands.outcome import ended
 from meshdoctor.commands.session import open_api
 from meshdoctor.commands.undo_plan import is_plan, no_look, undo_plan
+from meshdoctor.fixes.back import as_before
 from meshdoctor.fixes.diff import unified
 from meshdoctor.fixes.guide import Guide
 from meshdoctor.fixes.journal import Entry, Journal, own_journal
@@ -41,15 +42,14 @@ async def _undo(api: ApiClient, journal: Journal, entry: Entry, arguments: argpa
     said.line(
         *labelled("does", f"{write.verb} {target}"), *labelled("trial", "the API server accepts it (dry run, nothing stored)"), ""
     )
-    said.line(*unified(before, after, f"{target.kind}/{target.namespace}/{target.name}.yaml"), "")
+    said.line(*unified(before, after, target), "")
     if not consents(arguments, said, api.credentials.context):
         return 0
     kept = Kept(arguments, said, of="", context=api.credentials.context)
     made, exact = await guide.undo(entry, write, holds)
     kept.wrote(made, f"Took back entry {entry.id}: {entry.holds.title}: {entry.holds.target}")
     said.result |= {"state": "undone", "entry": made.id, "exact": exact}
-    words = "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
-    said.line(f"undone    {target} is {words} (entry {made.id})")
+    said.line(f"undone    {target} is {as_before(exact)} (entry {made.id})")
     return 0 if exact else 2
 
 

@@ -18,6 +18,7 @@ from meshdoctor.model.changes import MtlsChange
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 from meshdoctor.model.workloads import Pod, PodTemplate, Workload
 
 Own = Collection[Subject]
@@ -64,7 +65,7 @@ def compared(before: Mesh, after: Mesh, own: Own) -> Compared:
         pairs = len(former.keys() & now.keys())
         found += [f"{_shown(c)}: {former[k].verdict} -> {c.verdict} ({c.why})" for k, c in now.items() if _turned(former.get(k), c)]
     except Unseen as unseen:
-        blind.append(f"pairs: {unseen.source.name}: {unseen.source.reason or unseen.source.state}")
+        blind.append(f"pairs: {unseen}")
     changes, unseen_subjects = effects(before, after)
     found += [f"{c.about} {c.effect}: {c.says}" for c in changes if not (isinstance(c, MtlsChange) and c.workload in own)]
     blind += [f"{b.about} ({b.reason})" for b in unseen_subjects]
@@ -94,7 +95,7 @@ def _stances(mesh: Mesh, own: Own, blind: list[str]) -> dict[Subject, _Stance]:
     try:
         return {w.subject: _stance(mesh, w) for w in workloads(mesh) if w.subject not in own}
     except Unseen as unseen:
-        blind.append(f"workloads: {unseen.source.name}: {unseen.source.reason or unseen.source.state}")
+        blind.append(f"workloads: {unseen}")
         return {}
 
 
@@ -122,10 +123,10 @@ def _differing(old: _Stance, new: _Stance) -> Iterator[str]:
 
 def _pairs(mesh: Mesh, own: Own) -> dict[Any, Cell]:
     """The pairs of others: all, in a large mesh those that were seen."""
-    some = met(mesh) if possible(mesh) > MOST_PAIRS else None
+    seen = met(mesh) if possible(mesh) > MOST_PAIRS else None
 
     def wanted(client: Subject, server: Subject) -> bool:
-        return client not in own and server not in own and (some is None or some(client, server))
+        return client not in own and server not in own and (seen is None or seen(client, server))
 
     return {c.key: c for c in cells(mesh, wanted)}
 
@@ -148,9 +149,8 @@ def grouped(found: Iterable[Turn], own: Own) -> tuple[str, ...]:
         lines.setdefault(key, set()).add(server if is_out else client)
     made = []
     for (is_out, one, before, after), many in sorted(lines.items(), key=lambda i: (i[0][3] != "broken", i[0])):
-        names = sorted(many)
-        some = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        made.append(f"{f'{one} -> {some}' if is_out else f'{some} -> {one}'}: {before} -> {after}")
+        names = some(sorted(many), 4)
+        made.append(f"{f'{one} -> {names}' if is_out else f'{names} -> {one}'}: {before} -> {after}")
     return tuple(made)
 
 

@@ -33,9 +33,13 @@ async def take_back(guide: Guide, entries: list[Entry], wait: float, tell: Tell 
             yield Back(entry=entry, made=None, exact=False, says=f"{why.refusal.says} {why.refusal.do}".strip())
             return
         missing = await _missing(guide, entry, wait, tell)
-        words = "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
-        says = f"{target} is {words}" + (f", but its rollout does not end: {missing}" if missing else "")
+        says = f"{target} is {as_before(exact)}" + (f", but its rollout does not end: {missing}" if missing else "")
         yield Back(entry=entry, made=made, exact=exact and not missing, says=says)
+
+
+def as_before(exact: bool) -> str:
+    """How an object is after it was taken back, in words."""
+    return "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
 
 
 async def _missing(guide: Guide, entry: Entry, wait: float, tell: Tell) -> str:

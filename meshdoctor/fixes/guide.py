@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -16,14 +15,11 @@ from meshdoctor.fixes.plan import Plan
 from meshdoctor.fixes.reach import reach
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.fixes.undo import undo_of
-from meshdoctor.fixes.verify import Verdict, verify
+from meshdoctor.fixes.verify import Look, Verdict, verify
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.writing import Write
 from meshdoctor.model.findings import Finding
-from meshdoctor.model.mesh import Mesh
 from probes.runner import run
-
-Look = Callable[[], Awaitable[Mesh]]
 
 
 class Tried(msgspec.Struct, kw_only=True):

@@ -24,7 +24,7 @@ def reach(mesh: Mesh, plan: Plan) -> tuple[str, ...]:
     try:
         return (*_pods(mesh, plan), *_effects(mesh, plan))
     except Unseen as unseen:
-        return (f"unknown: {unseen.source.name}: {unseen.source.reason or unseen.source.state}",)
+        return (f"unknown: {unseen}",)
 
 
 def _pods(mesh: Mesh, plan: Plan) -> Iterator[str]:

@@ -89,9 +89,8 @@ class WizardView(WorkView):
             yield Item((Run("✖ ", "bad"), Run(work.trial)), label="TRIAL")
         if step is not None and work.state == "planned":
             yield Item((Run("● ", "ok"), Run("the API server accepts it (dry run, nothing stored)")), label="TRIAL")
-            target = step.target
             roles = {"+": "ok", "-": "bad", "@": "dim"}
-            for line in unified(step.before, step.stored, f"{target.kind}/{target.namespace}/{target.name}.yaml"):
+            for line in unified(step.before, step.stored, step.target):
                 yield Item(line or " ", roles.get(line[:1], ""))
 
     def _news(self) -> None:

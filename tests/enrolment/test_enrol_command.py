@@ -6,6 +6,8 @@ import copy
 import json
 from typing import Any
 
+import pytest
+
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
@@ -61,6 +63,19 @@ def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoct
     assert (back["exit"], {s["exact"] for s in back["steps"]}) == (0, {True})
     assert state(cluster) == before
     assert meshdoctor("undo", told["plan"], *WRITE).returncode == 64, "there is nothing more to take back"
+
+
+@pytest.mark.parametrize("unread", ["/api/v1/pods", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"])
+def test_what_cannot_be_read_after_a_write_leaves_it_unverified(meshdoctor: Run, cluster: Cluster, unread: str) -> None:
+    def failing(at: str, request: Request) -> Answer | None:
+        if at == "asked" and cluster.stored and request.target.partition("?")[0] == unread:
+            return statuses.failure(403, "Forbidden", "no")
+        return injecting(at, request)
+
+    cluster.script = failing
+    told = json.loads(meshdoctor("enrol", "legacy", *WRITE, "-o", "json").stdout)
+    assert (told["exit"], told["results"][-1]["state"]) == (3, "unverified")
+    assert json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][-1]["state"] == "unverified"
 
 
 def test_each_step_is_an_entry_that_can_be_taken_back_alone(meshdoctor: Run, cluster: Cluster) -> None:

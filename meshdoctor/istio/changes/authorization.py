@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -19,6 +19,7 @@ from meshdoctor.model.changes import AuthorizationChange, Effect
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 
 Policies = tuple[AuthorizationPolicy, ...]
 NAMED = 6  # identities said in words; the JSON has all
@@ -109,8 +110,8 @@ def _default(place: _Place, callers: _Callers) -> Iterator[AuthorizationChange]:
     else:
         says = f"is allowed otherwise: {'; '.join(f'{p.subject} {rule_words(p)}' for p in _new_of(old, new)) or _names(new)}"
     effect: Effect = "loses" if out or (new and not old) else "gains" if old and not new else "changes"
-    says += f"; no longer let in: {_list(out)}" if out else ""
-    says += f"; newly let in: {_list(let)}" if let and old and new else ""
+    says += f"; no longer let in: {some(out, NAMED)}" if out else ""
+    says += f"; newly let in: {some(let, NAMED)}" if let and old and new else ""
     yield _change(place, effect, says, new or old, shut_out=out, let_in=let)
 
 
@@ -155,9 +156,3 @@ def _short(principal: str) -> str:
     """`namespace/account` of an identity."""
     namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
     return f"{namespace}/{account}"
-
-
-def _list(names: Iterable[str]) -> str:
-    those = list(names)
-    more = f" and {len(those) - NAMED} more" if len(those) > NAMED else ""
-    return ", ".join(those[:NAMED]) + more
