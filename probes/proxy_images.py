@@ -12,6 +12,7 @@ from meshdoctor.model.cluster import ConfigMap, Namespace
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.proxies import ProxyConfig
+from meshdoctor.model.text import some
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, get, probe
 
@@ -27,7 +28,7 @@ def image_differs(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     old = [p for p in pods if p.proxy and not is_current_image(mesh, p, p.proxy.image, injected)]
     if old:
         images = ", ".join(sorted({p.proxy.image for p in old if p.proxy}))
-        names = ", ".join(p.name for p in old[:5]) + (f" and {len(old) - 5} more" if len(old) > 5 else "")
+        names = some((p.name for p in old), 5)
         yield fail(
             namespace,
             f"{len(old)} of its pods have a proxy of another image than {injected.image}: {names}",

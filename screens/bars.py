@@ -91,8 +91,7 @@ def hints(mode: str, text: str, view: View | None, commands: tuple[str, ...]) ->
     if mode == "!":
         return [Run(getattr(view, "wants", ""), "warn"), Run("   esc leaves", "dim")]
     if mode == "+":
-        wants = getattr(view, "wants", "")
-        return [Run(f"{wants}   esc leaves", "warn")] if wants else [Run("⏎ notes it, esc leaves", "dim")]
+        return [Run("⏎ notes it, esc leaves", "dim")]
     if mode == "/":
         known = sorted(getattr(view, "fields", ()))
         return [Run("words  !not  /regex/  " + "  ".join(f"{name}=" for name in known), "dim")]

@@ -19,6 +19,15 @@ from meshdoctor.model.prometheus import Prometheus
 from tests import wire
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+BOTH_LABELS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled, istio.io/rev: canary}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: injector, labels: {app: sidecar-injector, istio.io/rev: default}}
+"""  # INJ-004
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
 settings.load_profile("untimed")

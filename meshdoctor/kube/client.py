@@ -89,11 +89,11 @@ class ApiClient:
         """The body of a GET."""
         return (await self._session.fetch(path, params, headers))[0]
 
-    async def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002
-        """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it does not fit the type."""
+    async def get(self, path: str, shape: type[T], params: Params | None = None) -> T:
+        """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it has not this shape."""
         body = await self.get_bytes(path, params)
         try:
-            return msgspec.json.decode(body, type=type)
+            return msgspec.json.decode(body, type=shape)
         except msgspec.ValidationError as why:
             raise ClusterError(f"GET {path} answered what cannot be decoded: {why}.") from why
         except msgspec.DecodeError as why:
@@ -164,17 +164,15 @@ class ApiClient:
         since_seconds: int = 60,
         tail_lines: int = 2000,
         limit_bytes: int = 2_000_000,
-        previous: bool = False,
-        timestamps: bool = True,
     ) -> bytes:
-        """The end of a container's log."""
+        """The end of a container's log, each line after its time."""
         params = {
             "container": container,
             "sinceSeconds": since_seconds,
             "tailLines": tail_lines,
             "limitBytes": limit_bytes,
-            "previous": str(previous).lower(),
-            "timestamps": str(timestamps).lower(),
+            "previous": "false",
+            "timestamps": "true",
         }
         return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
 

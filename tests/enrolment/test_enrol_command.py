@@ -67,6 +67,20 @@ def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoct
 
 
 @pytest.mark.writes
+@pytest.mark.parametrize("unread", ["/api/v1/pods", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"])
+def test_what_cannot_be_read_after_a_write_leaves_it_unverified(meshdoctor: Run, cluster: Cluster, unread: str) -> None:
+    def failing(at: str, request: Request) -> Answer | None:
+        if at == "asked" and cluster.stored and request.target.partition("?")[0] == unread:
+            return statuses.failure(403, "Forbidden", "no")
+        return injecting(at, request)
+
+    cluster.script = failing
+    told = json.loads(meshdoctor("enrol", "legacy", *WRITE, "-o", "json").stdout)
+    assert (told["exit"], told["results"][-1]["state"]) == (3, "unverified")
+    assert json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][-1]["state"] == "unverified"
+
+
+@pytest.mark.writes
 def test_each_step_is_an_entry_that_can_be_taken_back_alone(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = injecting
     meshdoctor("enrol", "legacy", *WRITE)

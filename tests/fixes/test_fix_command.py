@@ -158,6 +158,7 @@ def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(mesh
     cluster.script = vanish
     done = meshdoctor("undo", *WRITE)
     assert (done.returncode, "exactly as it was" in done.stdout) == (3, False), done.stdout + done.stderr
+    assert "takes it back" not in done.stdout, "an undo is not undone"
     cluster.script = unscripted
     assert "it was not written" in meshdoctor("journal").stdout
     assert meshdoctor("undo", *WRITE).returncode == 0

@@ -110,7 +110,9 @@ def test_an_undo_that_ends_there_is_finished(walk: Walk, meshdoctor: Run, cluste
     assert (code, steps[-1]) == (-signal.SIGKILL, step)
     assert mode(cluster) == ("DISABLE" if step in WRITTEN else "ISTIO_MUTUAL")
     assert bool(interrupted(journal)) == (step in OPEN)
-    assert meshdoctor("journal").returncode == 0
+    listed = meshdoctor("journal")
+    assert listed.returncode == 0
+    assert ("it was written. It cannot be taken back" in listed.stdout) == (step in OPEN and step in WRITTEN)
     assert meshdoctor("undo", *WRITE).returncode == (64 if step in WRITTEN else 0), "nothing is taken back twice"
     restored = cluster.get(RULE)
     assert restored is not None
