@@ -247,8 +247,10 @@ class Mesh:
 
         A ReplicaSet that is gone or may not be read is told by its name: Deployment name plus the template's hash.
         """
-        reference = next((o for o in pod.metadata.owner_references if o.controller), None)
-        if reference is None:
+        for reference in pod.metadata.owner_references:  # a plain loop: asked of every pod by many rules
+            if reference.controller:
+                break
+        else:
             return pod.subject
         group = reference.api_version.rpartition("/")[0]
         if reference.kind == "ReplicaSet":
