@@ -46,11 +46,11 @@ def is_istiod(labels: dict[str, str]) -> bool:
 
 
 def istiod_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live istiod pods of every namespace and revision. Found once a snapshot."""
+    """Live istiod pods of every namespace and revision. Found once a table."""
     pods = mesh[Pod]
-    known: tuple[Pod, ...] | None = mesh.memo.get("istiod_pods")
+    known: tuple[Pod, ...] | None = pods.memo.get("istiod_pods")
     if known is None:
-        known = mesh.memo["istiod_pods"] = tuple(p for p in pods if is_istiod(p.labels) and is_live(p))
+        known = pods.memo["istiod_pods"] = tuple(p for p in pods if is_istiod(p.labels) and is_live(p))
     return known
 
 

@@ -21,9 +21,10 @@ def is_live(pod: Pod) -> bool:
 
 
 def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:
-    """The live pods of a namespace that carry all these labels; all of them where there are none. Found once a snapshot."""
-    pods = mesh[Pod].matching(namespace, labels)
-    memo: dict[tuple[object, ...], tuple[Pod, ...]] = mesh.memo.setdefault("live_pods", {})
+    """The live pods of a namespace that carry all these labels; all of them where there are none. Found once a table."""
+    table = mesh[Pod]
+    pods = table.matching(namespace, labels)
+    memo: dict[tuple[object, ...], tuple[Pod, ...]] = table.memo.setdefault("live_pods", {})
     key = (namespace, *labels.items())
     if key not in memo:
         memo[key] = tuple(p for p in pods if is_live(p))
@@ -36,11 +37,11 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
 
 
 def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live pods with a proxy: sidecars and gateways. Found once a snapshot."""
+    """Live pods with a proxy: sidecars and gateways. Found once a table."""
     pods = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
-    found: tuple[Pod, ...] | None = mesh.memo.get("injected_pods")
+    found: tuple[Pod, ...] | None = pods.memo.get("injected_pods")
     if found is None:
-        found = mesh.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
+        found = pods.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
     return found
 
 
@@ -56,23 +57,23 @@ def is_gateway(pod: Pod) -> bool:
 
 
 def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live gateway pods of the whole mesh. Found once a snapshot."""
+    """Live gateway pods of the whole mesh. Found once a table."""
     return _parted(mesh)[0]
 
 
 def sidecar_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live pods with a sidecar, of the whole mesh. Found once a snapshot."""
+    """Live pods with a sidecar, of the whole mesh. Found once a table."""
     return _parted(mesh)[1]
 
 
 def _parted(mesh: Mesh) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
-    proxies = injected_pods(mesh)
-    found: tuple[tuple[Pod, ...], tuple[Pod, ...]] | None = mesh.memo.get("gateways_and_sidecars")
+    proxies, memo = injected_pods(mesh), mesh[Pod].memo
+    found: tuple[tuple[Pod, ...], tuple[Pod, ...]] | None = memo.get("gateways_and_sidecars")
     if found is None:
         gateways, sidecars = list[Pod](), list[Pod]()
         for pod in proxies:
             (gateways if is_gateway(pod) else sidecars).append(pod)
-        found = mesh.memo["gateways_and_sidecars"] = tuple(gateways), tuple(sidecars)
+        found = memo["gateways_and_sidecars"] = tuple(gateways), tuple(sidecars)
     return found
 
 
@@ -145,12 +146,12 @@ def services_of(mesh: Mesh, pod: Pod) -> tuple[Service, ...]:
 
 
 def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Service, ...]:
-    """The Services of a namespace that select what carries these labels. Indexed once a snapshot."""
+    """The Services of a namespace that select what carries these labels. Indexed once a table."""
     table = mesh[Service]
     table.within(namespace)  # raises where the namespace could not be read
-    index: dict[str, dict[tuple[str, str], list[Service]]] | None = mesh.memo.get("services_by_selector")
+    index: dict[str, dict[tuple[str, str], list[Service]]] | None = table.memo.get("services_by_selector")
     if index is None:
-        index = mesh.memo["services_by_selector"] = {}
+        index = table.memo["services_by_selector"] = {}
         for service in table:
             for label in list(service.spec.selector.items())[:1]:
                 index.setdefault(service.namespace, {}).setdefault(label, []).append(service)

@@ -36,6 +36,13 @@ class Table(Generic[T]):
         # in one order, whoever gave them: the same mesh gives the same words
         self._objects = tuple(sorted(objects, key=_place))
         self.source = source
+        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives of these objects alone
+
+    def said_by(self, source: Source) -> Table[T]:
+        """The same objects, and all that was derived of them, with another word on where they come from."""
+        same = copy(self)
+        same.source = source
+        return same
 
     def __iter__(self) -> Iterator[T]:
         """What was seen; with rights in some namespaces only, theirs."""
