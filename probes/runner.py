@@ -221,10 +221,10 @@ def _check(each: Probe, result: Run, made: list[Finding]) -> Check:
 
 
 def _ended(result: Run, made: list[Finding]) -> tuple[Status, str | None]:
-    for status in (Status.FAIL, Status.WARN, Status.ERROR, Status.UNKNOWN):
-        found = [f for f in made if f.status is status]
-        if found:
-            return status, found[0].summary
+    for status in (Status.FAIL, Status.WARN, Status.ERROR, Status.UNKNOWN) if made else ():
+        first = next((f for f in made if f.status is status), None)
+        if first is not None:
+            return status, first.summary
     if result.unseen:
         source = next(iter(result.unseen.values()))
         return Status.SKIPPED, f"{source.name}: {source.reason or source.state}"
