@@ -28,11 +28,15 @@ def _annotated(mesh: Mesh) -> tuple[Annotated, ...]:
 
 
 def _read(mesh: Mesh) -> Iterator[Annotated]:
+    of_istio: dict[str, bool] = {}  # thousands of objects carry the same few names
     for thing in (*mesh[Namespace], *mesh[Service], *mesh[Pod], *mesh[Deployment]):
         if isinstance(thing, Pod) and thing.metadata.owner_references:
             continue
         for name, value in thing.annotations.items():
-            if is_istios(name) and name not in IGNORED:
+            read = of_istio.get(name)
+            if read is None:
+                read = of_istio[name] = is_istios(name) and name not in IGNORED
+            if read:
                 yield thing, name, value, known().get(name)
 
 

@@ -128,9 +128,9 @@ def _named_callers(mesh: Mesh, pods: tuple[Pod, ...]) -> Iterator[tuple[str, Aut
 
 def _accounts(mesh: Mesh) -> set[tuple[str, str]]:
     """The identities that run with a proxy."""
-    known: set[tuple[str, str]] | None = mesh.memo.get("identities")
+    known: set[tuple[str, str]] | None = mesh.memo.get("accounts of proxies")
     if known is None:
-        known = mesh.memo["identities"] = {(p.namespace, p.service_account) for p in injected_pods(mesh)}
+        known = mesh.memo["accounts of proxies"] = {(p.namespace, p.service_account) for p in injected_pods(mesh)}
     return known
 
 

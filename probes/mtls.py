@@ -11,7 +11,7 @@ from meshdoctor.istio.mtls_wide import WHOLE_MESH, strict_as_wide, tls_mode
 from meshdoctor.istio.mutual.targets import workload_port
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.selecting import SELECTABLE
-from meshdoctor.istio.workloads import injected_pods, live_pods, pods_of, services_of, workload_name
+from meshdoctor.istio.workloads import asked_pods, injected_pods, live_pods, pods_of, services_of, workload_name
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
@@ -40,7 +40,7 @@ def _log_command(pod: Pod) -> str:
 def plain_text_refused(mesh: Mesh) -> Iterator[Draft]:
     """A STRICT server refuses connections that come in plain text: the caller has no proxy, or goes past it."""
     found: dict[Subject, list[tuple[Pod, Pod, AccessLogEntry]]] = {}
-    for server in injected_pods(mesh):
+    for server, _ in asked_pods(mesh):
         for entry in _entries(mesh, server):
             if NO_CHAIN not in entry.details and NO_CHAIN not in entry.connection_details and entry.flags != "NR":
                 continue

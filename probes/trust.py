@@ -12,7 +12,7 @@ from meshdoctor.istio.asking import asked, shown
 from meshdoctor.istio.destination import policies_at
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.routing import destination_rules
-from meshdoctor.istio.workloads import by_owner, injected_pods, pods_of
+from meshdoctor.istio.workloads import asked_pods, by_owner, pods_of
 from meshdoctor.model.certmanager import Certificate
 from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.envoy import Envoy
@@ -58,9 +58,8 @@ def roots_differ(mesh: Mesh) -> Iterator[Draft]:
 def _roots(mesh: Mesh) -> dict[Pod, frozenset[str]]:
     """The serial numbers of the roots that each proxy that told trusts."""
     found = {}
-    for pod in injected_pods(mesh):
-        envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("certs"):
+    for pod, envoy in asked_pods(mesh):
+        if not envoy.has("certs"):
             continue
         serials = frozenset(c.serial for c in envoy.certificates if c.role == "ca" and c.serial)
         if serials:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,10 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
 from tests import wire
+
+# A hundred tests start the program as a process of its own: without bytecode each compiles it anew, for a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 BOTH_LABELS = """

@@ -36,6 +36,13 @@ class Table(Generic[T]):
         # in one order, whoever gave them: the same mesh gives the same words
         self._objects = tuple(sorted(objects, key=_place))
         self.source = source
+        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives of these objects alone
+
+    def said_by(self, source: Source) -> Table[T]:
+        """The same objects, and all that was derived of them, with another word on where they come from."""
+        same = copy(self)
+        same.source = source
+        return same
 
     def __iter__(self) -> Iterator[T]:
         """What was seen; with rights in some namespaces only, theirs."""
@@ -260,8 +267,10 @@ class Mesh:
 
         A ReplicaSet that is gone or may not be read is told by its name: Deployment name plus the template's hash.
         """
-        reference = next((o for o in pod.metadata.owner_references if o.controller), None)
-        if reference is None:
+        for reference in pod.metadata.owner_references:  # a plain loop: asked of every pod by many rules
+            if reference.controller:
+                break
+        else:
             return pod.subject
         group = reference.api_version.rpartition("/")[0]
         if reference.kind == "ReplicaSet":

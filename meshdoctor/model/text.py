@@ -19,8 +19,8 @@ def plain(text: object, limit: int = _LONGEST) -> str:
     if len(raw) <= limit and raw.isascii() and raw.isprintable():
         return raw  # nearly always, and nothing to do
     cut = raw[: limit * 2] if len(raw) > limit * 2 else raw
-    cut = _ESCAPES.sub("", cut)
-    clean = "".join(_shown(c) for c in cut)
+    # a long text is plain nearly always as well: looked at as a whole, not character by character
+    clean = cut if cut.isascii() and cut.isprintable() else "".join(_shown(c) for c in _ESCAPES.sub("", cut))
     return clean if len(clean) <= limit and len(raw) <= limit * 2 else clean[: limit - 1] + "…"
 
 

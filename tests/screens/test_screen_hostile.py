@@ -18,7 +18,7 @@ from screens import registry
 from screens.feed import StillFeed
 from tests.conftest import NOW, build
 from tests.probes import things as t
-from tests.screens.conftest import Screen, istiod, opened, sync
+from tests.screens.conftest import Screen, calm, istiod, opened, sync
 
 HOSTILE = {
     "short": "oops [/] and [/bold] regex [/v1/x] [bold]x[/bold] [@click=app.exit]y[/] \x1b[31mred\x1b[0m \x1b]0;title\x07 "
@@ -138,7 +138,7 @@ async def test_every_screen_shows_hostile_text_as_text(text: str) -> None:
             await screen.press("j", "enter", "question_mark")
             assert_harmless(screen.text)
         screen.app.say(text)
-        await screen.pilot.pause()
+        await calm(screen.pilot)
         assert_harmless(screen.text)
 
 

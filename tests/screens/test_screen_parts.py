@@ -10,7 +10,7 @@ from screens.figures import figures
 from screens.filter import parse
 from screens.views.webhooks import Webhooks
 from screens.widgets.rows import Column, Row, Rows
-from tests.screens.conftest import opened
+from tests.screens.conftest import calm, opened
 
 FIELDS = frozenset({"ns", "status", "problem"})
 
@@ -95,7 +95,7 @@ async def test_a_table_of_any_length_paints_only_what_shows(healthy: Mesh) -> No
         table = Counted((Column("NAME", is_name=True, keep=True), Column("VALUE")))
         await screen.app.screen.mount(table)
         table.set_rows(Row(f"pod-{n}", (f"shop/pod-{n}", f"{n}")) for n in range(100_000))
-        await screen.pilot.pause()
+        await calm(screen.pilot)
         assert table.painted <= 200
         table.focus()
         await screen.press("G")
@@ -113,7 +113,7 @@ async def test_columns_on_the_right_go_first(healthy: Mesh) -> None:
         table = Rows(columns)
         await screen.app.screen.mount(table)
         table.set_rows([Row("1", ("a" * 20, "b" * 20, "c" * 20))])
-        await screen.pilot.pause()
+        await calm(screen.pilot)
         assert [f.column.title for f in table._fitted] == ["A", "B"]
 
 
