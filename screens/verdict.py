@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.model.findings import Cause, Diagnosis
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.pages import FAMILY_NAMES
+from meshdoctor.model.sources import Unseen
 from screens.seen import Seen, thing
-from screens.text import Run, age, badge, count, duration, moment
+from screens.text import Run, age, badge, count, duration, glued, moment
 from screens.widgets.doc import Item
 
 
@@ -21,6 +23,8 @@ def verdict(seen: Seen) -> list[Item]:
         return [Item((Run("… judging", "unknown"), Run("  the objects are read, the rules are running")))]
     observed = [c for c in seen.diagnosis.causes if c.observed]
     first = (observed or list(seen.diagnosis.causes))[:1]
+    if not first and is_asking(seen.mesh):
+        return [_nothing_yet(seen.diagnosis), *_lost(seen)]
     items = _of_cause(first[0], seen, len(seen.diagnosis.causes)) if first else [nothing_found(seen.diagnosis)]
     return [*items, *_lost(seen)]
 
@@ -42,24 +46,42 @@ def nothing_found(diagnosis: Diagnosis) -> Item:
     return Item((Run("● ", "ok"), Run(says, "strong")))
 
 
+def is_asking(mesh: Mesh) -> bool:
+    """Whether what runs has not been asked yet: the objects are there before istiod and the proxies have answered."""
+    if mesh.istiods or mesh.envoys:
+        return False
+    try:
+        return bool(istiod_pods(mesh))
+    except Unseen:
+        return False
+
+
+def _nothing_yet(diagnosis: Diagnosis) -> Item:
+    """No cause in the objects alone: no verdict, since what runs is still being asked."""
+    c = diagnosis.coverage
+    says = f"  istiod and the proxies are being asked; {c.unknown} of {c.rules} checks wait for them"
+    return Item((Run("… ", "unknown"), Run("No fault so far", "strong"), Run(says)))
+
+
 def _of_cause(cause: Cause, seen: Seen, others: int) -> list[Item]:
     role = "bad" if cause.observed or cause.severity in ("critical", "high") else "warn"
     glyph = "✖" if role == "bad" else "▲"
     items = [Item((Run(f"{glyph} ", role), Run(cause.title or cause.summary, "strong")))]
     if cause.summary and cause.summary != cause.title:
         items.append(Item(cause.summary, indent=2))
-    facts = [Run(f"{cause.subject}")]
-    facts += [Run("   "), Run(sure(cause.confidence)), Run("   "), Run(harm(cause))]
     now = seen.now()
+    facts = [Run(f"{cause.subject}"), _fact(sure(cause.confidence)), _fact(harm(cause))]
     if cause.since and now:
-        facts += [Run(f"   since {moment(cause.since, now)}, {duration((now - cause.since).total_seconds())}")]
-    items.append(Item(tuple(facts), indent=2))
+        facts.append(_fact(f"since {moment(cause.since, now)}, {duration((now - cause.since).total_seconds())}"))
     changed = changed_by(seen.mesh, cause, now)
     more = f"{count(others - 1, 'other cause')} below" if others > 1 else ""
-    said = "   ".join(part for part in (changed, more) if part)
-    if said:
-        items.append(Item(said, "dim", indent=2))
-    return items
+    facts += [_fact(part, "dim") for part in (changed, more) if part]
+    return [*items, Item(tuple(facts), indent=2)]
+
+
+def _fact(text: str, role: str = "") -> Run:
+    """One of the facts of a line, that breaks between them only."""
+    return Run(f"   {glued(text)}", role)
 
 
 def sure(confidence: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -22,6 +23,7 @@ from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 from screens.widgets.rows import Column, Row, Rows
 
+FEW = 6  # lines below which a table and details do not go together
 TALL = 32  # lines from which the selected row is told in full below the table
 
 
@@ -112,7 +114,9 @@ class TableView(View):
         return []
 
     def offers(self, action: str) -> bool:
-        return action not in ("open", "yaml", "logs") or self.row is not None
+        if action in ("open", "yaml", "logs"):
+            return self.row is not None
+        return action != "faults" or bool(self._all)
 
     async def open(self, row: Row) -> None:
         """Enter on a row."""
@@ -168,6 +172,7 @@ class TableView(View):
         self.table.set_rows(rows)
         self._show_summary()
         self._show_detail()
+        self.boss.tell_keys()
 
     def _show_summary(self) -> None:
         items = self.summary_of(self.seen) if self.seen else []
@@ -204,10 +209,28 @@ class TableView(View):
         items = self.detail_of(row) if row is not None and self.app.size.height >= self.tall else []
         doc.display = bool(items)
         doc.set_items([Item(""), *items] if items else ())
+        self._share_out(doc)
+
+    def _share_out(self, doc: Doc) -> None:
+        """The details stand right below a short table; beside a long one they keep their share, so that nothing jumps."""
+        table, summary = self.table, self.query_one("#summary", Doc)
+        room = self.size.height - summary.height
+        if not doc.display or room < FEW:
+            table.styles.height, doc.styles.height = "1fr", "auto"
+            return
+        wanted = len(table.rows) + 1
+        short = wanted + doc.height <= room
+        high = wanted if short else min(wanted, room * 3 // 5)
+        table.styles.height, doc.styles.height = high, room - high
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._has_rows and not self._broken.display:
+            self.guard(self._show_detail)
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         event.stop()
         self.guard(self._show_detail)
+        self.boss.tell_keys()
 
     async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()

@@ -193,6 +193,7 @@ def remapped(binding: Binding, chosen: Mapping[str, str]) -> Binding:
 
 
 NAMES = {"enter": "⏎", "escape": "esc", "slash": "/", "question_mark": "?", "colon": ":", "pagedown": "pgdn", "pageup": "pgup"}
+NAMES |= {"left": "←", "right": "→", "up": "↑", "down": "↓", "right_square_bracket": "]", "left_square_bracket": "["}
 
 
 def shown_key(binding: Binding) -> str:

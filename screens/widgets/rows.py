@@ -129,9 +129,9 @@ class Rows(Listing):
             loose = [i for i in shown if not self.columns[i].keep]
             shown.remove(loose[-1] if loose else shown[-1])
         widths = {i: least[i] for i in shown}
-        spare = room - sum(widths.values()) - GAP * (len(shown) - 1)
-        for i in sorted(shown, key=lambda i: natural[i] - widths[i]):
-            more = min(natural[i] - widths[i], max(spare, 0))
+        spare = max(room - sum(widths.values()) - GAP * (len(shown) - 1), 0)
+        for number, i in enumerate(sorted(shown, key=lambda i: natural[i] - widths[i])):
+            more = min(natural[i] - widths[i], spare // (len(shown) - number))  # a fair share of what is left
             widths[i] += more
             spare -= more
         self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
@@ -153,7 +153,7 @@ class Rows(Listing):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self.header and y == 0:
-            return self.painter.strip(self._heading(), width)
+            return self.painter.strip(self._heading(), width) if self.rows else self.blank(width)
         index = y + self.scroll_offset.y - self.header
         if not 0 <= index < len(self.rows):
             return self.blank(width)
