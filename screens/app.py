@@ -20,7 +20,7 @@ from screens.feed import Feed, Switches
 from screens.keys import COMMANDS, EVERYWHERE
 from screens.options import Options
 from screens.seen import Recorded, Seen, observed
-from screens.text import GLUE, Run, clean
+from screens.text import GLUE, Run, clean, cut
 from screens.views.view import View
 from screens.widgets.band import Band, Part
 from screens.widgets.prompt import Ask, Mode, Prompt
@@ -177,7 +177,7 @@ class MeshdoctorApp(App[int]):
         """A line for the operator in place of the footer, for six seconds; it is logged too."""
         log.info("%s", clean(text))
         self._said_until = time.monotonic() + SAID_FOR
-        self._footer.set_parts([Part((Run(text, role),))])
+        self._footer.set_parts([Part((Run(cut(clean(text), max(self.size.width - 2, 20)), role),))])
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, and of the desktop where there is one. Secrets are masked."""

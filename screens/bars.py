@@ -9,14 +9,14 @@ from meshdoctor.collect.link import Link
 from meshdoctor.model.findings import Diagnosis
 from screens import registry
 from screens.seen import Seen
-from screens.text import Run, age, clean, count, cut_name
+from screens.text import Run, age, clean, count, cut, cut_name
 from screens.views.view import View, keys_of, shown_key
 from screens.widgets.band import Part
 
 if TYPE_CHECKING:
     from screens.changing import Changing
 
-TRAIL = 44
+TRAIL, HERE = 44, 32  # cells of the way here, and of the screen itself
 LINKS = {"connecting": ("…", "unknown"), "live": ("●", "ok"), "stale": ("◐", "warn"), "error": ("✖", "bad")}
 
 
@@ -41,7 +41,7 @@ def top(
     if before:
         left.append(Part((Run("› ", "dim"), Run(cut_name(" › ".join(clean(t) for t in before), TRAIL))), goes=5))
     if here:
-        left.append(Part((Run("› ", "dim"), Run(cut_name(clean(here), TRAIL // 2))), goes=3))
+        left.append(Part((Run("› ", "dim"), Run((cut if " " in here else cut_name)(clean(here), HERE))), goes=3))
     user = cluster.user if cluster else ""
     may = Run("may write", "warn") if changing.may_write else Run("read-only", "dim")
     right = [Part((*((Run(f"{user}, ", "dim"),) if user else ()), may), goes=0 if changing.may_write else 4)]

@@ -67,7 +67,7 @@ def figures(edge: Edge) -> Run:
     if edge.per_second is None:
         return Run("? unknown" if edge.unknown else "not observed", "unknown" if edge.unknown else "dim")
     told = cells(edge)
-    failed = f" {told[1]}" if told[1] and edge.failed else ""
+    failed = f" {told[1]}" if told[1] and (edge.failed or edge.health in ROLES) else ""
     secured = "" if not told[3] else " mTLS" if told[3] == "100 %" else f" mTLS {told[3]}"
     return Run(f"{told[0]}/s{failed}{secured}", ROLES.get(edge.health, ""))
 
@@ -93,8 +93,8 @@ def _arrow(edge: Edge, narrow: bool) -> Run:
     """What flows, and the arrow: short where names need the room."""
     told = figures(edge)
     long = {"bad": "══✖═▶", "warn": "══▲═▶"}.get(told.role, "─────▶" if edge.is_carrying else "╌╌╌╌╌▷")
-    short = {"bad": "✖▶", "warn": "▲▶"}.get(told.role, "─▶" if edge.is_carrying else "╌▷")
-    says = told.text.replace("not observed", "unseen").replace(" mTLS", "") if narrow else told.text
+    short = "═▶" if told.role else "─▶" if edge.is_carrying else "╌▷"
+    says = told.text.replace("not observed", "unseen").partition(" mTLS")[0] if narrow else told.text
     return Run(f"{says} {short if narrow else long}", told.role or ("" if edge.is_carrying else "dim"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+from meshdoctor.collect.link import Link
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.model.findings import Cause, Diagnosis
 from meshdoctor.model.mesh import Mesh
@@ -109,8 +110,7 @@ def changed_by(mesh: Mesh | None, cause: Cause, now: datetime | None) -> str:
 def _no_mesh(seen: Seen) -> list[Item]:
     link = seen.link
     if link.state == "error":
-        items = [Item((Run("✖ ", "bad"), Run("The cluster cannot be read", "strong")))]
-        items += [Item(text, indent=2) for text in (link.reason, link.do) if text]
+        items = unread(link)
         keys = (Run("r", "key"), Run(" try again   ", "dim"), Run("c", "key"), Run(" other contexts   ", "dim"))
         return [*items, Item(""), Item((*keys, Run("d", "key"), Run(" demo on a recorded mesh", "dim")), indent=2)]
     doing = "reading the objects of" if link.state == "live" else "connecting to"
@@ -119,6 +119,19 @@ def _no_mesh(seen: Seen) -> list[Item]:
     if link.reason:
         items.append(Item(link.reason, "dim", indent=2))
     return items
+
+
+def unread(link: Link) -> list[Item]:
+    """That a cluster cannot be read, why, and what to do about it."""
+    items = [Item((Run("✖ ", "bad"), Run("The cluster cannot be read", "strong")))]
+    return items + [Item(text, indent=2) for text in (link.reason, link.do) if text]
+
+
+def waiting(seen: Seen) -> list[Item]:
+    """What other screens than home say before a mesh was read: why there is none, never that it is being read."""
+    if seen.link.state != "error":
+        return _no_mesh(seen)
+    return [*unread(seen.link), Item(""), Item((Run("r", "key"), Run(" try again", "dim")), indent=2)]
 
 
 def checked(diagnosis: Diagnosis | None) -> list[Item]:

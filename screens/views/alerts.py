@@ -51,6 +51,9 @@ class Alerts(TableView):
         self._came: float | None = None
         self._failed = ""
 
+    def offers(self, action: str) -> bool:
+        return self.row is not None if action == "copy" else super().offers(action)
+
     def reload(self) -> None:
         if self.seen is not None and self.seen.mesh is not None:
             self.run_worker(self._ask(), group="asked", exclusive=True, exit_on_error=False)

@@ -57,6 +57,7 @@ def compare(before: Path, after: Path) -> Difference:
 class BundleDiff(TableView):
     """The older of the two on the left, whichever was named first."""
 
+    needs_mesh = False
     title = "Compared"
     about = "Findings first: those that are new, those that are gone. Then every object that came, went or changed."
     columns = (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class BundleInside(TableView):
     """The bundle that is open, or one that is named with `o`."""
 
+    needs_mesh = False
     about = "What is not in the file is UNKNOWN to every check. d compares with another bundle, x shows what was removed."
     columns = (
         Column("STATE", least=12, keep=True),
@@ -163,6 +164,7 @@ class BundleInside(TableView):
 class Files(TableView):
     """The files of one part."""
 
+    needs_mesh = False
     about = "As they lie in the archive; tar xzf gives them."
     columns = (
         Column("FILE", least=30, most=120, is_name=True, keep=True),
@@ -183,6 +185,7 @@ class Files(TableView):
 class RemovedValues(TableView):
     """What was removed: kinds and places, never the values."""
 
+    needs_mesh = False
     title = "Removed"
     about = "Values that were taken out before anything was written. Equal marks in one bundle stand for equal values."
     columns = (

@@ -43,7 +43,7 @@ class Help(View):
         yield Item(self.of.crumb or self.of.title, "strong", label="HELP")
         yield Item(self.of.about)
         is_wide = self.app.size.width >= WIDE  # the ids, for the operator's own keys, would wrap below that
-        here = keys_of(type(self.of), chosen=chosen)
+        here = [b for b in keys_of(type(self.of), chosen=chosen) if self.of.knows(b.action)]
         yield from _section("HERE", here, is_wide)
         if self.of.main is not None and isinstance(self.of.main, Listing):
             yield from _section("MOVE", keys_of(Listing, Listing, chosen), is_wide)

@@ -115,7 +115,7 @@ class Home(View):
         high, wanted = self.app.size.height, len(table.rows) + 1
         table.display = bool(table.rows)
         room = high - 6 - sum(self.query_one(f"#{name}", Doc).height for name in ("verdict", "figures", "unseen"))
-        table.styles.height = max(min(wanted, room // (2 if high >= ROOMY else 1)), 3)
+        table.styles.height = max(min(wanted, room // (2 if high >= ROOMY else 1)), 2)
         self._left = room - wanted
         roomy = high >= ROOMY or self._left >= SOME
         checked = not table.rows and self.seen is not None and self.seen.diagnosis is not None
@@ -260,6 +260,6 @@ def _not_seen(seen: Seen, mesh: Mesh, height: int) -> list[Item]:
     listed = ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
     ages = [s.age_s for s in mesh.sources if s.age_s is not None]
     read = f"{count(sum(s.state == 'live' for s in mesh.sources), 'source')} read"
-    oldest = f", the oldest {age(max(ages))} before this picture" if ages else ""
+    oldest = f", the oldest {age(max(ages))} before" if ages else ""
     runs = [Run(f"Not seen: {listed}. ", "")] if words else [Run(f"{read}{oldest}. ", "dim")]
     return [Item((*runs, Run(unknown, "dim"), Run("  u", "key"), Run(" why", "dim")))]

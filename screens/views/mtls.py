@@ -59,6 +59,11 @@ class MutualTls(TableView):
             return
         self.beside(seen, lambda: picture(mesh), self._show)
 
+    def offers(self, action: str) -> bool:
+        if action in ("matrix", "more"):
+            return self._picture is not None and (action == "matrix" or (self._is_matrix and len(self._servers) > self._first + 1))
+        return super().offers(action)
+
     def _show(self, found: Picture) -> None:
         self._picture = found
         self._draw()
@@ -208,4 +213,6 @@ def _coverage(mesh: Coverage) -> tuple[Run, ...]:
         return Run("○ no calls seen", "dim"), Run(strict)
     glyph, role = ("●", "ok") if mesh.is_met else ("▲", "warn")
     calls = mesh.mtls + mesh.plaintext
-    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(f" of {calls} calls in {mesh.window_s:.0f} s (goal 99 %){strict}")
+    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(
+        f" of {calls:,} calls in {mesh.window_s:.0f} s (goal 99 %){strict}"
+    )

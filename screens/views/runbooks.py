@@ -23,6 +23,7 @@ RISKS = {"high": "bad", "medium": "warn"}
 class Runbooks(TableView):
     """All of them."""
 
+    needs_mesh = False
     about = "Enter shows the steps. Nothing here is run: commands are copied."
     columns = (
         Column("RUNBOOK", least=22, most=34, keep=True),

@@ -18,11 +18,13 @@ from screens import filter as filters
 from screens.seen import Seen, about
 from screens.text import Run
 from screens.threads import aside
+from screens.verdict import waiting
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 from screens.widgets.rows import Column, Row, Rows
 
+ON_A_ROW = frozenset({"open", "yaml", "logs", "fix", "proxies", "what_if", "trace", "enrol", "strict"})
 FEW = 6  # lines below which a table and details do not go together
 TALL = 32  # lines from which the selected row is told in full below the table
 
@@ -71,6 +73,8 @@ class TableView(View):
     fields: ClassVar[frozenset[str]] = frozenset()
     empty: ClassVar[str] = "There is none."
     narrows = True
+    needs_mesh: ClassVar[bool] = True  # whether there is nothing to show before a mesh was read
+    sorts: ClassVar[bool] = True  # whether its rows can stand in another order
     tall: ClassVar[int] = TALL
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -114,7 +118,7 @@ class TableView(View):
         return []
 
     def offers(self, action: str) -> bool:
-        if action in ("open", "yaml", "logs"):
+        if action in ON_A_ROW:
             return self.row is not None
         return action != "faults" or bool(self._all)
 
@@ -145,7 +149,7 @@ class TableView(View):
         return about(self.row.payload) if self.row is not None else None
 
     def fill(self, seen: Seen) -> None:
-        if seen.mesh is None:
+        if seen.mesh is None and self.needs_mesh:
             self._show_summary()
             return
         self.beside(seen, lambda: tuple(self.rows_of(seen)), self.take)
@@ -175,8 +179,12 @@ class TableView(View):
         self.boss.tell_keys()
 
     def _show_summary(self) -> None:
-        items = self.summary_of(self.seen) if self.seen else []
-        self.query_one("#summary", Doc).set_items([*items, *self._state()])
+        seen = self.seen
+        if seen is not None and seen.mesh is None and self.needs_mesh:
+            items = waiting(seen)
+        else:
+            items = [*(self.summary_of(seen) if seen else ()), *self._state()]
+        self.query_one("#summary", Doc).set_items(items)
 
     def _state(self) -> list[Item]:
         """What is shown of how much, and what to press where it is nothing."""
@@ -263,12 +271,19 @@ class TableView(View):
         self._faults = not self._faults
         self._apply()
 
+    def knows(self, action: str) -> bool:
+        return action not in ("order", "reverse") or self.sorts
+
     def action_order(self) -> None:
+        if not self.sorts:
+            return
         after = 0 if self._order is None else self._order + 1
         self._order = after if after < len(self.columns) else None
         self._apply()
 
     def action_reverse(self) -> None:
+        if not self.sorts:
+            return
         self._reversed = not self._reversed
         self._apply()
 

@@ -179,6 +179,8 @@ class Topology(TableView):
 
     def offers(self, action: str) -> bool:
         match action:
+            case "form" | "zoom" | "active":
+                return self.seen is not None and self.seen.mesh is not None
             case "logs":
                 return bool(self._logging())
             case "trace":

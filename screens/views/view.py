@@ -101,6 +101,10 @@ class View(Vertical, can_focus=True):
         """Whether an action of its own means anything now: what the footer shows."""
         return True
 
+    def knows(self, action: str) -> bool:
+        """Whether an action of a base class means anything on this screen at all: what help shows."""
+        return True
+
     def back(self) -> bool:
         """Escape: True if there was something to clear first."""
         return False

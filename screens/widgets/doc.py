@@ -13,7 +13,7 @@ from screens.text import Line, Run, clean, cut_name, width_of, wrap
 from screens.widgets.listing import Listing
 
 LABEL = 11
-WIDE = 100  # columns from which a note stands beside the first line; below, at the right end of the last
+WIDE = 120  # columns from which a note stands beside the first line; below, at the right end of the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ class Doc(Listing):
         margin = 1 + (self.label if self.label else 0) + item.indent
         note = cut_name(clean(item.note, 60), width // 3 if width >= WIDE else width - margin - 1)
         beside = note if width >= WIDE else ""
-        room = max(width - margin - 1 - (width_of(beside) + 2 if beside else 0), 8)
+        edge = 1 if self.has_class("auto") else 2  # what may scroll keeps a column for the bar
+        room = max(width - margin - edge - (width_of(beside) + 2 if beside else 0), 8)
         lines = _flow(item.runs, room, item.longest)
         if note and not beside:
             lines = _noted(lines, note, room)
@@ -118,7 +119,7 @@ class Doc(Listing):
             runs.extend(line)
             if number == 0 and beside:
                 used = sum(width_of(r.text) for r in line)
-                runs.append(Run(" " * (width - 1 - margin - used - width_of(note)) + note, "dim"))
+                runs.append(Run(" " * (width - edge - margin - used - width_of(note)) + note, "dim"))
             made.append(runs)
         return made
 

@@ -16,6 +16,8 @@ from textual.strip import Strip
 
 from screens.text import ROLES, Line, clean, cut, width_of
 
+FAINT = ("dim", "head")  # what would be hard to read in the selected line
+
 
 class Painter:
     """Turns runs of text into strips in the widget's own styles. What it paints was cleaned by `clean`."""
@@ -32,7 +34,7 @@ class Painter:
         key = (role, chosen)
         if key not in self._styles:
             made = self._widget.rich_style
-            if role in ROLES:
+            if role in ROLES and not (chosen and role in FAINT):
                 made += self._widget.get_component_rich_style(f"listing--{role}", partial=True)
             if chosen:
                 made += self._widget.get_component_rich_style("listing--cursor", partial=True)
