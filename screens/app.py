@@ -226,6 +226,7 @@ class MeshdoctorApp(App[int]):
         if view.seen is not self.shown:
             view.present(self.shown)
         view.take_focus()
+        self._said_until = 0.0  # what was said was about the screen before
         self._show_footer()
         self._show_top()
 

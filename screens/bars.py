@@ -99,11 +99,13 @@ def title(diagnosis: Diagnosis) -> str:
 def hints(mode: str, text: str, view: View | None, commands: tuple[str, ...]) -> list[Run]:
     """What could be typed."""
     if mode == "!":
-        return [Run(getattr(view, "wants", ""), "warn"), Run("   esc leaves", "dim")]
+        return [Run(view.wants if view else "", "warn"), Run("   esc leaves", "dim")]
     if mode == "+":
-        wants = getattr(view, "wants", "")
+        wants = view.wants if view else ""
         return [Run(f"{wants}   esc leaves", "warn")] if wants else [Run("⏎ notes it, esc leaves", "dim")]
     if mode == "/":
+        if view is not None and view.narrows_by:
+            return [Run(view.narrows_by, "dim")]
         known = sorted(getattr(view, "fields", ()))
         return [Run("words  !not  /regex/  " + "  ".join(f"{name}=" for name in known), "dim")]
     known_names = (*(e.name for e in registry.entries()), *commands)

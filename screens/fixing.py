@@ -149,6 +149,8 @@ def _conditions(work: Mending, plan: Plan, may_write: bool) -> Iterator[tuple[st
     version = str((plan.before or {}).get("metadata", {}).get("resourceVersion", ""))
     if version:
         yield "OK", f"written only if the object is still at version {version}, as it was read"
+    if trial is not None and trial.reason == "read-only":
+        return  # no consent is asked for where nothing can be written
     asks = f"{plan.target.name}, typed" if plan.is_high or is_owned(plan) else "y"
     yield "OK" if may_write else "SKIPPED", f"consent: {asks}" if may_write else f"read-only: {work.context}, typed, lifts it"
 

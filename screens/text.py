@@ -89,7 +89,7 @@ def cut_name(text: str, width: int) -> str:
         return _without_middle(text, width)
     lead, host, port = named.groups("")
     room = width - width_of(lead) - width_of(port)
-    return f"{lead}{cut(host, room)}{port}" if room >= 8 else _without_middle(text, width)
+    return f"{lead}{cut(host, room)}{port}" if room >= 5 else _without_middle(text, width)
 
 
 def _shorter(kind: str, rest: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ def verdict(seen: Seen) -> list[Item]:
 def _lost(seen: Seen) -> list[Item]:
     """The connection is gone: what is shown is old, and why."""
     link = seen.link
-    if link.state not in ("stale", "error"):
+    if link.state not in ("stale", "error") or seen.is_recorded:
         return []
     state = badge("ERROR", "not connected") if link.state == "error" else badge("partly", "not answering")
     said = f"  what is shown is {age(seen.elapsed)} old. {link.reason} {link.do}".rstrip()

@@ -142,11 +142,11 @@ class BundleInside(TableView):
         if self.path is None:
             self.boss.say("Open a bundle first: o names a file.", "dim")
             return
-        self._asked = "diff"
+        self._asked, self.wants = "diff", "the other bundle: a file or a folder"
         self.boss.action_ask("+")
 
     def action_other(self) -> None:
-        self._asked = "open"
+        self._asked, self.wants = "open", "a file or a folder"
         self.boss.action_ask("+")
 
     def given(self, text: str) -> None:

@@ -25,7 +25,7 @@ class ChangeView(View):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wants = ""  # what the prompt asks to be typed
+        self.wants = ""
         self._word = ""
         self._granted: Callable[[], None] = lambda: None
         self._at = ""

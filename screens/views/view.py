@@ -34,6 +34,8 @@ class View(Vertical, can_focus=True):
     title: str = ""
     about: ClassVar[str] = ""
     narrows: ClassVar[bool] = False  # whether `/` means anything here
+    narrows_by: ClassVar[str] = ""  # what `/` takes, where it is no filter
+    wants: str = ""  # what the open prompt asks to be typed
 
     def __init__(self) -> None:
         super().__init__()

@@ -142,7 +142,9 @@ def _noted(lines: list[list[Run]], note: str, room: int) -> list[list[Run]]:
 def _flow(runs: tuple[Run, ...], width: int, longest: int) -> list[list[Run]]:
     """Runs wrapped together: roles stay with their words."""
     texts = [clean(r.text, longest // 2) for r in runs]
-    whole = "".join(texts)
+    if texts and not texts[-1].isspace():
+        texts[-1] = texts[-1].rstrip()
+    whole = "".join(texts).rstrip()
     if width_of(whole) <= width:
         return [[Run(t, r.role) for t, r in zip(texts, runs, strict=True)]]
     roles = [r.role for t, r in zip(texts, runs, strict=True) for _ in t]

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from screens.text import ROLES, Line, clean, cut, width_of
+from screens.text import GLUE, ROLES, Line, clean, cut, width_of
 
 FAINT = ("dim", "head")  # what would be hard to read in the selected line
 
@@ -48,7 +48,7 @@ class Painter:
             room = width - used
             if room <= 0:
                 break
-            shown = text[:room] if text.isspace() else cut(clean(text, room), room)
+            shown = text[:room] if text.isspace() else cut(clean(text, room), room).replace(GLUE, " ")
             used += width_of(shown)
             segments.append(Segment(shown, self.style(role, chosen)))
         if used < width:
