@@ -42,7 +42,7 @@ def top(
         left.append(Part((Run("› ", "dim"), Run(cut_name(" › ".join(clean(t) for t in before), TRAIL))), goes=5))
     if here:
         left.append(Part((Run("› ", "dim"), Run((cut if " " in here else cut_name)(clean(here), HERE))), goes=3))
-    user = cluster.user if cluster else ""
+    user = cluster.user if cluster and recorded is None else ""  # a recording is read as nobody
     may = Run("may write", "warn") if changing.may_write else Run("read-only", "dim")
     right = [Part((*((Run(f"{user}, ", "dim"),) if user else ()), may), goes=0 if changing.may_write else 4)]
     if changing.pending:

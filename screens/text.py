@@ -92,6 +92,11 @@ def cut_name(text: str, width: int) -> str:
     return f"{lead}{cut(host, room)}{port}" if room >= 5 else _without_middle(text, width)
 
 
+def is_pod(text: str) -> bool:
+    """Whether a name ends as those of pods do, in two hashes."""
+    return _POD.fullmatch(text) is not None
+
+
 def _shorter(kind: str, rest: str) -> Iterator[str]:
     """Ever shorter forms of a name: without its ReplicaSet's hash, its namespace, its kind."""
     place, slash, name = rest.partition("/")
@@ -182,7 +187,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} m {whole % 60} s"
     if whole < 172800:
-        return f"{whole // 3600} h {whole % 3600 // 60} m"
+        minutes = whole % 3600 // 60
+        return f"{whole // 3600} h {minutes} m" if minutes else f"{whole // 3600} h"
     return f"{whole // 86400} d"
 
 

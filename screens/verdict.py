@@ -41,10 +41,13 @@ def _lost(seen: Seen) -> list[Item]:
 
 
 def nothing_found(diagnosis: Diagnosis) -> Item:
-    """No cause: said with what was not seen."""
+    """No cause: said with what was not seen, and with what was found all the same."""
     c = diagnosis.coverage
-    says = f"No fault in what could be seen ({c.unknown} of {c.rules} checks unknown)."
-    return Item((Run("● ", "ok"), Run(says, "strong")))
+    unknown = f"({c.unknown} of {c.rules} checks unknown)"
+    if c.fail or c.error:
+        says = f"  {count(c.fail + c.error, 'check')} failed, but no cause stands out {unknown}.  "
+        return Item((badge("WARN", "faults"), Run(says, "strong"), Run("8", "key"), Run(" findings", "dim")))
+    return Item((Run("● ", "ok"), Run(f"No fault in what could be seen {unknown}.", "strong")))
 
 
 def is_asking(mesh: Mesh) -> bool:

@@ -12,9 +12,10 @@ from screens.registry import digit, entries
 from screens.seen import Seen
 from screens.text import Run
 from screens.views.view import View, keys_of, shown_key
-from screens.widgets.doc import WIDE, Doc, Item
+from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 
+ROOMY = 100  # columns from which ids have room beside what they are of
 STATES = "✖ FAIL or ERROR   ▲ WARN   ● OK or PASS   ? UNKNOWN   ○ absent or skipped   ◐ partly"
 
 
@@ -42,7 +43,7 @@ class Help(View):
         chosen = self.boss.options.keys
         yield Item(self.of.crumb or self.of.title, "strong", label="HELP")
         yield Item(self.of.about)
-        is_wide = self.app.size.width >= WIDE  # the ids, for the operator's own keys, would wrap below that
+        is_wide = self.app.size.width >= ROOMY  # the ids, for the operator's own keys, would wrap below that
         here = [b for b in keys_of(type(self.of), chosen=chosen) if self.of.knows(b.action)]
         yield from _section("HERE", here, is_wide)
         if self.of.main is not None and isinstance(self.of.main, Listing):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import Binding, BindingType
+from textual.worker import Worker
 
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
@@ -69,8 +70,13 @@ class Topology(TableView):
 
     def fill(self, seen: Seen) -> None:
         """Draw in a thread whatever the size: a graph of thousands of edges takes longer than a key may wait."""
-        if seen.mesh is not None:
-            self.run_worker(self._draw(seen.mesh), group="beside", exclusive=True, exit_on_error=False)
+        mesh = seen.mesh
+        if mesh is not None:
+
+            async def draw() -> None:  # made when it is begun: another picture may come before that
+                await self._draw(mesh)
+
+            _: Worker[None] = self.run_worker(draw, group="beside", exclusive=True, exit_on_error=False)
         self._show_summary()
 
     async def _draw(self, mesh: Mesh) -> None:

@@ -13,7 +13,7 @@ from textual import events
 from textual.geometry import Spacing
 from textual.strip import Strip
 
-from screens.text import Line, Run, clean, common_prefix, cut, cut_name, width_of
+from screens.text import Line, Run, clean, common_prefix, cut, cut_name, is_pod, width_of
 from screens.widgets.listing import Listing
 
 GAP = 2
@@ -194,7 +194,7 @@ def _shortened(text: str, fitted: Fitted) -> str:
         return text
     if not fitted.column.is_name:
         return cut(text, fitted.width)
-    if fitted.prefix and text.startswith(fitted.prefix):
+    if fitted.prefix and text.startswith(fitted.prefix) and not is_pod(text):
         text = "…" + text[len(fitted.prefix) :]
     return cut_name(text, fitted.width)
 
