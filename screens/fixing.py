@@ -116,7 +116,7 @@ def plan_items(work: Mending, tried: Tried, may_write: bool) -> Iterator[Item]:
     said = f"   {beware if level.lower() == plan.risk else text.risk}"
     yield Item((Run(plan.risk, RISKS.get(plan.risk, "ok")), Run(said)), label="RISK")
     reach = shown(plan.reach) or ("no effect on routes, mutual TLS, authorization and exposure is seen",)
-    yield from (Item(line, label="" if number else "TOUCHES") for number, line in enumerate(reach))
+    yield from (Item(line.replace(" -> ", " → "), label="" if number else "TOUCHES") for number, line in enumerate(reach))
     kept = f"{plan.owner} ({plan.owner.mark})" if plan.owner else "no GitOps tool, Helm release or operator keeps it"
     yield Item(kept, "warn" if plan.owner else "", label="OWNER")
     yield Item(

@@ -76,5 +76,5 @@ def _section(label: str, bindings: Iterable[Binding], is_wide: bool) -> Iterable
         yield Item("")
     for number, binding in enumerate(told):
         says = binding.tooltip or binding.description
-        runs = (Run(f"{shown_key(binding):<12}", "key"), Run(says))
-        yield Item(runs, label=label if number == 0 else "", note=(binding.id or "") if is_wide else "")
+        key = Run(f"{shown_key(binding):<12}", "key")
+        yield Item(says, label=label if number == 0 else "", note=(binding.id or "") if is_wide else "", lead=key)

@@ -28,7 +28,7 @@ COLUMNS = (
     Column("", least=1, keep=True),
     Column("CAUSE", least=38, most=76, keep=True),
     Column("OBJECT", least=20, most=58, is_name=True, keep=True),
-    Column("HARM", least=11, most=20, align="right"),
+    Column("HARM", least=12, most=20, align="right"),
     Column("SURE", least=4, align="right"),
     Column("EXPLAINS", least=8, align="right"),
     Column("CODE", least=7),
@@ -222,7 +222,7 @@ def _row(cause: Cause) -> Row:
         str(cause.subject),
         _harm_cell(cause),
         f"{cause.confidence:.0%}".replace("%", " %"),
-        count(len(cause.explains), "finding") if cause.explains else "",
+        f"{len(cause.explains)}" if cause.explains else "",
         cause.problem,
     )
     return Row(cause.finding or f"{cause.problem} {cause.subject}", cells, payload=cause)

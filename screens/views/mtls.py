@@ -119,7 +119,7 @@ class MutualTls(TableView):
             words = "; ".join(f"{_server(p)} {seen_words(p)}" for p in seen[:8])
             return [Item(row.key, "strong"), Item(words or "it was not seen to call", label="SEEN")]
         cell = pairs[0].cell
-        items = [Item(f"{who(cell.client)} -> {_server(pairs[0])}", "strong"), Item(cell.why, label="WHY")]
+        items = [Item(f"{who(cell.client)} → {_server(pairs[0])}", "strong"), Item(cell.why, label="WHY")]
         items.append(Item(f"{cell.sends.how}: {cell.sends.why}", label="SENDS"))
         items.append(Item(f"{cell.takes.mode}: {cell.takes.why}", label="TAKES"))
         live = f", its live listener {pairs[0].live}" if pairs[0].live else ""

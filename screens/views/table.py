@@ -93,6 +93,7 @@ class TableView(View):
         self._order: int | None = None
         self._reversed = False
         self._has_rows = False
+        self._deepest = 0  # lines of the longest details that were shown since the screen has this size
 
     def body(self) -> ComposeResult:
         yield Doc("summary", classes="auto", label=0)
@@ -226,12 +227,13 @@ class TableView(View):
         if not doc.display or room < FEW:
             table.styles.height, doc.styles.height = "1fr", "auto"
             return
-        wanted = len(table.rows) + 1
+        wanted, self._deepest = len(table.rows) + 1, max(self._deepest, doc.height)
         short = wanted + doc.height <= room
-        high = wanted if short else min(wanted, room * 3 // 5)
+        high = wanted if short else min(wanted, max(room * 3 // 5, room - self._deepest))
         table.styles.height, doc.styles.height = high, room - high
 
     def on_resize(self, event: events.Resize) -> None:
+        self._deepest = 0
         if self._has_rows and not self._broken.display:
             self.guard(self._show_detail)
 

@@ -31,6 +31,7 @@ class Item:
     payload: Any = None
     indent: int = 0
     longest: int = 3000
+    lead: Run | None = None  # stands before the first line; the others begin under what follows it
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -104,7 +105,8 @@ class Doc(Listing):
         self.resize_lines(len(self._lines))
 
     def _wrapped(self, item: Item, width: int) -> list[Line]:
-        margin = 1 + (self.label if self.label else 0) + item.indent
+        lead = item.lead or Run("")
+        margin = 1 + (self.label if self.label else 0) + item.indent + width_of(lead.text)
         note = cut_name(clean(item.note, 60), width // 3 if width >= WIDE else width - margin - 1)
         beside = note if width >= WIDE else ""
         edge = 1 if self.has_class("auto") else 2  # what may scroll keeps a column for the bar
@@ -115,7 +117,9 @@ class Doc(Listing):
         made: list[Line] = []
         for number, line in enumerate(lines):
             head = clean(item.label, 40) if number == 0 else ""
-            runs = [Run(" "), Run(f"{head:<{margin - 1}}", "head" if item.role != "strong" or item.label else "")]
+            before = margin - 1 - width_of(lead.text)
+            runs = [Run(" "), Run(f"{head:<{before}}", "head" if item.role != "strong" or item.label else "")]
+            runs.append(lead if number == 0 else Run(" " * width_of(lead.text)))
             runs.extend(line)
             if number == 0 and beside:
                 used = sum(width_of(r.text) for r in line)

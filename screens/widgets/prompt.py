@@ -121,7 +121,7 @@ class Prompt(Horizontal):
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
-    Prompt > #mark { width: 2; }
+    Prompt > #mark { width: 3; }
     Prompt > Ask { width: 2fr; background: transparent; }
     Prompt > #hints { width: 3fr; }
     """
