@@ -117,7 +117,7 @@ def plan_items(work: Mending, tried: Tried, may_write: bool) -> Iterator[Item]:
     said = f"   {beware if level.lower() == plan.risk else text.risk}"
     yield Item((Run(plan.risk, RISKS.get(plan.risk, "ok")), Run(said)), label="RISK")
     reach = shown(plan.reach) or ("no effect on routes, mutual TLS, authorization and exposure is seen",)
-    yield from (Item(line, label="" if number else "TOUCHES") for number, line in enumerate(reach))
+    yield from (Item(line.replace(" -> ", " → "), label="" if number else "TOUCHES") for number, line in enumerate(reach))
     kept = f"{plan.owner} ({plan.owner.mark})" if plan.owner else "no GitOps tool, Helm release or operator keeps it"
     yield Item(kept, "warn" if plan.owner else "", label="OWNER")
     yield Item(
@@ -150,6 +150,8 @@ def _conditions(work: Mending, plan: Plan, may_write: bool) -> Iterator[tuple[st
     version = str((plan.before or {}).get("metadata", {}).get("resourceVersion", ""))
     if version:
         yield "OK", f"written only if the object is still at version {version}, as it was read"
+    if trial is not None and trial.reason == "read-only":
+        return  # no consent is asked for where nothing can be written
     asks = f"{plan.target.name}, typed" if plan.is_high or is_owned(plan) else "y"
     yield "OK" if may_write else "SKIPPED", f"consent: {asks}" if may_write else f"read-only: {work.context}, typed, lifts it"
 

@@ -21,6 +21,8 @@ class AskedText(TableView):
     columns: Sequence[Column] = (Column("", most=4000, keep=True),)
     empty = "It is empty."
     has_header: ClassVar[bool] = False
+    needs_mesh = False
+    sorts = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "export", "copy text", id="asked.copy", tooltip="copy all lines that are shown"),
         Binding("f", "nothing", "", show=False, id="asked.none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -14,7 +15,7 @@ from meshdoctor.model.subject import Subject
 from meshdoctor.triage import acted, incident
 from meshdoctor.triage.commands import filled
 from screens.seen import Seen
-from screens.text import Run, badge
+from screens.text import Run, badge, glued
 from screens.threads import aside
 from screens.views.document import DocumentView
 from screens.widgets.doc import Item
@@ -49,8 +50,8 @@ class RunbookView(DocumentView):
         return self.subject
 
     def fill(self, seen: Seen) -> None:
-        about = f"   {self.subject}" if self.subject else ""
-        done = f"   {len(self._done)} of {len(self.book.step)} done" if self._done else ""
+        about = f"   {glued(str(self.subject))}" if self.subject else ""
+        done = glued(f"   {len(self._done)} of {len(self.book.step)} done") if self._done else ""
         head = (Run(f"{self.book.id}  ", "strong"), Run(self.book.title, "strong"), Run(f"{about}{done}", "dim"))
         self.head.set_items([Item(head)])
         self.doc.set_items(self._items(seen.context))
@@ -63,7 +64,7 @@ class RunbookView(DocumentView):
         for number, step in enumerate(book.step):
             if step.do != before:
                 yield Item("")
-                yield Item(step.do, "strong", label=f"{number + 1}")
+                yield Item(step.do, "strong", label=f"{self._place(number)}")
             before = step.do
             yield from self._step(number, step, context)
         yield Item("")
@@ -72,6 +73,11 @@ class RunbookView(DocumentView):
         related = [p for p in book.problems if p != book.id]
         if related:
             yield Item(", ".join(related), "dim", label="SEE ALSO")
+
+    def _place(self, number: int) -> int:
+        """The step that a command belongs to, as it is counted on the screen: several commands may do one thing."""
+        told = self.book.step[: number + 1]
+        return 1 + sum(one.do != other.do for one, other in pairwise(told))
 
     def _step(self, number: int, step: RunbookStep, context: str) -> Iterator[Item]:
         mark = badge("OK", "") if number in self._done else Run("○", "dim")
@@ -107,7 +113,7 @@ class RunbookView(DocumentView):
 
     async def _keep(self, number: int) -> None:
         """An action of the incident that is open, if there is one."""
-        says = f"Runbook {self.book.id}, step {number + 1}: {self.book.step[number].do}: {self.command(number)}"
+        says = f"Runbook {self.book.id}, step {self._place(number)}: {self.book.step[number].do}: {self.command(number)}"
         context = self.boss.feed.context
 
         def keep() -> str:

@@ -42,8 +42,10 @@ class Trace(AskedText):
         Column("ENVOY", 20, 90, keep=True),
     )
     has_header = True
+    narrows_by = "WORKLOAD HOST[:PORT][/PATH]"
     empty = "Nothing traced yet: type / and a request, for instance: shop/storefront cart.shop:8080/items"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "app.ask('/')", "request", id="trace.request", tooltip="the request: WORKLOAD HOST[:PORT][/PATH]"),
         Binding("w", "export", "copy", show=False, id="trace.copy", tooltip="copy both ways as tab-separated text"),
     ]
 
