@@ -15,7 +15,7 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
-from meshdoctor.model.kinds import ISTIO_GROUPS
+from meshdoctor.model.kinds import MESH_GROUPS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import (
     DestinationRule,
@@ -104,19 +104,19 @@ def _is_served(mesh: Mesh, spaces: set[str], revision: str) -> bool:
 
 @probe("UP-003", over=CustomResourceDefinition, needs=(CustomResourceDefinition,))
 def stored_versions(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterator[Draft]:
-    """A definition of Istio or the Gateway API has stored objects in a version that it no longer serves."""
-    group = definition.name.partition(".")[2]
-    if group not in (*ISTIO_GROUPS, "gateway.networking.k8s.io"):
+    """A definition of Istio or the Gateway API has stored objects in a version that it no longer serves, or in several."""
+    if definition.name.partition(".")[2] not in MESH_GROUPS:
         return
     if not definition.status:
-        reason = "definitions are read without their status, which is megabytes"
+        reason = "the definition's status could not be read"
         command = f"kubectl get crd {definition.name} -o jsonpath='{{.status.storedVersions}}'"
         raise Unseen(Source(name="stored versions", state=SourceState.SKIPPED, reason=reason, command=command))
     served = {v.get("name") for v in definition.spec.get("versions") or () if v.get("served")}
     stored = [str(v) for v in definition.status.get("storedVersions") or ()]
     gone = [v for v in stored if v not in served]
-    if gone:
-        says = f"objects are stored as {', '.join(gone)}, which is no longer served"
+    if gone or len(stored) > 1:
+        several = f"objects are stored in {len(stored)} versions: {', '.join(stored)}"
+        says = f"objects are stored as {', '.join(gone)}, which is no longer served" if gone else several
         yield fail(definition, says, at="status.storedVersions", evidence=(quote(definition, "status.storedVersions", stored),))
 
 
