@@ -42,7 +42,9 @@ def no_listener(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                 command = f"istioctl proxy-config listener {pod.name}.{pod.namespace}"
                 listens = Evidence(f"{pod.name} does not listen", f"/listeners of {pod.name}", words, command)
                 says = f"{pod.name} does not listen on port {', '.join(map(str, sorted(ports)))} for server {server.port.name!r}"
-                why = "" if _needs_none(mesh, gateway, server) else "no VirtualService names it: TCP and TLS that passes need a route"
+                why = (
+                    "" if _needs_none(mesh, gateway, server) else "no VirtualService names it: TCP and TLS that passes need a route"
+                )
                 evidence = (quote(gateway, at, server.port.number), listens)
                 yield fail(gateway, says, at=at, why=why, evidence=evidence, also=(*services, pod))
         return
