@@ -4,7 +4,6 @@
 # settle: 6
 inject() {
 kubectl label namespace legacy istio.io/dataplane-mode=ambient
-kubectl -n legacy annotate pod -l app=report ambient.istio.io/redirection=enabled
 kubectl apply -f - <<'E'
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -14,6 +13,5 @@ E
 }
 heal() {
 kubectl label namespace legacy istio.io/dataplane-mode-
-kubectl -n legacy annotate pod -l app=report ambient.istio.io/redirection-
 kubectl -n legacy delete --ignore-not-found authorizationpolicy read-only
 }

@@ -4,7 +4,6 @@
 # settle: 4
 inject() {
 kubectl label namespace legacy istio.io/dataplane-mode=ambient
-kubectl -n legacy annotate pod -l app=report ambient.istio.io/redirection=enabled
 kubectl apply -f - <<'E'
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -14,6 +13,5 @@ E
 }
 heal() {
 kubectl label namespace legacy istio.io/dataplane-mode-
-kubectl -n legacy annotate pod -l app=report ambient.istio.io/redirection-
 kubectl -n legacy delete --ignore-not-found networkpolicy report
 }

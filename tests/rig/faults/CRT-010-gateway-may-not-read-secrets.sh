@@ -4,7 +4,7 @@
 # settle: 12
 inject() {
 kubectl -n sm-gateways delete rolebinding istio-ingressgateway
-sleep 3
+sleep 65
 kubectl -n sm-gateways delete pod -l app=istio-ingressgateway
 kubectl -n sm-gateways rollout status deployment/istio-ingressgateway --timeout=60s
 }
