@@ -1,7 +1,7 @@
 # problem: RT-018
 # subject: Service/shop/hasty | Deployment/shop/hasty | DestinationRule/shop/hasty
 # also: RT-017
-# settle: 25
+# settle: 40
 inject() {
 kubectl apply -f - <<'E'
 apiVersion: v1

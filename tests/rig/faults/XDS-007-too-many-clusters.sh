@@ -1,5 +1,5 @@
 # problem: XDS-007
-# subject: Namespace/shop | Namespace/sm-gateways | Deployment/shop/ | Deployment/istio-d/istiod | Namespace/istio-d | ServiceEntry/shop/partners
+# subject: Namespace//shop | Deployment/shop/ | ServiceEntry/shop/partners
 # also: 
 # settle: 12
 inject() {
