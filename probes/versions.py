@@ -18,6 +18,7 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
+from probes.webhooks import active
 from probes.xds import all_told, those_asked
 
 MOST_SKEW = 1  # minor versions that a proxy may be behind istiod
@@ -109,10 +110,11 @@ def stored_versions(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterat
 def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
     """Namespaces ask for injection by `istio-injection=enabled`, and no revision or tag is the default one: nobody injects."""
     configurations, planes = injectors(mesh), control_planes(mesh)
-    if any("default" in (c.revision, c.tag) for c in configurations) or not (configurations or planes):
+    working = [c for c in configurations if active(c)]  # the chart switches off what a tag does
+    if any("default" in (c.revision, c.tag) for c in working) or not (configurations or planes):
         return
     asking = [n for n in mesh[Namespace] if n.labels.get(NAMESPACE_LABEL) == "enabled"]
-    there = ", ".join(sorted({c.revision for c in configurations})) or "none"
+    there = ", ".join(sorted({c.tag or c.revision for c in working})) or "none that works"
     if asking:
         names = ", ".join(n.name for n in asking[:5])
         yield fail(
