@@ -13,6 +13,7 @@ from meshdoctor.kube import discovery, permissions
 from meshdoctor.kube.answers import not_the_api, plain_words
 from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials
+from meshdoctor.kube.definitions import Versions, versions_of
 from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
 from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
@@ -139,6 +140,10 @@ class ApiClient:
         """All objects of these namespaces, read a namespace at a time, some at once: see `meshdoctor.kube.parts`."""
         paths = [collection_path(kind, version, namespace) for namespace in namespaces]
         return await list_parts(self._session, kind, paths)
+
+    async def versions_of(self, definition: str) -> Versions:
+        """The versions of a CustomResourceDefinition: served and stored."""
+        return await versions_of(self._session, definition)
 
     async def count(self, kind: type[K], *, version: str | None = None) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""

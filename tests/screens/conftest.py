@@ -38,7 +38,7 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
     for key in keys:
         named = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
         try:
-            character = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(named, named)))
+            character: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(named, named)))
         except KeyError:
             character = named if len(named) == 1 else None
         pilot.app.post_message(Key(named, character))
