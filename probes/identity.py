@@ -16,14 +16,15 @@ def default_service_account(mesh: Mesh) -> Iterator[Draft]:
     """A workload with a sidecar runs as the default ServiceAccount: policies cannot tell it from others."""
     shared = [p for p in sidecar_pods(mesh) if p.service_account == "default"]
     for owner, pods in by_owner(mesh, shared).items():
+        pod = str(pods[0].subject)
         command = f"kubectl -n {owner.namespace} get pod {pods[0].name} -o jsonpath={{.spec.serviceAccountName}}"
         yield fail(
             owner,
             "it runs as the ServiceAccount default of its namespace",
             at="spec.template.spec.serviceAccountName" if owner.kind != "Pod" else "spec.serviceAccountName",
             evidence=(
-                Evidence(f"{pods[0].subject} runs as default", str(pods[0].subject), "serviceAccountName: default", command),
+                Evidence(f"{pod} runs as default", pod, "serviceAccountName: default", command),
                 Evidence(f"{owner}", str(owner), "serviceAccountName", get(owner)),
             ),
-            also=[p.subject for p in pods],
+            also=pods,
         )

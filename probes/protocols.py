@@ -163,9 +163,9 @@ def not_carried(mesh: Mesh) -> Iterator[Draft]:
             continue
         told.add(owner)
         for name in EXCLUDED:
-            at = f"metadata.annotations[traffic.sidecar.istio.io/{name}]"
             value = pod.annotations.get(f"traffic.sidecar.istio.io/{name}", "")
             if value:
+                at = f"metadata.annotations[traffic.sidecar.istio.io/{name}]"
                 says = f"{name} {value}: that traffic goes past the mesh, without mutual TLS and policies"
                 yield fail(owner, says, at=at, evidence=(quote(pod, at, value),), also=(pod,), severity="info")
         for service in services_of(mesh, pod):

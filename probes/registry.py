@@ -11,6 +11,8 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Any
 
+import msgspec
+
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import HINT, PROOF, STRONG, Evidence, Harm, Severity
@@ -24,8 +26,7 @@ Need = type[KubernetesObject] | type[Manifest] | type[Istiod] | type[Envoy] | ty
 CONFIDENCE = {"proof": PROOF, "strong": STRONG, "hint": HINT}
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """What a rule says of one object, before the runner adds code, id and severity."""
 
     subject: Subject

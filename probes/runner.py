@@ -41,7 +41,9 @@ def run(mesh: Mesh, probes: Iterable[Probe] | None = None) -> tuple[tuple[Findin
     checks = []
     for each in all_probes() if probes is None else probes:
         result = _run_one(each, mesh)
-        made = [*(_finding(each, d, mesh) for d in result.drafts), *_blind(each, result)]
+        made = [_finding(each, d, mesh) for d in result.drafts]
+        if result.unseen or result.crash is not None:
+            made += _blind(each, result)
         for finding in made:
             findings.setdefault(finding.id, finding)
         checks.append(_check(each, result, made))

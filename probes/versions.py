@@ -46,12 +46,15 @@ def mixed_revisions(mesh: Mesh) -> Iterator[Draft]:
     """The pods of one namespace have proxies of several revisions, or of another than its labels ask for now."""
     by_namespace: dict[str, list[Pod]] = {}
     for pod in injected_pods(mesh):
-        if not pod.labels.get(REVISION) and mesh[Namespace].get("", pod.namespace) is not None:
+        if not pod.labels.get(REVISION):
             by_namespace.setdefault(pod.namespace, []).append(pod)
     for namespace, pods in by_namespace.items():
+        if mesh[Namespace].get("", namespace) is None:
+            continue
         wanted = {i.revision for i in called(mesh, namespace_labels(mesh, namespace), {})}
-        has = {revision_of(p) for p in pods}
-        odd = [p for p in pods if revision_of(p) not in wanted] if wanted else []
+        revisions = [revision_of(p) for p in pods]
+        has = set(revisions)
+        odd = [p for p, revision in zip(pods, revisions, strict=True) if revision not in wanted] if wanted else []
         if len(has) > 1 or odd:
             owners = by_owner(mesh, odd or pods)
             asks = f"; its labels ask for {', '.join(sorted(wanted))}" if wanted else ""

@@ -173,7 +173,10 @@ _DISCOVERY = re.compile(r"discoveryAddress:\s*[\"']?([^\s\"',}]+)")
 
 def _leads_nowhere(mesh: Mesh, pod: Pod) -> str:
     """The pod's own discoveryAddress where it is that of a Service which does not exist; else empty."""
-    address = _DISCOVERY.search(pod.annotations.get("proxy.istio.io/config", ""))
+    config = pod.annotations.get("proxy.istio.io/config")
+    if not config:
+        return ""
+    address = _DISCOVERY.search(config)
     name, namespace, *rest = [*(address[1].rpartition(":")[0] or address[1]).split("."), ""] if address else ["", ""]
     inside = bool(rest) and rest[0] in ("svc", "")
     return address[1] if address and inside and mesh[Service].get(namespace, name) is None else ""

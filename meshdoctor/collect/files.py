@@ -31,18 +31,29 @@ def documents(text: str) -> Iterator[dict[str, Any]]:
     for document in parsing.documents(text):
         if isinstance(document, Refused):
             raise UsageError(f"The manifests do not parse: {document}.", do="Mend the YAML and check again.")
-        value = document.value
-        if not isinstance(value, dict):
-            continue
-        if str(value.get("kind", "")).endswith("List") and isinstance(value.get("items"), list):
-            yield from (item for item in value["items"] if isinstance(item, dict))
-        else:
-            yield value
+        if isinstance(document.value, dict):
+            yield from _opened(document.value)
+
+
+def _opened(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if str(value.get("kind", "")).endswith("List") and isinstance(value.get("items"), list):
+        yield from (item for item in value["items"] if isinstance(item, dict))
+    else:
+        yield value
 
 
 def objects(text: str) -> Iterator[KubernetesObject]:
     """The typed objects in YAML or JSON text, without kinds that no rule reads. Raises UsageError where one does not fit."""
-    for document in documents(text):
+    return _typed(documents(text))
+
+
+def objects_of(value: dict[str, Any]) -> Iterator[KubernetesObject]:
+    """As `objects`, of one document that was parsed already."""
+    return _typed(_opened(value))
+
+
+def _typed(found: Iterable[dict[str, Any]]) -> Iterator[KubernetesObject]:
+    for document in found:
         kind = kinds.kind_of(str(document.get("apiVersion", "")), str(document.get("kind", "")))
         if kind is not None:
             try:
@@ -70,9 +81,9 @@ def mesh_of(
     return Mesh(tables, now=now or datetime.now(UTC), istiods=istiods, envoys=envoys, prometheus=prometheus, **more)
 
 
-def mesh_of_objects(things: Iterable[KubernetesObject], *, now: datetime | None = None) -> Mesh:
-    """A Mesh of these objects alone."""
-    return Mesh(_tables(things, set()), now=now or datetime.now(UTC))
+def mesh_of_objects(things: Iterable[KubernetesObject], *, now: datetime | None = None, **more: Any) -> Mesh:
+    """A Mesh of these objects alone; `more` as above."""
+    return Mesh(_tables(things, set()), now=now or datetime.now(UTC), **more)
 
 
 def mesh_of_manifests(given: Given, *, now: datetime | None = None, **more: Any) -> Mesh:

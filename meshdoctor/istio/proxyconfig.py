@@ -5,7 +5,9 @@ Source: istio.io, ProxyConfig (MeshConfig) and the annotation `proxy.istio.io/co
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +27,8 @@ def setting(mesh: Mesh, pod: Pod, name: str) -> Any:
     return own.get(name, mesh.mesh_config.default_config.get(name))
 
 
-def of_annotation(text: str) -> dict[str, Any]:
+@functools.lru_cache(maxsize=256)  # thousands of pods carry the same few, and several rules read them
+def of_annotation(text: str) -> Mapping[str, Any]:
     """The annotation's fields; none where it is no YAML mapping."""
     try:
         read = yaml.safe_load(text) if text else None
@@ -56,5 +59,9 @@ def seconds(text: Any) -> float | None:
 
 def drain_time(mesh: Mesh, pod: Pod) -> timedelta:
     """How long a proxy goes on with requests that are under way when its pod is deleted; 5 s where nobody says."""
-    said = seconds(setting(mesh, pod, "terminationDrainDuration"))
-    return timedelta(seconds=5.0 if said is None else said)
+    known: dict[str, timedelta] = mesh.memo.setdefault("drain times", {})
+    own = pod.annotations.get(CONFIG, "")
+    if own not in known:
+        said = seconds(setting(mesh, pod, "terminationDrainDuration"))
+        known[own] = timedelta(seconds=5.0 if said is None else said)
+    return known[own]

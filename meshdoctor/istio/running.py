@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshdoctor.istio.selecting import template_of
-from meshdoctor.istio.workloads import by_owner, is_gateway, is_live
+from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
@@ -39,17 +39,18 @@ def workloads(mesh: Mesh) -> tuple[Running, ...]:
     found: tuple[Running, ...] | None = mesh.memo.get("workloads")
     if found is None:
         owned = by_owner(mesh, (p for p in pods if is_live(p)))
+        gateways = frozenset(gateway_pods(mesh))
         made = [
-            _running(thing.subject, template_of(thing).metadata.labels, owned.pop(thing.subject, ()))
+            _running(thing.subject, template_of(thing).metadata.labels, owned.pop(thing.subject, ()), gateways)
             for table in controllers
             for thing in table
         ]
-        made += [_running(subject, some[0].labels, some) for subject, some in owned.items()]
+        made += [_running(subject, some[0].labels, some, gateways) for subject, some in owned.items()]
         found = mesh.memo["workloads"] = tuple(made)
     return found
 
 
-def _running(subject: Subject, labels: dict[str, str], pods: Iterable[Pod]) -> Running:
+def _running(subject: Subject, labels: dict[str, str], pods: Iterable[Pod], gateways: frozenset[Pod]) -> Running:
     some = tuple(pods)
-    proxies = [is_gateway(p) for p in some if p.proxy is not None]
+    proxies = [p in gateways for p in some if p.proxy is not None]
     return Running(subject, labels, some, has_sidecar=not all(proxies), has_gateway=any(proxies))

@@ -6,7 +6,7 @@ import asyncio
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,10 +37,9 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
     """Press keys, one after the other; each is done with before the next. The pilot's own `press` sleeps twice a key."""
     for key in keys:
         named = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
-        try:
-            character: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(named, named)))
-        except KeyError:
-            character = named if len(named) == 1 else None
+        character = named if len(named) == 1 else None
+        with suppress(KeyError):
+            character = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(named, named)))
         pilot.app.post_message(Key(named, character))
         await calm(pilot)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -13,8 +14,7 @@ import msgspec
 import pytest
 import yaml
 
-from meshdoctor.collect.files import mesh_of
-from meshdoctor.collect.files import objects as typed
+from meshdoctor.collect.files import mesh_of_objects, objects_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Cluster, Finding, Status
@@ -55,13 +55,16 @@ def objects_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 def mesh_from(objects: Iterable[dict[str, Any]], **more: Any) -> Mesh:
     """What does not fit its kind is left out: that is a finding of its own."""
-    return mesh_of("\n---\n".join(t for o in objects if fits(t := json.dumps(o, default=str))), **more)
+    return mesh_of_objects(things_from(objects), **more)
 
 
 def things_from(objects: Iterable[dict[str, Any]]) -> list[KubernetesObject]:
-    """The same objects typed, to make many meshes of them."""
-    texts = (json.dumps(o, default=str) for o in objects)
-    return [thing for text in texts if fits(text) for thing in typed(text)]
+    """The objects typed, as JSON has them: YAML's dates are text there."""
+    found: list[KubernetesObject] = []
+    for body in json.loads(json.dumps(list(objects), default=str)):
+        with contextlib.suppress(UsageError):
+            found += list(objects_of(body))
+    return found
 
 
 def manifests_of(objects: Iterable[dict[str, Any]]) -> list[Manifest]:
@@ -73,13 +76,6 @@ def manifests_of(objects: Iterable[dict[str, Any]]) -> list[Manifest]:
         subject = Subject(group, body["kind"], str(metadata.get("namespace") or ""), str(metadata["name"]))
         made.append(Manifest(subject=subject, api_version=body["apiVersion"], body=body))
     return made
-
-
-def fits(text: str) -> bool:
-    try:
-        return bool(list(typed(text))) or True
-    except UsageError:
-        return False
 
 
 def found(mesh: Mesh) -> tuple[Finding, ...]:

@@ -70,9 +70,8 @@ def test_order_and_strangers_change_nothing(path: Path) -> None:
         pytest.skip("the file has one object twice: which counts is its order")
     expected = ids(judged(path))
     shuffler = random.Random(7)
-    assert ids(found(mesh_from(shuffler.sample(objects, len(objects))))) == expected
-    things = things_from(objects)  # read once: what the order of documents in a text is, the line above proves
-    for _ in range(SHUFFLES - 1):
+    things = things_from(objects)
+    for _ in range(SHUFFLES):
         shuffler.shuffle(things)
         assert ids(found(mesh_of_objects(things))) == expected
     with_strangers = ids(found(mesh_from([*objects, *UNRELATED])))
