@@ -7,6 +7,7 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.model.mesh import Mesh
 from screens import text
 from screens.feed import StillFeed
+from screens.ordering import key_of
 from screens.verdict import nothing_found
 from screens.views.proxies import Proxies
 from screens.views.topology import Topology
@@ -105,3 +106,10 @@ def test_names_lose_what_tells_nothing() -> None:
 
 def test_facts_break_between_them_only() -> None:
     assert text.wrap(f"{text.glued('95 % sure')} {text.glued('since 05:56:02, 25 s')}", 22)[0] == text.glued("95 % sure")
+
+
+def test_cells_sort_by_what_they_measure() -> None:
+    assert sorted(["2 m 33 s", "37 s", "1 h", "0.8 s"], key=key_of) == ["0.8 s", "37 s", "2 m 33 s", "1 h"]
+    assert sorted(["1.2 MB", "22 kB", "433 B"], key=key_of) == ["433 B", "22 kB", "1.2 MB"]
+    assert sorted(["● OK", "▲ WARN", "✖ FAIL"], key=key_of) == ["✖ FAIL", "▲ WARN", "● OK"]
+    assert sorted(["cart-v10", "cart-v9", "1,080", ""], key=key_of) == ["", "1,080", "cart-v9", "cart-v10"]
