@@ -16,7 +16,7 @@ from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.model.pages import page
 from meshdoctor.model.redact import redact
 from screens.mending import READ_ONLY, Mending, Undoing, Work
-from screens.text import Run, badge, duration
+from screens.text import Run, badge, duration, glued
 from screens.widgets.doc import Item
 
 RISKS = {"high": "bad", "medium": "warn"}
@@ -60,7 +60,7 @@ def _doing(says: str) -> Item:
 
 def _how(work: Work) -> str:
     if isinstance(work, Mending) and work.verdict is not None:
-        return f"{work.verdict.says} ({duration(work.verdict.seconds)})"
+        return f"{work.verdict.says} ({glued(duration(work.verdict.seconds))})"
     if isinstance(work, Undoing):
         where = work.of.holds.target
         exactly = "exactly as it was before" if work.exact else "as it was at these places; others changed it elsewhere meanwhile"
