@@ -128,6 +128,10 @@ class TableView(View):
         first = row.cells[0]
         return first.text if isinstance(first, Run) else first
 
+    def tick(self) -> None:
+        if self.seen is not None and self.seen.mesh is None:
+            self._show_summary()  # how long it is waited for
+
     # Filling.
 
     @property
