@@ -9,6 +9,7 @@ from screens import text
 from screens.feed import StillFeed
 from screens.ordering import key_of
 from screens.verdict import nothing_found
+from screens.views.findings import Findings
 from screens.views.proxies import Proxies
 from screens.views.topology import Topology
 from screens.widgets.doc import Doc
@@ -41,6 +42,15 @@ async def test_at_80_columns_the_top_line_keeps_the_screen_and_the_prompt_its_hi
         assert "home  topology  mtls" in footer(screen)
         await screen.type("trace")
         assert "⏎ Trace" in footer(screen)
+
+
+async def test_a_list_that_shrinks_keeps_a_row_selected(faulty: Mesh) -> None:
+    async with opened(faulty) as screen:
+        await screen.press("8", "end")
+        view = screen.app.view
+        assert isinstance(view, Findings)
+        view.table.set_rows(view.table.rows[:1])
+        assert view.row is view.table.rows[0]
 
 
 async def test_details_stand_right_below_a_short_table(faulty: Mesh) -> None:
