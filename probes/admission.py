@@ -148,8 +148,10 @@ def _as_1337(pod: Pod) -> str:
     for number, container in enumerate(pod.spec.containers):
         if container.name != "istio-proxy" and container.security_context and container.security_context.run_as_user == 1337:
             return f"spec.containers[{number}].securityContext.runAsUser"
+    if not context or context.run_as_user != 1337:
+        return ""
     inherited = [c for c in pod.app_containers if not c.security_context or c.security_context.run_as_user is None]
-    return "spec.securityContext.runAsUser" if context and context.run_as_user == 1337 and inherited else ""
+    return "spec.securityContext.runAsUser" if inherited else ""
 
 
 @probe("INJ-017", needs=(Pod, PeerAuthentication, Event, Service))

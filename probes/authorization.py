@@ -9,7 +9,7 @@ from meshdoctor.istio.authorization.decide import Nearest, decide
 from meshdoctor.istio.authorization.logged import SILENCE, Named, named, told
 from meshdoctor.istio.authorization.scope import covered, policies_for
 from meshdoctor.istio.rates import per_second
-from meshdoctor.istio.workloads import injected_pods, services_of, workload_name
+from meshdoctor.istio.workloads import asked_pods, services_of, workload_name
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
@@ -60,7 +60,7 @@ def _since(entries: list[AccessLogEntry], changed: datetime | None) -> list[Acce
 @probe("AZ-001", needs=(AuthorizationPolicy, Pod, Envoy, Service, Deployment, *DECIDING))
 def no_allow_matches(mesh: Mesh) -> Iterator[Draft]:
     """Callers get 403: an ALLOW policy covers the workload, and none matches them."""
-    for pod in injected_pods(mesh):
+    for pod, _ in asked_pods(mesh):
         entries = denials(mesh, pod, SILENCE)
         if not entries:
             continue
@@ -100,7 +100,7 @@ def _silent(mesh: Mesh, pod: Pod, refused: list[tuple[AccessLogEntry, Nearest]])
 @probe("AZ-002", needs=(AuthorizationPolicy, Pod, Envoy, Service, *SHOWING))
 def denied_by_policy(mesh: Mesh) -> Iterator[Draft]:
     """A DENY rule refuses requests: the access log names the policy and the rule."""
-    for pod in injected_pods(mesh):
+    for pod, _ in asked_pods(mesh):
         rules: dict[Named, list[AccessLogEntry]] = {}
         for entry in denials(mesh, pod, "rbac_access_denied_matched_policy[ns["):
             rule = named(f"{entry.details} {entry.connection_details}")

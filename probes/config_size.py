@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.imports import sidecar_of
-from meshdoctor.istio.workloads import injected_pods, is_gateway
+from meshdoctor.istio.workloads import asked_pods, is_gateway
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
@@ -21,9 +21,8 @@ MANY = 1000  # destinations
 def too_much_configuration(mesh: Mesh) -> Iterator[Draft]:
     """Proxies hold more than a thousand destinations, and no Sidecar tells which of them they need."""
     largest: dict[str, tuple[int, Pod]] = {}
-    for pod in injected_pods(mesh):
-        envoy = mesh.envoy(pod)
-        if is_gateway(pod) or envoy is None or not envoy.has("clusters") or sidecar_of(mesh, pod) is not None:
+    for pod, envoy in asked_pods(mesh):
+        if is_gateway(pod) or not envoy.has("clusters") or sidecar_of(mesh, pod) is not None:
             continue
         count = sum(c.name.startswith("outbound|") for c in envoy.clusters)
         if count > max(MANY, largest.get(pod.namespace, (0, pod))[0]):

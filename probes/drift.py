@@ -13,10 +13,10 @@ from meshdoctor.istio.matching import Call
 from meshdoctor.istio.nack import reaches
 from meshdoctor.istio.protocols import HTTP, protocol_at
 from meshdoctor.istio.steps import Step
-from meshdoctor.istio.sync import proxy_rows
+from meshdoctor.istio.sync import rows_of
 from meshdoctor.istio.trace import from_pod, trace_from
 from meshdoctor.istio.visibility import sees
-from meshdoctor.istio.workloads import is_gateway
+from meshdoctor.istio.workloads import asked_pods, is_gateway
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
@@ -49,7 +49,7 @@ def otherwise_than_configured(mesh: Mesh) -> Iterator[Draft]:
         raise Unseen(NOBODY_ASKED)
     if _in_flux(mesh):
         return
-    in_sync = {(r.namespace, r.name) for r in proxy_rows(mesh) if r.state == "SYNCED"}
+    in_sync = {(r.namespace, r.name) for r in rows_of(mesh, [p for p, _ in asked_pods(mesh)]) if r.state == "SYNCED"}
     for envoy in told:
         pod = mesh[Pod].get(envoy.namespace, envoy.name)
         if pod is None or (pod.namespace, pod.name) not in in_sync:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_live, services_of
+from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_live, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.containers import StateTerminated
 from meshdoctor.model.envoy import Envoy
@@ -99,9 +99,8 @@ def job_held_open(mesh: Mesh) -> Iterator[Draft]:
 @probe("PRX-007", needs=(Pod, Envoy))
 def left_draining(mesh: Mesh) -> Iterator[Draft]:
     """A proxy is DRAINING though nobody deletes its pod: it fails its health check and gets no traffic."""
-    for pod in injected_pods(mesh):
-        envoy = mesh.envoy(pod)
-        if envoy is None or not envoy.has("state") or envoy.state != "DRAINING":
+    for pod, envoy in asked_pods(mesh):
+        if not envoy.has("state") or envoy.state != "DRAINING":
             continue
         command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET server_info"
         evidence = [Evidence(f"{pod.name} says DRAINING", f"/server_info of {pod.name}", "state: DRAINING", command)]

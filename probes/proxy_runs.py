@@ -11,7 +11,7 @@ from meshdoctor.istio.asking import shown
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.proxyconfig import drain_time, setting
 from meshdoctor.istio.scaling import must_be_measured, throttled
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of
+from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_gateway, services_of
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
@@ -107,9 +107,8 @@ def proxy_held_back(mesh: Mesh) -> Iterator[Draft]:
 def no_more_connections(mesh: Mesh) -> Iterator[Draft]:
     """A proxy has no file descriptor or no connection left for new clients, as its log says."""
     full: dict[Pod, str] = {}
-    for pod in injected_pods(mesh):
-        envoy = mesh.envoy(pod)
-        line = next((t for _, t in reversed(envoy.logs.lines) if NO_MORE.search(t)), "") if envoy and envoy.has("logs") else ""
+    for pod, envoy in asked_pods(mesh):
+        line = next((t for _, t in reversed(envoy.logs.lines) if NO_MORE.search(t)), "") if envoy.has("logs") else ""
         if line:
             full[pod] = line
     for owner, pods in by_owner(mesh, full).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,7 +14,7 @@ from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Fin
 from meshdoctor.model.manifest import Manifest
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.places import place_of
-from meshdoctor.model.redact import redact
+from meshdoctor.model.redact import is_free_of_signs, redact
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
@@ -21,6 +22,7 @@ from probes.registry import Draft, Probe, all_probes
 
 log = logging.getLogger("meshdoctor.probes")
 FAILING: tuple[Severity, ...] = ("critical", "high")
+LONGEST_QUOTE = 600  # characters
 NOT_THERE = {SourceState.ABSENT, SourceState.SKIPPED}
 
 
@@ -110,10 +112,11 @@ def _has_any(mesh: Mesh, each: Probe) -> bool:
 
 def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
     severity = draft.severity or each.severity
-    missing = next((kind for kind in draft.lacking if not mesh.given(kind)), None)
+    missing = next((kind for kind in draft.lacking if not mesh.given(kind)), None) if draft.lacking else None
     status = Status.UNKNOWN if missing else Status.FAIL if severity in FAILING else Status.WARN
     why = f"No {missing.KIND} is among the manifests: one may exist elsewhere." if missing else draft.why
     file, line, column = place_of(mesh, draft.subject, draft.at)
+    summary, why, evidence = _as_shown(draft, why, mesh.cluster.context)
     return Finding(
         id=finding_id(each.code, draft.subject, draft.at),
         code=each.code,
@@ -128,9 +131,9 @@ def _finding(each: Probe, draft: Draft, mesh: Mesh) -> Finding:
         line=line,
         column=column,
         title=each.title,
-        summary=plain(redact(draft.says)),
-        why=plain(why),
-        evidence=tuple(_shown(e, mesh.cluster.context) for e in draft.evidence),
+        summary=summary,
+        why=why,
+        evidence=evidence,
         harm=draft.harm,
         also=draft.also,
         since=_past(draft.since, mesh.now),
@@ -141,24 +144,39 @@ def _past(since: datetime | None, now: datetime) -> datetime | None:
     return min(since, now) if since else None
 
 
+def _as_shown(draft: Draft, why: str, context: str) -> tuple[str, str, tuple[Evidence, ...]]:
+    """Summary, reason and evidence as they may be printed: without control characters and secrets, commands with the context.
+
+    All texts are looked over as one first, since there are tens of thousands of drafts and hardly ever anything to take out.
+    """
+    texts = [draft.says, why]
+    for e in draft.evidence:
+        texts += e.says, e.source, e.quote
+    whole = " ".join(texts)
+    if len(whole) <= LONGEST_QUOTE and whole.isprintable() and whole.isascii() and is_free_of_signs(whole):
+        kept = [Evidence(e.says, e.source, e.quote, with_context(e.command, context)) for e in draft.evidence]
+        return draft.says, why, tuple(kept)
+    return plain(redact(draft.says)), plain(why), tuple(_shown(e, context) for e in draft.evidence)
+
+
 def _shown(evidence: Evidence, context: str) -> Evidence:
-    """Evidence as it may be printed: without control characters and secrets, its command carrying the context."""
     return Evidence(
         plain(redact(evidence.says)),
         plain(evidence.source),
-        plain(redact(evidence.quote), 600),
+        plain(redact(evidence.quote), LONGEST_QUOTE),
         with_context(evidence.command, context),
     )
 
 
 def with_context(command: str, context: str) -> str:
     """A kubectl or istioctl command that names the context it is for."""
-    tool, _, rest = command.partition(" ")
-    if not context or tool not in {"kubectl", "istioctl"} or "--context" in rest:
+    if not context or not command.startswith(("kubectl ", "istioctl ")) or "--context" in command:
         return command
+    tool, _, rest = command.partition(" ")
     return f"{tool} --context {_quoted(context)} {rest}"
 
 
+@functools.cache
 def _quoted(word: str) -> str:
     import shlex
 
@@ -203,10 +221,10 @@ def _check(each: Probe, result: Run, made: list[Finding]) -> Check:
 
 
 def _ended(result: Run, made: list[Finding]) -> tuple[Status, str | None]:
-    for status in (Status.FAIL, Status.WARN, Status.ERROR, Status.UNKNOWN):
-        found = [f for f in made if f.status is status]
-        if found:
-            return status, found[0].summary
+    for status in (Status.FAIL, Status.WARN, Status.ERROR, Status.UNKNOWN) if made else ():
+        first = next((f for f in made if f.status is status), None)
+        if first is not None:
+            return status, first.summary
     if result.unseen:
         source = next(iter(result.unseen.values()))
         return Status.SKIPPED, f"{source.name}: {source.reason or source.state}"

@@ -30,7 +30,7 @@ def _weak(pod: Pod) -> tuple[Container, str] | None:
         context = container.security_context
         if context is None:
             continue
-        added = sorted(BYPASS & set(context.capabilities.add if context.capabilities else ()))
+        added = sorted(BYPASS.intersection(context.capabilities.add)) if context.capabilities and context.capabilities.add else ()
         is_proxy = container.name == "istio-proxy"
         if is_proxy and pod.annotations.get(TRANSPARENT) == "TPROXY":
             continue  # which needs them

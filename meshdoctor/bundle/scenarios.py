@@ -43,11 +43,14 @@ def describe() -> list[tuple[str, str, str]]:
     return sorted(rows, key=lambda r: (r[0] != FIRST, r[0]))
 
 
+_read = functools.lru_cache(maxsize=2)(Recording.read)  # what is read does not change: a recording is frozen
+
+
 def open_scenario(name: str) -> Recording:
     """A recording by its name. Raises UsageError with the nearest name, and all of them."""
     known = scenarios()
     if name in known:
-        return Recording.read(known[name])
+        return _read(known[name])
     if not known:
         raise UsageError(f"No recording is called {name!r}: none are installed.")
     near = difflib.get_close_matches(name, known, 1, 0.5)

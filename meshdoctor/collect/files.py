@@ -70,6 +70,11 @@ def mesh_of(
     return Mesh(tables, now=now or datetime.now(UTC), istiods=istiods, envoys=envoys, prometheus=prometheus, **more)
 
 
+def mesh_of_objects(things: Iterable[KubernetesObject], *, now: datetime | None = None) -> Mesh:
+    """A Mesh of these objects alone."""
+    return Mesh(_tables(things, set()), now=now or datetime.now(UTC))
+
+
 def mesh_of_manifests(given: Given, *, now: datetime | None = None, **more: Any) -> Mesh:
     """A Mesh of files alone: what is absent may exist elsewhere, and each finding knows its line."""
     more.setdefault("mesh_config", configured(t for t in given.things if isinstance(t, ConfigMap)))

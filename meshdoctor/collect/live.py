@@ -256,7 +256,8 @@ def assemble(api: ApiClient, listed: Iterable[Listed], runtime: Runtime, *, kube
     tables: dict[Kind, Table[Any]] = {}
     for item in listed:
         age = round(moment - item.read_at, 1) if item.read_at else None
-        tables[item.kind] = Table(item.table, msgspec.structs.replace(item.table.source, age_s=age))
+        # kept, since it is assembled once more when the proxies have told: what is derived by then holds on
+        item.table = tables[item.kind] = item.table.said_by(msgspec.structs.replace(item.table.source, age_s=age))
     if runtime.config_maps is not None:
         tables[ConfigMap] = runtime.config_maps
     versions = tuple(sorted({i.version for i in runtime.istiods if i.has("version")}))

@@ -9,7 +9,7 @@ import msgspec
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.selecting import labels_of
-from meshdoctor.istio.workloads import injected_pods, is_gateway, live_pods, pods_of
+from meshdoctor.istio.workloads import gateway_pods, injected_pods, live_pods, pods_of, sidecar_pods
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
@@ -34,18 +34,16 @@ class Choice(msgspec.Struct, frozen=True):
 
 def choose(mesh: Mesh, istiods: Iterable[Istiod], most: int = MOST) -> Choice:
     """All gateways (one pod at least of each is enough for none to hide), and the worst pod of the worst workloads."""
-    pods = list(injected_pods(mesh))
-    gateways = tuple(p for p in pods if is_gateway(p))
-    scores = _scores(mesh, istiods, pods)
+    gateways, sidecars = gateway_pods(mesh), sidecar_pods(mesh)
+    scores = _scores(mesh, istiods, injected_pods(mesh))
     worst: dict[Subject, Pod] = {}
-    sidecars = [p for p in pods if not is_gateway(p)]
     for pod in sorted(sidecars, key=lambda p: (-scores.get(p.name, 0), p.namespace, p.name)):
         worst.setdefault(mesh.owner(pod), pod)
     chosen = tuple(worst.values())[:most]
     return Choice(gateways, chosen, len(sidecars) - len(chosen), len(worst))
 
 
-def _scores(mesh: Mesh, istiods: Iterable[Istiod], pods: list[Pod]) -> dict[str, int]:
+def _scores(mesh: Mesh, istiods: Iterable[Istiod], pods: Iterable[Pod]) -> dict[str, int]:
     """How bad each pod looks, from what is known without asking it."""
     scores: dict[str, int] = {}
 

@@ -46,8 +46,12 @@ def is_istiod(labels: dict[str, str]) -> bool:
 
 
 def istiod_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live istiod pods of every namespace and revision."""
-    return tuple(p for p in mesh[Pod] if is_istiod(p.labels) and is_live(p))
+    """Live istiod pods of every namespace and revision. Found once a table."""
+    pods = mesh[Pod]
+    known: tuple[Pod, ...] | None = pods.memo.get("istiod_pods")
+    if known is None:
+        known = pods.memo["istiod_pods"] = tuple(p for p in pods if is_istiod(p.labels) and is_live(p))
+    return known
 
 
 def control_planes(mesh: Mesh) -> tuple[ControlPlane, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
@@ -44,18 +45,23 @@ class ProxyRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def proxy_rows(mesh: Mesh) -> list[ProxyRow]:
     """All live proxies, worst first."""
+    return sorted(rows_of(mesh, injected_pods(mesh)), key=lambda r: (ORDER.index(r.state), r.namespace, r.name))
+
+
+def rows_of(mesh: Mesh, pods: Iterable[Pod]) -> list[ProxyRow]:
+    """The proxies of these pods, in their order."""
     told = [i for i in mesh.istiods if i.has("syncz")]
     complete = bool(told) and len(told) == len(mesh.istiods)
     known = {(s.namespace, s.name): s for i in told for s in i.syncz}
     rows = []
-    for pod in injected_pods(mesh):
+    for pod in pods:
         sync = known.get((pod.namespace, pod.name))
         if sync is None:
             state = "CONNECTING" if is_young(mesh, pod) else "DISCONNECTED" if complete else "UNKNOWN"
             rows.append(ProxyRow(namespace=pod.namespace, name=pod.name, ready=pod.is_ready, state=state))
         else:
             rows.append(_row(mesh, sync, ready=pod.is_ready))
-    return sorted(rows, key=lambda r: (ORDER.index(r.state), r.namespace, r.name))
+    return rows
 
 
 def is_young(mesh: Mesh, pod: Pod) -> bool:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
+from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
-
-GATEWAY_LABELS = ("istio", "gateway.networking.k8s.io/gateway-name")
 
 
 def is_live(pod: Pod) -> bool:
@@ -20,8 +19,14 @@ def is_live(pod: Pod) -> bool:
 
 
 def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:
-    """The live pods of a namespace that carry all these labels; all of them where there are none."""
-    return tuple(p for p in mesh[Pod].matching(namespace, labels) if is_live(p))
+    """The live pods of a namespace that carry all these labels; all of them where there are none. Found once a table."""
+    table = mesh[Pod]
+    pods = table.matching(namespace, labels)
+    memo: dict[tuple[object, ...], tuple[Pod, ...]] = table.memo.setdefault("live_pods", {})
+    key = (namespace, *labels.items())
+    if key not in memo:
+        memo[key] = tuple(p for p in pods if is_live(p))
+    return memo[key]
 
 
 def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
@@ -30,11 +35,11 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
 
 
 def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live pods with a proxy: sidecars and gateways. Found once a snapshot."""
+    """Live pods with a proxy: sidecars and gateways. Found once a table."""
     pods = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
-    found: tuple[Pod, ...] | None = mesh.memo.get("injected_pods")
+    found: tuple[Pod, ...] | None = pods.memo.get("injected_pods")
     if found is None:
-        found = mesh.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
+        found = pods.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
     return found
 
 
@@ -50,20 +55,32 @@ def is_gateway(pod: Pod) -> bool:
 
 
 def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live gateway pods of the whole mesh. Found once a snapshot."""
-    proxies = injected_pods(mesh)
-    found: tuple[Pod, ...] | None = mesh.memo.get("gateway_pods")
-    if found is None:
-        found = mesh.memo["gateway_pods"] = tuple(p for p in proxies if is_gateway(p))
-    return found
+    """Live gateway pods of the whole mesh. Found once a table."""
+    return _parted(mesh)[0]
 
 
 def sidecar_pods(mesh: Mesh) -> tuple[Pod, ...]:
-    """Live pods with a sidecar, of the whole mesh. Found once a snapshot."""
-    proxies = injected_pods(mesh)
-    found: tuple[Pod, ...] | None = mesh.memo.get("sidecar_pods")
+    """Live pods with a sidecar, of the whole mesh. Found once a table."""
+    return _parted(mesh)[1]
+
+
+def _parted(mesh: Mesh) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
+    proxies, memo = injected_pods(mesh), mesh[Pod].memo
+    found: tuple[tuple[Pod, ...], tuple[Pod, ...]] | None = memo.get("gateways_and_sidecars")
     if found is None:
-        found = mesh.memo["sidecar_pods"] = tuple(p for p in proxies if not is_gateway(p))
+        gateways, sidecars = list[Pod](), list[Pod]()
+        for pod in proxies:
+            (gateways if is_gateway(pod) else sidecars).append(pod)
+        found = memo["gateways_and_sidecars"] = tuple(gateways), tuple(sidecars)
+    return found
+
+
+def asked_pods(mesh: Mesh) -> tuple[tuple[Pod, Envoy], ...]:
+    """Live pods whose proxy was asked, with what it said: a few of thousands. Found once a snapshot."""
+    proxies = injected_pods(mesh)
+    found: tuple[tuple[Pod, Envoy], ...] | None = mesh.memo.get("asked_pods")
+    if found is None:
+        found = mesh.memo["asked_pods"] = tuple((p, e) for p in proxies if (e := mesh.envoy(p)) is not None)
     return found
 
 
@@ -127,17 +144,21 @@ def services_of(mesh: Mesh, pod: Pod) -> tuple[Service, ...]:
 
 
 def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Service, ...]:
-    """The Services of a namespace that select what carries these labels. Indexed once a snapshot."""
+    """The Services of a namespace that select what carries these labels. Indexed once a table."""
     table = mesh[Service]
     table.within(namespace)  # raises where the namespace could not be read
-    index: dict[tuple[str, str, str], list[Service]] | None = mesh.memo.get("services_by_selector")
+    index: dict[str, dict[tuple[str, str], list[Service]]] | None = table.memo.get("services_by_selector")
     if index is None:
-        index = mesh.memo["services_by_selector"] = {}
+        index = table.memo["services_by_selector"] = {}
         for service in table:
-            for key, value in list(service.spec.selector.items())[:1]:
-                index.setdefault((service.namespace, key, value), []).append(service)
-    some = (s for label in labels.items() for s in index.get((namespace, *label), ()))
-    return tuple(s for s in some if s.spec.selector.items() <= labels.items())
+            for label in list(service.spec.selector.items())[:1]:
+                index.setdefault(service.namespace, {}).setdefault(label, []).append(service)
+    inside = index.get(namespace)
+    if inside is None:
+        return ()
+    return tuple(
+        s for label in labels.items() if label in inside for s in inside[label] if s.spec.selector.items() <= labels.items()
+    )
 
 
 def is_in_mesh(pod: Pod) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import Any, Protocol
 from urllib.request import getproxies
 
@@ -26,6 +28,11 @@ AT_ONCE = 8
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 LARGEST_ERROR = 64_000
+
+# httpcore imports sniffio for every lock that it makes, some seven hundred in a diagnosis. Where it is not installed each
+# import searches all folders of the path in vain; None is how the import system is told that there is nothing to find.
+if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment] # typeshed knows modules only
 Params = Mapping[str, Any]
 
 

@@ -87,7 +87,9 @@ class Splitter(Generic[T]):
         closed by one bracket, so they do not decode and the next one to the left is tried."""
         end = len(self._buffer)
         for _ in range(MOST_TRIES):
-            at = max(self._buffer.rfind(b, 0, end) for b in BOUNDARIES)
+            at = 0
+            for boundary in BOUNDARIES:  # behind the last one found only: a search of the whole chunk is what costs
+                at = max(at, self._buffer.rfind(boundary, at, end))
             if at <= 0:
                 return
             if self._try(at + 1):

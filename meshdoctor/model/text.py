@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _LONGEST = 4000
@@ -18,14 +19,20 @@ def plain(text: object, limit: int = _LONGEST) -> str:
     if len(raw) <= limit and raw.isascii() and raw.isprintable():
         return raw  # nearly always, and nothing to do
     cut = raw[: limit * 2] if len(raw) > limit * 2 else raw
-    cut = _ESCAPES.sub("", cut)
-    clean = "".join(_shown(c) for c in cut)
+    # a long text is plain nearly always as well: looked at as a whole, not character by character
+    clean = cut if cut.isascii() and cut.isprintable() else "".join(_shown(c) for c in _ESCAPES.sub("", cut))
     return clean if len(clean) <= limit and len(raw) <= limit * 2 else clean[: limit - 1] + "…"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 pod`, `3 pods`; `many` where an s is not enough."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def some(names: Iterable[object], most: int) -> str:
+    """`a, b and 3 more`: at most so many by name."""
+    those = [str(name) for name in names]
+    return ", ".join(those[:most]) + (f" and {len(those) - most} more" if len(those) > most else "")
 
 
 def _shown(character: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 
@@ -39,18 +40,28 @@ _NAMES = {
 }
 
 
+_SPACES = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns", "monitoring_ns", "ztunnel_ns")
+
+
 def fixes_for(finding: Finding, context: str = "") -> tuple[Fix, ...]:
     """The fixes of the problem's page, those that `meshdoctor fix` does first. A `<word>` is what only the operator knows."""
     if finding.problem is None:
         return ()
-    known = _known(finding.subject)
-    able = [r.id for r in remedies_for(finding.problem, finding.subject.kind)]
+    subject = finding.subject
+    known = _known(subject)
     made = []
-    for number, fix in enumerate(page(finding.problem).fix, 1):
-        id_ = f"{finding.problem}-{number}"
-        ours = (_our_command(finding.problem, finding.subject, id_, context),) if id_ in able else ()
-        made.append(Fix(id_, fix.title, fix.risk, (*ours, *(_filled(c, known, context) for c in fix.commands))))
-    return tuple(sorted(made, key=lambda f: able.index(f.id) if f.id in able else len(able)))
+    for id_, title, risk, ours, commands in _ways_out(finding.problem, subject.kind):
+        told = [_filled(c, known, context) for c in commands]
+        made.append(Fix(id_, title, risk, (_our_command(finding.problem, subject, id_, context), *told) if ours else tuple(told)))
+    return tuple(made)
+
+
+@functools.cache
+def _ways_out(problem: str, kind: str) -> tuple[tuple[str, str, str, bool, tuple[str, ...]], ...]:
+    """Id, title, risk, whether `meshdoctor fix` does it, and commands of a page's fixes; first those that it does."""
+    able = [r.id for r in remedies_for(problem, kind)]
+    ways = [(f"{problem}-{n}", f.title, f.risk, f"{problem}-{n}" in able, f.commands) for n, f in enumerate(page(problem).fix, 1)]
+    return tuple(sorted(ways, key=lambda way: able.index(way[0]) if way[3] else len(able)))
 
 
 def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
@@ -67,21 +78,29 @@ def filled(command: str, subject: Subject | None, context: str = "") -> str:
 
 
 def _known(subject: Subject) -> dict[str, str]:
-    values = {"kind": subject.kind.lower(), "owner_kind": subject.kind.lower()}
-    values |= dict.fromkeys(_NAMES.get(subject.kind, ("name",)), subject.name)
+    """The values of parameters, as a shell takes them."""
+    kind, name = subject.kind.lower(), shlex.quote(subject.name)
+    values = {"kind": shlex.quote(kind), "owner_kind": shlex.quote(kind)}
+    for parameter in _NAMES.get(subject.kind, ("name",)):
+        values[parameter] = name
     if subject.namespace:
-        spaces = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns", "monitoring_ns", "ztunnel_ns")
-        values |= dict.fromkeys(spaces, subject.namespace)
+        values |= dict.fromkeys(_SPACES, shlex.quote(subject.namespace))
     return values
 
 
 def _filled(command: str, known: dict[str, str], context: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        word = known.get(match[1])
-        return shlex.quote(word) if word is not None else f"<{match[1]}>"
+    first, rest = _parts(command, context)
+    text = [first]
+    for parameter, literal in rest:
+        text += known.get(parameter) or f"<{parameter}>", literal
+    return "".join(text)
 
-    text = _PARAM.sub(value, command)
-    tool, _, rest = text.partition(" ")
-    if context and tool in {"kubectl", "istioctl"}:
-        return f"{tool} --context {shlex.quote(context)} {rest}"
-    return text
+
+@functools.cache
+def _parts(command: str, context: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A command cut at its parameters: the text before the first, then each parameter with the text behind it."""
+    first, *rest = _PARAM.split(command)
+    tool, space, words = first.partition(" ")
+    if context and tool in {"kubectl", "istioctl"} and (space or not rest):
+        first = f"{tool} --context {shlex.quote(context)} {words}"
+    return first, tuple(zip(rest[::2], rest[1::2], strict=True))

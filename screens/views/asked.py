@@ -18,7 +18,7 @@ from screens.widgets.rows import Column, Row
 class AskedText(TableView):
     """Lines of one text, filtered with `/`."""
 
-    columns: ClassVar[Sequence[Column]] = (Column("", most=4000, keep=True),)
+    columns: Sequence[Column] = (Column("", most=4000, keep=True),)
     empty = "It is empty."
     has_header: ClassVar[bool] = False
     needs_mesh = False

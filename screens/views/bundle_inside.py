@@ -104,11 +104,13 @@ class BundleInside(TableView):
         told = self._inside.told
         old = duration(max((datetime.now(UTC) - told.recorded_at).total_seconds(), 0))
         tier = f" {told.tier}" if told.tier else ""
+        names = ", pseudonyms for names" if told.pseudonyms else ""
+        code = ", with code" if told.code_kept else ""
         items = [
             Item((Run(told.title or told.file, "strong"), Run(f"   {told.form}{tier}, {old} old", "dim"))),
             Item(
                 f"{count(len(told.namespaces), 'namespace')}, {count(len(told.pods), 'pod')} answered, {count(told.logs, 'log')}, "
-                f"{count(told.files, 'file')}{', pseudonyms for names' if told.pseudonyms else ''}",
+                f"{count(told.files, 'file')}{names}{code}",
                 "dim",
             ),
         ]

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import some
 from screens.figures import Figure, figures, unseen_words
 from screens.proof import evidence, proof
 from screens.registry import screen
@@ -256,8 +257,7 @@ def _not_seen(seen: Seen, mesh: Mesh, height: int) -> list[Item]:
     words = list(unseen_words(mesh))
     coverage = seen.diagnosis.coverage if seen.diagnosis else None
     unknown = f"{coverage.unknown} of {coverage.rules} checks unknown." if coverage else ""
-    most = 3 if height < ROOMY else 8
-    listed = ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+    listed = some(words, 3 if height < ROOMY else 8)
     ages = [s.age_s for s in mesh.sources if s.age_s is not None]
     read = f"{count(sum(s.state == 'live' for s in mesh.sources), 'source')} read"
     oldest = f", the oldest {age(max(ages))} before" if ages else ""

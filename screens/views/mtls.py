@@ -34,7 +34,7 @@ class MutualTls(TableView):
     """Clients down, servers across; or one row a pair."""
 
     about = "A filled glyph was seen in access logs, a hollow one is configured only: the two are never mixed in a figure."
-    columns: Sequence[Column] = LIST  # type: ignore[misc]
+    columns: Sequence[Column] = LIST
     fields = frozenset({"client", "server", "verdict", "seen"})
     empty = "No pair of workloads: no Service has pods, or none may be read."
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.pages import page
@@ -20,8 +17,8 @@ from meshdoctor.triage.commands import filled
 from screens.seen import Seen
 from screens.text import Run, badge, glued
 from screens.threads import aside
-from screens.views.view import View
-from screens.widgets.doc import Doc, Item
+from screens.views.document import DocumentView
+from screens.widgets.doc import Item
 from screens.widgets.listing import Listing
 
 
@@ -30,7 +27,7 @@ def steps_for(problem: str) -> Runbook:
     return of_page(page(problem))
 
 
-class RunbookView(View):
+class RunbookView(DocumentView):
     """The steps; nothing is run from here."""
 
     about = "Commands are copied, not run. A step that is ticked off goes into the incident that is open."
@@ -52,27 +49,11 @@ class RunbookView(View):
     def topic(self) -> Subject | None:
         return self.subject
 
-    def body(self) -> ComposeResult:
-        yield Doc("heading", classes="auto", label=0)
-        yield Container(classes="rule")
-        yield Doc("doc")
-
-    def on_mount(self) -> None:
-        self.query_one("#heading", Doc).can_focus = False
-
-    @property
-    def doc(self) -> Doc:
-        return self.query_one("#doc", Doc)
-
-    @property
-    def main(self) -> Widget:
-        return self.doc
-
     def fill(self, seen: Seen) -> None:
         about = f"   {glued(str(self.subject))}" if self.subject else ""
         done = glued(f"   {len(self._done)} of {len(self.book.step)} done") if self._done else ""
         head = (Run(f"{self.book.id}  ", "strong"), Run(self.book.title, "strong"), Run(f"{about}{done}", "dim"))
-        self.query_one("#heading", Doc).set_items([Item(head)])
+        self.head.set_items([Item(head)])
         self.doc.set_items(self._items(seen.context))
 
     def _items(self, context: str) -> Iterator[Item]:

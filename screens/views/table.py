@@ -66,7 +66,7 @@ class Choice:
 class TableView(View):
     """One table. Subclasses say `columns` and make `rows_of` a snapshot, purely: it may run in a thread."""
 
-    columns: ClassVar[Sequence[Column]] = ()
+    columns: Sequence[Column] = ()
     fields: ClassVar[frozenset[str]] = frozenset()
     empty: ClassVar[str] = "There is none."
     narrows = True

@@ -37,7 +37,7 @@ class Topology(TableView):
     """The service graph in three forms and three scopes."""
 
     about = "Observed first, configured dim. enter goes to the other end; x tree, table or around; z zooms; ← → change the side."
-    columns: ClassVar[Sequence[Column]] = drawn.TREE
+    columns: Sequence[Column] = drawn.TREE
     fields = frozenset({"ns", "client", "server", "health", "protocol", "flag", "traffic"})
     empty = "Nobody calls anybody here, as far as could be seen."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,7 +88,7 @@ class Topology(TableView):
             self._show_summary()
             return
         self._unseen, self._edges = "", edges
-        self.columns = self.table.columns = tuple(COLUMNS[self.form])  # type: ignore[misc]
+        self.columns = self.table.columns = tuple(COLUMNS[self.form])
         self.guard(lambda: self.take(tuple(rows)))
 
     def _made(self, mesh: Mesh, *, narrow: bool) -> tuple[list[Edge], list[Row]]:

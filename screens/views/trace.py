@@ -36,7 +36,7 @@ class Trace(AskedText):
     """A request from one proxy: `:trace shop/storefront cart.shop:8080/items`."""
 
     about = "Left what the YAML means, right what this Envoy has. / changes the request: SRC HOST[:PORT][/PATH]; r asks again."
-    columns: ClassVar[Sequence[Column]] = (
+    columns: Sequence[Column] = (
         Column("STEP", least=STEP, keep=True),
         Column("CONFIGURATION", 20, 90, keep=True),
         Column("ENVOY", 20, 90, keep=True),

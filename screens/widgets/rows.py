@@ -64,10 +64,10 @@ class Fitted:
 class Rows(Listing):
     """The table. Columns on the right go first when it is narrow."""
 
-    def __init__(self, columns: Sequence[Column], ident: str | None = None, *, header: bool = True) -> None:
+    def __init__(self, columns: Sequence[Column], ident: str | None = None) -> None:
         super().__init__(ident)
         self.columns = tuple(columns)
-        self.header = header
+        self.header = True
         self.rows: tuple[Row, ...] = ()
         self._fitted: list[Fitted] = []
 

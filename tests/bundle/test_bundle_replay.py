@@ -169,6 +169,7 @@ async def test_reviews() -> None:
         assert not await allowed(http, resource="pods", subresource="portforward", verb="create")
 
 
+@pytest.mark.writes
 async def test_nothing_is_written() -> None:
     async with served() as (server, http):
         for method in ("PUT", "PATCH", "DELETE", "POST"):

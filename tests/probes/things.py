@@ -26,7 +26,7 @@ def thing(api: str, kind: str, where: str, spec: dict[str, Any] | None = None, *
     body = {"apiVersion": api, "kind": kind, "metadata": meta, **more}
     if spec is not None:
         body["spec"] = spec
-    return "---\n" + yaml.safe_dump(body)
+    return "---\n" + yaml.dump(body, Dumper=yaml.CSafeDumper)
 
 
 def service(where: str, ports: str = "http:8080:8080", app: str = "", **more: Any) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from textual.events import Key
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from meshdoctor.collect.link import Link
@@ -27,6 +31,27 @@ from tests.probes import things as t
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What screens keep, they keep here."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys, one after the other; each is done with before the next. The pilot's own `press` sleeps twice a key."""
+    for key in keys:
+        named = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+        try:
+            character: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(named, named)))
+        except KeyError:
+            character = named if len(named) == 1 else None
+        pilot.app.post_message(Key(named, character))
+        await calm(pilot)
+
+
+async def calm(pilot: Pilot[int]) -> None:
+    """Until no widget has a message left. The pilot's own `pause` sleeps until the process does nothing: 20 ms up to a second."""
+    still = 0
+    while still < 2:  # what the last message of a round called for comes with the next
+        await pilot.pause(0)
+        waiting = any(w.message_queue_size for w in (pilot.app, *pilot.app.screen.walk_children(with_self=True)))
+        still = 0 if waiting else still + 1
 
 
 class Screen:
@@ -50,25 +75,28 @@ class Screen:
         return " ".join(self.text.split())
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.settled()
+        await press(self.pilot, *keys)
+        if self._asks():
+            await self.settled()
 
     async def type(self, text: str) -> None:
         await self.press(*(names.get(c, c) for c in text))
 
     async def settled(self) -> None:
         """Until nothing is on its way any more."""
-        await self.until(
-            lambda: not [w for w in self.app.workers if w.group in ("stack", "beside", "apply", "asked", "envoy", "contexts")]
-        )
+        await self.until(lambda: not self._asks())
+
+    def _asks(self) -> bool:
+        return any(w.group in ("stack", "beside", "apply", "asked", "envoy", "contexts") for w in self.app.workers)
 
     async def until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + 30  # a machine that does much else is slow, and not wrong
         while time.monotonic() < end:
-            await self.pilot.pause()
+            await calm(self.pilot)
             if holds():
-                await self.pilot.pause()
+                await calm(self.pilot)
                 return
+            await asyncio.sleep(0.005)
         raise AssertionError(f"never came about; the screen shows:\n{self.text}")
 
 

@@ -25,6 +25,7 @@ from screens.options import Options
 from screens.views.view import View, keys_of
 from screens.widgets.prompt import Ask, Prompt
 from tests.fixes.cluster import Cluster, running
+from tests.screens.conftest import calm, press
 
 REVIEWS = ("/selfsubjectaccessreviews", "/selfsubjectreviews", "/selfsubjectrulesreviews")
 NOTHING = "/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies/nothing"
@@ -47,7 +48,7 @@ class Walk:
     async def settle(self) -> None:
         """Until nothing that a key began is on its way."""
         for _ in range(200):
-            await self.pilot.pause()
+            await calm(self.pilot)
             if not [w for w in self.app.workers if w.group in ("asked", "beside", "change", "envoy", "contexts")]:
                 return
 
@@ -89,19 +90,19 @@ class Walk:
                 await self.view(partial(self.by_key, partial(self.back_to, view, reach), binding))
 
     async def press(self, binding: Binding) -> None:
-        await self.pilot.press(binding.key.split(",")[0])
+        await press(self.pilot, binding.key.split(",")[0])
         await self.settle()
         prompt = self.app.query_one(Prompt)
         while prompt.is_open:  # a note is written; consent is refused by typing something else
             self.app.query_one(Ask).value = "no, not this" if prompt.mode == "!" else "x"
-            await self.pilot.press("enter" if prompt.mode in "+!" else "escape")
+            await press(self.pilot, "enter" if prompt.mode in "+!" else "escape")
             await self.settle()
 
     async def back_to(self, view: View, reach: Reach) -> View:
         """The view again; one like it where a key closed it for good."""
         while view in self.app.stack and self.app.view is not view:
             self.app.action_pop()
-            await self.pilot.pause()
+            await calm(self.pilot)
         return view if self.app.view is view else await reach()
 
 
@@ -156,7 +157,7 @@ def test_leave_to_store_is_made_in_one_place() -> None:
     assert sorted(set(asked)) == [*commands, "screens/mending.py"]
     calls = [line for path in Path("screens").rglob("*.py") for line in path.read_text("utf-8").splitlines() if WRITES.search(line)]
     assert calls
-    assert all("self.ask_leave(" in line or "self._ask(" in line for line in calls)
+    assert all("self.ask_leave(" in line or "self.ask(" in line for line in calls)
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from screens.app import MeshdoctorApp
 from screens.views.incident import IncidentView
 from screens.widgets.prompt import Ask
 from tests.conftest import NOW
-from tests.screens.conftest import Screen, opened
+from tests.screens.conftest import Screen, calm, opened
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ async def test_a_message_that_is_due_is_told(faulty: Mesh, folder: Path) -> None
         view = await begun(screen)
         view.incident = view.incident.add("message", "comms", "told", at=NOW, next_minutes=1)
         view.tick()
-        await screen.pilot.pause()
+        await calm(screen.pilot)
         assert "The next message is due" in screen.text
 
 
@@ -154,7 +154,7 @@ async def test_whatever_is_pasted_is_kept_harmless_or_said_not_to_be_understood(
         assert ("503" if "HTTP" in text else "not understood") in screen.flat
         await screen.press("n")
         screen.app.query_one(Ask).post_message(events.Paste(text))
-        await screen.pilot.pause()
+        await calm(screen.pilot)
         assert len(screen.app.query_one(Ask).value) <= 2_000
         await screen.press("enter")
         await screen.settled()

@@ -15,6 +15,7 @@ import yaml
 
 from meshdoctor.collect.files import mesh_of
 from meshdoctor.collect.files import objects as typed
+from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.findings import Cluster, Finding, Status
 from meshdoctor.model.istiod import MeshConfig
@@ -55,6 +56,12 @@ def objects_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
 def mesh_from(objects: Iterable[dict[str, Any]], **more: Any) -> Mesh:
     """What does not fit its kind is left out: that is a finding of its own."""
     return mesh_of("\n---\n".join(t for o in objects if fits(t := json.dumps(o, default=str))), **more)
+
+
+def things_from(objects: Iterable[dict[str, Any]]) -> list[KubernetesObject]:
+    """The same objects typed, to make many meshes of them."""
+    texts = (json.dumps(o, default=str) for o in objects)
+    return [thing for text in texts if fits(text) for thing in typed(text)]
 
 
 def manifests_of(objects: Iterable[dict[str, Any]]) -> list[Manifest]:
