@@ -102,7 +102,7 @@ def summary(found: Lines) -> list[Item]:
     items = [Item(f"{count(total, 'request')} of {pods}{span}, {share}", "strong")]
     flags = Counter(w for e in found.entries for w in e.flags.split(",") if w)
     for word, number in flags.most_common(4):
-        shown = f"{number:>5}  {number / total:>6.1%}  {flag(word).means}"
+        shown = f"{number:>5}  {f'{number / total:.1%}'.replace('%', ' %'):>7}  {flag(word).means}"
         items.append(Item((Run(f"{word:<5} ", "bad"), Run(shown)), indent=2))
     return [*items, *_unread(found)]
 

@@ -48,7 +48,7 @@ def top(
     if changing.pending:
         right.insert(0, Part((Run(f"? {count(changing.pending, 'change')} interrupted ", "unknown"), Run("J", "key")), goes=0))
     if frozen:
-        right.append(Part((Run(f"‖ frozen {age(seen.elapsed)}", "warn"),)))
+        right.append(Part((Run("‖ frozen" if seen.is_recorded else f"‖ frozen {age(seen.elapsed)}", "warn"),)))
     state = _link(link, link_age)
     if recorded is not None:
         state = Run(f"○ recorded {age((clock - recorded).total_seconds())} ago", "warn")

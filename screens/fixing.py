@@ -18,7 +18,7 @@ from meshdoctor.model.pages import page
 from meshdoctor.model.redact import redact
 from meshdoctor.model.subject import Subject
 from screens.mending import READ_ONLY, Mending, Undoing, Work
-from screens.text import Run, badge, duration
+from screens.text import Run, badge, duration, glued
 from screens.widgets.doc import Item
 
 RISKS = {"high": "bad", "medium": "warn"}
@@ -62,7 +62,7 @@ def _doing(says: str) -> Item:
 
 def _how(work: Work) -> str:
     if isinstance(work, Mending) and work.verdict is not None:
-        return f"{work.verdict.says} ({duration(work.verdict.seconds)})"
+        return f"{work.verdict.says} ({glued(duration(work.verdict.seconds))})"
     if isinstance(work, Undoing):
         where = work.of.holds.target
         return f"{where} is {as_before(work.exact)}" if work.state == "undone" else work.says

@@ -28,9 +28,9 @@ STATES = {
 ROLES = {"Failure": "bad", "Degraded": "warn"}
 AROUND = (
     Column("CALLERS", least=12, most=48, align="right", is_name=True, keep=True),
-    Column("", least=11, most=34, align="right", keep=True),
+    Column("", least=13, most=34, align="right", keep=True),
     Column("", least=12, most=44, is_name=True, keep=True),
-    Column("", least=11, most=34, keep=True),
+    Column("", least=13, most=34, keep=True),
     Column("CALLEES", least=12, most=48, is_name=True, keep=True),
 )
 TREE = (
@@ -94,7 +94,10 @@ def _arrow(edge: Edge, narrow: bool) -> Run:
     told = figures(edge)
     long = {"bad": "══✖═▶", "warn": "══▲═▶"}.get(told.role, "─────▶" if edge.is_carrying else "╌╌╌╌╌▷")
     short = "═▶" if told.role else "─▶" if edge.is_carrying else "╌▷"
-    says = told.text.replace("not observed", "unseen").partition(" mTLS")[0] if narrow else told.text
+    says = told.text
+    if narrow:
+        says, percent, _ = says.replace("not observed", "unseen").partition(" mTLS")[0].partition(" %")
+        says += percent
     return Run(f"{says} {short if narrow else long}", told.role or ("" if edge.is_carrying else "dim"))
 
 

@@ -185,7 +185,7 @@ def duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} m {whole % 60} s"
+        return f"{whole // 60} m {whole % 60} s" if whole % 60 else f"{whole // 60} m"
     if whole < 172800:
         minutes = whole % 3600 // 60
         return f"{whole // 3600} h {minutes} m" if minutes else f"{whole // 3600} h"

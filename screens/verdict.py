@@ -15,6 +15,8 @@ from screens.seen import Seen, thing
 from screens.text import Run, age, badge, count, duration, glued, moment
 from screens.widgets.doc import Item
 
+SLOW = 2.0  # seconds from which waiting is told
+
 
 def verdict(seen: Seen) -> list[Item]:
     """The first lines of the home screen, whatever the state of things."""
@@ -118,7 +120,8 @@ def _no_mesh(seen: Seen) -> list[Item]:
         return [*items, Item(""), Item((*keys, Run("d", "key"), Run(" demo on a recorded mesh", "dim")), indent=2)]
     doing = "reading the objects of" if link.state == "live" else "connecting to"
     says = f"{doing} {seen.context or 'the cluster'}"
-    items = [Item((Run("… ", "unknown"), Run(says, "strong")))]
+    waited = f"   for {duration(seen.elapsed)}" if seen.elapsed >= SLOW else ""
+    items = [Item((Run("… ", "unknown"), Run(says, "strong"), Run(waited, "dim")))]
     if link.reason:
         items.append(Item(link.reason, "dim", indent=2))
     return items

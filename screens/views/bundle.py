@@ -127,7 +127,7 @@ class Bundle(View):
         bar = (Run(DONE * done, "ok"), Run(LEFT * (BAR - done), "dim"))
         elapsed = duration(time.monotonic() - self._began)
         return [
-            Item((Run(f"{self._share:4.0%}  "), *bar, Run(f"  {elapsed}", "dim")), label="WRITING"),
+            Item((Run(f"{100 * self._share:3.0f} %  "), *bar, Run(f"  {elapsed}", "dim")), label="WRITING"),
             Item(self._doing, "dim", label=""),
             Item("esc leaves this screen; the bundle is written all the same.", "dim"),
         ]

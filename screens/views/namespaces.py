@@ -22,6 +22,7 @@ from screens.registry import screen
 from screens.seen import Seen, is_fault
 from screens.text import Run, badge
 from screens.views.table import TableView
+from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
 OWNERS = ("owner", "team", "app.kubernetes.io/managed-by", "contact")
@@ -62,6 +63,13 @@ class Namespaces(TableView):
         rows = [_row(mesh, n, counted, found[n.name], worst.get(n.name, "")) for n in mesh[Namespace]]
         order = ("FAIL", "ERROR", "WARN", "OK", "absent")
         return sorted(rows, key=lambda r: (order.index(r.fields["state"]), -found[r.key], r.key))
+
+    def detail_of(self, row: Row) -> list[Item]:
+        """What the rules found there, the worst first."""
+        found = [f for f in (self.seen.diagnosis.findings if self.seen and self.seen.diagnosis else ()) if is_fault(f)]
+        there = [f for f in found if row.key in (f.subject.namespace, f.subject.name if f.subject.kind == "Namespace" else "")]
+        items = [Item((badge(str(f.status)), Run(f"  {f.summary or f.title}")), note=str(f.subject)) for f in there[:12]]
+        return [Item(row.key, "strong"), *items] if items else []
 
     def name_in(self, row: Row) -> str:
         return row.key

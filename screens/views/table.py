@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,6 +14,7 @@ from textual.widget import Widget
 from meshdoctor.model.findings import Cause, Finding
 from meshdoctor.model.subject import Subject
 from screens import filter as filters
+from screens.ordering import Key, key_of
 from screens.seen import Seen, about
 from screens.text import Run
 from screens.threads import aside
@@ -58,12 +58,9 @@ class Choice:
             return False
         return not self.filter.tests or self.filter.keeps(row.words, row.fields)
 
-    def _key(self, row: Row) -> tuple[object, ...]:
+    def _key(self, row: Row) -> Key:
         cell = row.cells[self.order or 0] if (self.order or 0) < len(row.cells) else ""
-        text = cell.text if isinstance(cell, Run) else cell
-        return tuple(
-            (0, float(p), "") if p.replace(".", "", 1).isdigit() else (1, 0.0, p) for p in re.findall(r"\d+\.?\d*|\D+", text)
-        )
+        return key_of(cell.text if isinstance(cell, Run) else cell)
 
 
 class TableView(View):
@@ -130,6 +127,10 @@ class TableView(View):
         """What `c` copies."""
         first = row.cells[0]
         return first.text if isinstance(first, Run) else first
+
+    def tick(self) -> None:
+        if self.seen is not None and self.seen.mesh is None:
+            self._show_summary()  # how long it is waited for
 
     # Filling.
 

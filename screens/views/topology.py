@@ -120,7 +120,8 @@ class Topology(TableView):
             return [Item((badge("UNKNOWN"), Run(f"  {self._unseen}")))]
         parts = [Run(f"[{f}]" if f == self.form else f" {f} ", "strong" if f == self.form else "dim") for f in FORMS]
         scope = f"   {self.scope}{', active only' if self._active else ''}"
-        return [Item((*parts, Run(f"{scope}   ", "dim"), drawn.headline(self._edges)))]
+        told = (drawn.headline(self._edges),) if self._has_rows else ()
+        return [Item((*parts, Run(f"{scope}   ", "dim"), *told))]
 
     def detail_of(self, row: Row) -> list[Item]:
         return drawn.edge_detail(row.payload) if isinstance(row.payload, Edge) else []

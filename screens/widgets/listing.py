@@ -66,6 +66,12 @@ class Listing(ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $border;
+        scrollbar-color-hover: $foreground-muted;
+        scrollbar-color-active: $foreground-muted;
         background: transparent;
         & > .listing--dim { color: $foreground-muted; }
         & > .listing--strong { text-style: bold; }

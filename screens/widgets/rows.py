@@ -99,6 +99,7 @@ class Rows(Listing):
 
     def _nearest(self, index: int) -> int | None:
         """As in any listing, but without looking at every row of a long table."""
+        index = min(index, len(self.rows) - 1)  # a list that shrank
         for distance in range(len(self.rows)):
             for near in (index + distance, index - distance):
                 if 0 <= near < len(self.rows) and self.selectable(near):

@@ -7,7 +7,9 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.model.mesh import Mesh
 from screens import text
 from screens.feed import StillFeed
+from screens.ordering import key_of
 from screens.verdict import nothing_found
+from screens.views.findings import Findings
 from screens.views.proxies import Proxies
 from screens.views.topology import Topology
 from screens.widgets.doc import Doc
@@ -40,6 +42,15 @@ async def test_at_80_columns_the_top_line_keeps_the_screen_and_the_prompt_its_hi
         assert "home  topology  mtls" in footer(screen)
         await screen.type("trace")
         assert "⏎ Trace" in footer(screen)
+
+
+async def test_a_list_that_shrinks_keeps_a_row_selected(faulty: Mesh) -> None:
+    async with opened(faulty) as screen:
+        await screen.press("8", "end")
+        view = screen.app.view
+        assert isinstance(view, Findings)
+        view.table.set_rows(view.table.rows[:1])
+        assert view.row is view.table.rows[0]
 
 
 async def test_details_stand_right_below_a_short_table(faulty: Mesh) -> None:
@@ -105,3 +116,10 @@ def test_names_lose_what_tells_nothing() -> None:
 
 def test_facts_break_between_them_only() -> None:
     assert text.wrap(f"{text.glued('95 % sure')} {text.glued('since 05:56:02, 25 s')}", 22)[0] == text.glued("95 % sure")
+
+
+def test_cells_sort_by_what_they_measure() -> None:
+    assert sorted(["2 m 33 s", "37 s", "1 h", "0.8 s"], key=key_of) == ["0.8 s", "37 s", "2 m 33 s", "1 h"]
+    assert sorted(["1.2 MB", "22 kB", "433 B"], key=key_of) == ["433 B", "22 kB", "1.2 MB"]
+    assert sorted(["● OK", "▲ WARN", "✖ FAIL"], key=key_of) == ["✖ FAIL", "▲ WARN", "● OK"]
+    assert sorted(["cart-v10", "cart-v9", "1,080", ""], key=key_of) == ["", "1,080", "cart-v9", "cart-v10"]
