@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from meshdoctor.istio.authorization.decide import Nearest, decide
+from meshdoctor.istio.authorization.decide import Nearest, Verdict, decide
 from meshdoctor.istio.authorization.logged import SILENCE, Named, named, told
+from meshdoctor.istio.authorization.rules import Miss
 from meshdoctor.istio.authorization.scope import covered, policies_for
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.workloads import asked_pods, services_of, workload_name
@@ -75,9 +76,17 @@ def no_allow_matches(mesh: Mesh) -> Iterator[Draft]:
 
 
 def silent(mesh: Mesh, pod: Pod, entry: AccessLogEntry) -> Nearest | None:
-    """The ALLOW rule nearest to a refused request, where it would still be refused since none matches."""
+    """The ALLOW rule nearest to a refused request, where it would still be refused since none matches.
+
+    Envoy saw all of the request: where a line does not tell what a rule asks for, that is what it lacked.
+    """
     what = told(mesh, entry, pod)
-    return decide(mesh, pod, what.request, what.service).nearest
+    decision = decide(mesh, pod, what.request, what.service)
+    policy = decision.policy
+    if decision.verdict is not Verdict.DEPENDS or not isinstance(policy, AuthorizationPolicy) or policy.spec.action != "ALLOW":
+        return decision.nearest
+    lacks = f"the request has not what it asks for ({', '.join(decision.depends)})"
+    return Nearest(policy, decision.rule or 0, (Miss(decision.path, lacks),))
 
 
 def _silent(mesh: Mesh, pod: Pod, refused: list[tuple[AccessLogEntry, Nearest]]) -> Draft:
@@ -94,7 +103,8 @@ def _silent(mesh: Mesh, pod: Pod, refused: list[tuple[AccessLogEntry, Nearest]])
         quote(policy, near.misses[0].path if near.misses else "spec", field, says=f"{policy.subject} does not match"),
     ]
     also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for c in who.values())]
-    return fail(policy, says, at="spec.rules", why=field, evidence=evidence, harm=_rate(mesh, pod, entries, who), also=also)
+    at = f"spec.rules[{near.rule}]" if entry.code and near.rule >= 0 else "spec.rules"  # of connections none can match
+    return fail(policy, says, at=at, why=field, evidence=evidence, harm=_rate(mesh, pod, entries, who), also=also)
 
 
 @probe("AZ-002", needs=(AuthorizationPolicy, Pod, Envoy, Service, *SHOWING))

@@ -91,6 +91,11 @@ def intermediate_ends(mesh: Mesh) -> Iterator[Draft]:
         raise Unseen(Source(name="signing chain", state=SourceState.SKIPPED, reason="the CA is self-signed: there is no chain"))
 
 
+def _span(seconds: float) -> str:
+    """Seconds as hours, or as minutes where they are few."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
 @probe("CRT-004", needs=(Pod, Envoy))
 def workload_certificate_ends(mesh: Mesh) -> Iterator[Draft]:
     """A proxy's own certificate is expired, or past the time at which it should have been renewed."""
@@ -106,7 +111,7 @@ def workload_certificate_ends(mesh: Mesh) -> Iterator[Draft]:
             if not mine or seconds is None or not whole or seconds >= RENEWAL_DUE * whole or mesh.owner(pod) in told:
                 continue
             told.add(mesh.owner(pod))
-            left = f"{seconds / 3600:.1f} h of {whole / 3600:.0f} h left" if seconds > 0 else f"expired {-seconds / 3600:.1f} h ago"
+            left = f"has {_span(seconds)} of {_span(whole)} left" if seconds > 0 else f"expired {_span(-seconds)} ago"
             command = f"istioctl proxy-config secret {pod.name}.{pod.namespace}"
             evidence = [Evidence(left, f"/certs of {pod.name}", f"{', '.join(leaf.sans)} until {leaf.expires}", command)]
             yield fail(

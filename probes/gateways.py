@@ -56,11 +56,12 @@ def port_not_exposed(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
 
 
 def _without_service(mesh: Mesh, gateway: Gateway, pods: tuple[Pod, ...]) -> Iterator[Draft]:
-    """Nothing leads to the gateway at all; where a Service there selects nothing, RT-022 tells so."""
+    """Nothing leads to the gateway, where Services are used; where one of them selects nothing, RT-022 tells so."""
     on_nodes = any(c.host_port for p in pods for k in p.all_containers for c in k.ports)
     spaces = {p.namespace for p in pods}
-    astray = any(s.spec.selector and not pods_of(mesh, s) for space in spaces for s in mesh[Service].within(space))
-    if pods and not on_nodes and not astray:
+    there = [s for space in spaces for s in mesh[Service].within(space)]
+    astray = any(s.spec.selector and not pods_of(mesh, s) for s in there)
+    if there and not on_nodes and not astray:
         words = ", ".join(sorted(f"{k}={v}" for k, v in gateway.spec.selector.items()))
         says = f"no Service selects its pods ({words}): nothing leads to its servers"
         command = f"kubectl -n {pods[0].namespace} get services"

@@ -19,7 +19,7 @@ from meshdoctor.istio.injection import (
     would_inject,
 )
 from meshdoctor.istio.routing import rule_host
-from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, services_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, owner_object, services_of
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
@@ -33,26 +33,42 @@ from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 WORKLOADS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
+ANSWERS = ("enabled", "disabled")
 MESH_KINDS: tuple[type[KubernetesObject], ...] = (DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, VirtualService)
 
 
 @probe("INJ-001", over=Namespace, needs=(Namespace, Pod, Deployment, *WEBHOOKS, *MESH_KINDS))
 def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
-    """A namespace that belongs to the mesh has no enrolment label, and no webhook would inject its pods."""
+    """A namespace that belongs to the mesh has no enrolment label, and no webhook would inject its pods, now or at a restart."""
     labels = namespace.labels
-    if {NAMESPACE_LABEL, REVISION} & labels.keys() or labels.get(AMBIENT) == "ambient" or namespace.name in IGNORED_NAMESPACES:
+    said = labels.get(NAMESPACE_LABEL)
+    if said in ANSWERS or REVISION in labels or labels.get(AMBIENT) == "ambient" or namespace.name in IGNORED_NAMESPACES:
         return
     if namespace.name in control_plane_namespaces(mesh) or called(mesh, labels, {}):
         return
     outside = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None and not _exempt(p)]
-    if not outside or namespace.name == mesh.mesh_config.root_namespace:
+    last = [] if outside else [p for p in mesh[Pod].within(namespace.name) if _has_its_last(mesh, p, labels)]
+    if not (outside or last) or namespace.name == mesh.mesh_config.root_namespace:
         return
     why = _expected(mesh, namespace.name)
     if why is not None:
-        says = f"namespace {namespace.name} has no injection label, and {len(outside)} of its pods run without a sidecar"
+        then = f"{len(outside)} of its pods run" if outside else f"{len(last)} of its pods will restart"
+        label = "no injection label" if said is None else f"{NAMESPACE_LABEL}={said}, which no webhook selects"
+        says = f"namespace {namespace.name} has {label}, and {then} without a sidecar"
         evidence = (quote(namespace, f"metadata.labels: {dict(labels)}"), why)
         codes = ("IST0102",) if mesh.istiods else ()  # of manifests MD5273 says it of all that have no label
-        yield fail(namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside), codes=codes)
+        yield fail(
+            namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside or last), codes=codes
+        )
+
+
+def _has_its_last(mesh: Mesh, pod: Pod, namespace: dict[str, str]) -> bool:
+    """Whether a pod has a sidecar that its successor will not have: nothing injects it now, and no template brings it."""
+    if pod.proxy is None or is_gateway(pod) or not is_live(pod) or called(mesh, namespace, pod.labels):
+        return False
+    owner = owner_object(mesh, pod)
+    written = owner.template.spec.containers if isinstance(owner, Workload) else ()
+    return isinstance(owner, Workload) and all(c.name != "istio-proxy" for c in written)
 
 
 def _exempt(pod: Pod) -> bool:

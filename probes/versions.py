@@ -113,7 +113,7 @@ def stored_versions(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterat
 def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
     """Namespaces ask for injection by `istio-injection=enabled`, and no revision or tag is the default one: nobody injects."""
     configurations, planes = injectors(mesh), control_planes(mesh)
-    working = [c for c in configurations if active(c)]  # the chart switches off what a tag does
+    working = [c for c in configurations if active(c) or not c.webhooks]  # the chart switches off what a tag does
     if any("default" in (c.revision, c.tag) for c in working) or not (configurations or planes):
         return
     asking = [n for n in mesh[Namespace] if n.labels.get(NAMESPACE_LABEL) == "enabled"]

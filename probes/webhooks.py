@@ -16,8 +16,8 @@ from meshdoctor.model.admission import (
     WebhookConfiguration,
 )
 from meshdoctor.model.cluster import ConfigMap, EndpointSlice, Event, Namespace, Service
-from meshdoctor.model.findings import Evidence, Harm
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.findings import STRONG, Evidence, Harm
+from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
@@ -26,6 +26,7 @@ from probes.registry import Draft, fail, get, probe, quote
 REACH = (Service, EndpointSlice, Pod, Deployment, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 SLOW_SECONDS = 2.0
 RECENT = timedelta(minutes=2)
+UNBELIEVED = re.compile(r"failed calling webhook \S*sidecar-injector\S* .*(x509|tls): ")
 TIMED_OUT = re.compile(r"failed calling webhook \S*sidecar-injector\S* .*(context deadline exceeded|Client\.Timeout exceeded)")
 REFUSED = re.compile(
     r"failed calling webhook \"[a-z.]*sidecar-injector\.istio\.io\".*(no endpoints available|service .* not found)"
@@ -67,6 +68,8 @@ def _unreachable(mesh: Mesh, configuration: WebhookConfiguration) -> Iterator[tu
             yield webhook, configuration.subject, f"Service {reference.namespace}/{reference.name} does not exist"
         elif not has_ready_endpoint(mesh, service):
             yield webhook, service.subject, _why_empty(mesh, service)
+        elif reference.port not in (ports := [p.port for p in service.spec.ports]):
+            yield webhook, service.subject, f"it has no port {reference.port}, only {', '.join(map(str, ports))}"
 
 
 def _why_empty(mesh: Mesh, service: Service) -> str:
@@ -149,7 +152,8 @@ def injector_slow(mesh: Mesh) -> Iterator[Draft]:
         ]
         if evidence:
             says = f"{evidence[0].says}: pods wait for {configuration.name}"
-            yield fail(configuration, says, evidence=evidence, also=[t for w in active(configuration) for t in _target(w)])
+            also = [t for w in active(configuration) for t in _target(w)]
+            yield fail(configuration, says, evidence=evidence, also=also, harm=Harm() if recent else None)
             return
 
 
@@ -168,12 +172,28 @@ def validator_unavailable(mesh: Mesh) -> Iterator[Draft]:
             yield from _distrusted(mesh, configuration, webhook, skip_empty=True)
 
 
-@probe("INJ-008", needs=(MutatingWebhookConfiguration, ConfigMap, Service, ValidatingWebhookConfiguration))
+@probe("INJ-008", needs=(MutatingWebhookConfiguration, ConfigMap, Service, ValidatingWebhookConfiguration, Event))
 def ca_bundle_differs(mesh: Mesh) -> Iterator[Draft]:
     """The injection webhook's caBundle is empty or holds no certificate of istiod's CA: the API server refuses the connection."""
     for configuration in injectors(mesh):
         for webhook in active(configuration)[:1]:
-            yield from _distrusted(mesh, configuration, webhook, skip_empty=False)
+            found = [*_distrusted(mesh, configuration, webhook, skip_empty=False)]
+            yield from found or _not_believed(mesh, configuration)
+
+
+def _not_believed(mesh: Mesh, configuration: WebhookConfiguration) -> Iterator[Draft]:
+    """What the API server says itself: the certificate of whom it calls does not fit, whatever istiod publishes."""
+    services = {f"{t.name}.{t.namespace}.svc" for w in active(configuration) for t in _target(w)}
+    for event in mesh[Event] if mesh.state(Event) in USABLE else ():
+        fresh = event.last_seen is not None and mesh.now - event.last_seen < RECENT
+        newer = configuration.changed is None or (event.last_seen is not None and event.last_seen > configuration.changed)
+        if fresh and newer and UNBELIEVED.search(event.message) and any(s in event.message for s in services):
+            says = f"the API server does not believe the certificate of whom {configuration.name} calls: no pod can be created"
+            evidence = (Evidence("pods are refused", f"Event {event.namespace}/{event.name}", event.message, get(event.subject)),)
+            also = [t for w in active(configuration) for t in _target(w)]
+            at = f"{_at(configuration, active(configuration)[0])}.clientConfig"
+            yield fail(configuration, says, at=at, evidence=evidence, also=also, harm=Harm(), confidence=STRONG)
+            return
 
 
 def _at(configuration: WebhookConfiguration, webhook: Webhook) -> str:

@@ -43,6 +43,10 @@ def _path(finding: Finding) -> Set[Hashable]:
     return frozenset({(finding.subject, finding.path)})
 
 
+def _all_rules(finding: Finding) -> Set[Hashable]:
+    return frozenset({(finding.subject, "spec.rules")})
+
+
 def _own_namespace(finding: Finding) -> Set[Hashable]:
     return frozenset({_namespace(finding.subject)}) - {""}
 
@@ -68,6 +72,7 @@ RELATIONS: dict[str, Relation] = {
     "same_object": Relation("both are about the same object", _subject, _subject),
     "same_name": Relation("both subjects have the same namespace and name, of whatever kind", _name, _name),
     "same_path": Relation("both are about the same place of the same object", _path, _path),
+    "rules_of": Relation("the symptom is about all rules of the cause's object", _all_rules, _path),
     "same_namespace": Relation(
         "the symptom lies in the cause's namespace, or in the namespace that is the cause", _own_namespace, _own_namespace
     ),

@@ -17,6 +17,7 @@ from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Event, Namespace, Service
 from meshdoctor.model.workloads import Deployment, Pod
 from tests.conftest import NOW, build, judge, subjects
+from tests.probes.things import thing
 
 
 def authority(name: str) -> str:
@@ -288,3 +289,17 @@ def test_pod_security_refuses_istio_init(minutes: int, confidence: float) -> Non
 def test_pod_security_with_the_cni_is_no_fault() -> None:
     space = namespace("psa", **ENABLED, **{"pod-security.kubernetes.io/enforce": "restricted"})
     assert judge(build(SOUND + space), "INJ-012") == []
+
+
+@pytest.mark.parametrize(("words", "ago", "is_fault"), [
+    ("tls: failed to verify certificate: x509: certificate is valid for example.org", 20, True),
+    ("x509: certificate signed by unknown authority", 20, True),
+    ("x509: certificate signed by unknown authority", 600, False),
+    ("context deadline exceeded", 20, False),
+])  # fmt: skip
+def test_the_api_server_does_not_believe_whom_it_calls(words: str, ago: int, is_fault: bool) -> None:
+    when = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    url = "https://istiod.istio-d.svc:443/inject?timeout=10s"
+    told = f'failed calling webhook "namespace.sidecar-injector.istio.io": failed to call webhook: Post "{url}": {words}'
+    event = thing("v1", "Event", "shop/web.1", reason="FailedCreate", message=told, lastTimestamp=when)
+    assert len(judge(build(SOUND + "---\n" + event), "INJ-008")) == is_fault

@@ -282,6 +282,15 @@ def test_a_caller_that_no_allow_policy_matches() -> None:
     assert "source.principals" in findings[0].why
 
 
+def test_a_condition_that_the_log_line_does_not_tell() -> None:
+    spec = "{selector: {matchLabels: {app: cart}}, rules: [{when: [{key: 'request.headers[x-tenant]', values: [gold]}]}]}"
+    web = pod("web-1", "shop", "web", "10.1.0.4") + policy("AuthorizationPolicy", "gold", "shop", spec)
+    line = entry(downstream_remote="10.1.0.4:5000", **(DENIED | {"downstream_local": "10.1.0.1:8080"}))
+    (found,) = judged("AZ-001", web, envoys=(envoy("shop/cart-1", line),))
+    assert (str(found.subject), found.path) == ("AuthorizationPolicy shop/gold", "spec.rules[0]")
+    assert "x-tenant" in found.why
+
+
 def test_a_refusal_that_would_be_allowed_now_is_over() -> None:
     assert judged("AZ-001", envoys=(envoy("bank/payment-1", entry(downstream_remote="10.1.0.1:5000", **DENIED)),)) == []
 

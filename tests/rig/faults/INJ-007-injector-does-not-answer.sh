@@ -14,10 +14,10 @@ apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {name: istiod-far-1, namespace: istio-d, labels: {kubernetes.io/service-name: istiod-far}}
 addressType: IPv4
-endpoints: [{addresses: [10.244.250.250], conditions: {ready: true}}]
+endpoints: [{addresses: [10.244.0.250], conditions: {ready: true}}]
 ports: [{name: https-webhook, port: 15017, protocol: TCP}]
 E
-jq '.webhooks|=map(.clientConfig.service.name="istiod-far"|.timeoutSeconds=3)' /tmp/rig-mwc.json | kubectl replace -f -
+jq '.webhooks|=map(.clientConfig.service.name="istiod-far"|.timeoutSeconds=1)' /tmp/rig-mwc.json | kubectl replace -f -
 kubectl -n shop delete pod -l app=catalog,version=v2 --wait=false
 }
 heal() {
