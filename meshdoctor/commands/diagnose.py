@@ -7,11 +7,10 @@ import gc
 import sys
 import time
 
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
-from meshdoctor.fixes.pending import interrupted, told
+from meshdoctor.fixes.pending import interrupted, journal_path, told
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports.exit_codes import exit_code
 
@@ -20,7 +19,7 @@ EVERY = 5.0  # seconds: a refused push is named within ten
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code of the last look."""
-    if left := told(interrupted(state_folder() / "journal.jsonl")):
+    if left := told(interrupted(journal_path())):
         print(f"meshdoctor: {left}", file=sys.stderr)
     gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
     while True:
