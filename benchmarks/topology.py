@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 import networkx as nx
@@ -55,19 +56,19 @@ def a_mesh() -> Mesh:
     return mesh_of("\n---\n".join(msgspec.json.encode(t).decode() for t in texts), prometheus=found)
 
 
-def seconds(work: object, rounds: int = 5) -> float:
+def seconds(work: Callable[[], object], rounds: int = 5) -> float:
     """The best of some rounds."""
     best = float("inf")
     for _ in range(rounds):
         began = time.perf_counter()
-        work()  # type: ignore[operator]
+        work()
         best = min(best, time.perf_counter() - began)
     return best
 
 
-def longest_wait(work: object) -> float:
+def longest_wait(work: Callable[[], object]) -> float:
     """The longest that this thread was held up while another did the work."""
-    worker = threading.Thread(target=work)  # type: ignore[arg-type]
+    worker = threading.Thread(target=work)
     worst, before = 0.0, time.perf_counter()
     worker.start()
     while worker.is_alive():

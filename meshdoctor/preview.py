@@ -20,9 +20,7 @@ def preview(before: Mesh, after: Mesh, things: Iterable[KubernetesObject], findi
         try:
             told += list(of_manifests(before, after, (thing,)))
         except Unseen as unseen:
-            blind.append(
-                Blind(about=str(thing.subject), reason=f"{unseen.source.name}: {unseen.source.reason or unseen.source.state}")
-            )
+            blind.append(Blind(about=str(thing.subject), reason=str(unseen)))
     changes, unseen_subjects = effects(before, after) if blind or any(o.state != "same" for o in told) else ((), ())
     return Preview(objects=tuple(told), effects=changes, blind=(*blind, *unseen_subjects), findings=findings)
 

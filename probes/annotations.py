@@ -1,4 +1,4 @@
-"""Istio's annotations on objects: unknown, in the wrong place, with a value that is refused, deprecated, or not settled yet."""
+"""Istio's annotations on objects: unknown, in the wrong place, with a value that is refused, or not settled yet."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from meshdoctor.istio.annotations import CAPTURE, IGNORED, Annotation, fits, is_
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import Sidecar, VirtualService
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 KINDS = (Namespace, Service, Pod, Deployment)
-INJECT = "sidecar.istio.io/inject"
 
 
 Annotated = tuple[KubernetesObject, str, str, Annotation | None]
 
 
-def _annotated(mesh: Mesh) -> tuple[Annotated, ...]:
+def annotated(mesh: Mesh) -> tuple[Annotated, ...]:
     """Istio's annotations that somebody wrote; those of a controlled pod are its template's. Read once a snapshot."""
     if "annotated" not in mesh.memo:
         mesh.memo["annotated"] = tuple(_read(mesh))
@@ -40,62 +38,41 @@ def _read(mesh: Mesh) -> Iterator[Annotated]:
                 yield thing, name, value, known().get(name)
 
 
-def _at(name: str) -> str:
+def place(name: str) -> str:
+    """Where an annotation stands."""
     return f"metadata.annotations.{name}"
 
 
 @probe("MD5260", needs=KINDS, title="Annotation is unknown", severity="info", codes=("IST0108",))
 def annotation_unknown(mesh: Mesh) -> Iterator[Draft]:
     """An annotation in Istio's domain is none of Istio's: nobody reads it."""
-    for thing, name, value, found in _annotated(mesh):
+    for thing, name, value, found in annotated(mesh):
         if found is None:
-            yield fail(thing, f"Istio has no annotation {name}", at=_at(name), evidence=(quote(thing, _at(name), value),))
+            yield fail(thing, f"Istio has no annotation {name}", at=place(name), evidence=(quote(thing, place(name), value),))
 
 
 @probe("MD5261", needs=KINDS, title="Annotation is on the wrong kind", severity="info", codes=("IST0107",))
 def annotation_misplaced(mesh: Mesh) -> Iterator[Draft]:
     """An annotation is on a kind of object on which Istio does not read it."""
-    for thing, name, value, found in _annotated(mesh):
+    for thing, name, value, found in annotated(mesh):
         if found is not None and not found.belongs_to(thing.KIND):
             says = f"{name} is read on {', '.join(found.kinds)}, not on a {thing.KIND}"
             why = "put it on the pod template" if thing.KIND == "Deployment" and "Pod" in found.kinds else ""
-            yield fail(thing, says, at=_at(name), why=why, evidence=(quote(thing, _at(name), value),))
+            yield fail(thing, says, at=place(name), why=why, evidence=(quote(thing, place(name), value),))
 
 
 @probe("MD5262", needs=KINDS, title="Annotation has a value that is refused", severity="medium", codes=("IST0125",))
 def annotation_refused(mesh: Mesh) -> Iterator[Draft]:
     """The injector refuses the value of an annotation: pods with it are not created."""
-    for thing, name, value, found in _annotated(mesh):
+    for thing, name, value, found in annotated(mesh):
         if found is not None and thing.KIND in found.kinds and not fits(found.value, value):
-            yield fail(thing, f"{name} cannot be {value!r}", at=_at(name), evidence=(quote(thing, _at(name), value),))
-
-
-@probe("MD5263", needs=KINDS, title="Annotation is deprecated", severity="info", codes=("IST0135",))
-def annotation_deprecated(mesh: Mesh) -> Iterator[Draft]:
-    """An annotation is deprecated."""
-    for thing, name, value, found in _annotated(mesh):
-        if found is not None and found.deprecated and not (name == INJECT and INJECT in thing.labels):
-            yield fail(thing, f"{name} is deprecated", at=_at(name), evidence=(quote(thing, _at(name), value),))
+            yield fail(thing, f"{name} cannot be {value!r}", at=place(name), evidence=(quote(thing, place(name), value),))
 
 
 @probe("MD5264", needs=KINDS, title="Annotation is not settled yet", severity="info", codes=("IST0136",))
 def annotation_alpha(mesh: Mesh) -> Iterator[Draft]:
     """An annotation is of feature status alpha: it may change or go with any release."""
-    for thing, name, _, found in _annotated(mesh):
+    for thing, name, _, found in annotated(mesh):
         by_cni = name in CAPTURE and isinstance(thing, Pod) and all(c.name != "istio-init" for c in thing.spec.init_containers)
         if found is not None and found.status == "alpha" and not by_cni:
-            yield fail(thing, f"{name} is of feature status alpha", at=_at(name))
-
-
-@probe("MD5265", needs=(VirtualService, Sidecar), title="Field is deprecated", severity="info", codes=("IST0002",))
-def field_deprecated(mesh: Mesh) -> Iterator[Draft]:
-    """A field is deprecated: newer releases may drop it."""
-    for virtual_service in mesh[VirtualService]:
-        for i, rule in enumerate(virtual_service.spec.http):
-            if rule.fault and rule.fault.delay and rule.fault.delay.percent:
-                at = f"spec.http[{i}].fault.delay.percent"
-                yield fail(virtual_service, "fault.delay.percent is deprecated: use percentage", at=at)
-    for sidecar in mesh[Sidecar]:
-        policy = sidecar.spec.outbound_traffic_policy
-        if policy and policy.egress_proxy:
-            yield fail(sidecar, "egressProxy is deprecated", at="spec.outboundTrafficPolicy.egressProxy")
+            yield fail(thing, f"{name} is of feature status alpha", at=place(name))

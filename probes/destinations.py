@@ -75,7 +75,7 @@ def _ports(found: tuple[Registered, ...]) -> tuple[int, ...]:
 def port_left_open(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
     """A destination names no port and its Service has several: the port that the request came in on is taken.
 
-    That works where the Service has that port too, and is a remark then.
+    That works where the Service has that port too: little is at stake then.
     """
     for route in destinations(virtual_service, mesh.cluster.domain):
         if not route.host or route.destination.port:
@@ -89,7 +89,7 @@ def port_left_open(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draf
                 f"it routes to {route.host} without a port, which has {', '.join(map(str, ports))}",
                 at=route.path,
                 why=f"requests come in on {', '.join(map(str, lost))}, which it does not have" if lost else "",
-                severity=None if lost else "info",
+                severity=None if lost else "low",
                 also=[r.origin for r in found],
             )
 

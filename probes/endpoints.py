@@ -11,7 +11,7 @@ from meshdoctor.istio.hosts import matches, service_host, service_of
 from meshdoctor.istio.routing import destination_rules, routes_to, rule_host
 from meshdoctor.istio.workloads import by_owner, makers, owner_object, pods_of
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import EndpointSlice, Service, ServicePort
+from meshdoctor.model.cluster import EndpointSlice, Event, Service, ServicePort
 from meshdoctor.model.envoy import ClusterStatus, Envoy
 from meshdoctor.model.findings import HINT, Evidence, Severity
 from meshdoctor.model.kinds import WORKLOADS
@@ -21,11 +21,12 @@ from meshdoctor.model.workloads import Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 STARTING = timedelta(seconds=30)
+TRIES = 3  # of a probe, as the API's default has it
 SOME, SHARE = 5, 0.05  # refused requests that are too few to be the fault: fewer, and a smaller part of all
 REFUSED = re.compile(r"connect[ _]error:[ _]*111|connection[ _]refused", re.IGNORECASE)
 
 
-@probe("RT-022", over=Service, needs=(Service, EndpointSlice, Pod, *WORKLOADS, VirtualService, Envoy))
+@probe("RT-022", over=Service, needs=(Service, EndpointSlice, Pod, *WORKLOADS, VirtualService, Envoy, Event))
 def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A Service has no ready endpoint, or none with a port that its targetPort names: Envoy answers 503 UH."""
     slices = mesh.slices_of(service)
@@ -73,10 +74,22 @@ def _without_endpoints(mesh: Mesh, service: Service) -> Draft:
     asleep = bool(makers) and all(m.desired == 0 for m in makers)
     quiet = (asleep or not _has_proxies(mesh, service.namespace)) and not _is_used(mesh, service)
     severity: Severity | None = "medium" if quiet else None
-    # pods that have just been made are about to be ready: a rollout, until it lasts
+    # pods that have just been made are about to be ready: a rollout, until it lasts, or their probes keep failing
     starting = bool(pods) and all(p.created is not None and mesh.now - p.created < STARTING for p in pods)
+    starting = starting and not any(_fails_its_probe(mesh, p) for p in pods)
     says, confidence = "it has no ready endpoint", HINT if starting else None
     return _unreachable(mesh, service, says, "spec.selector", why, pods, severity, confidence)
+
+
+def _fails_its_probe(mesh: Mesh, pod: Pod) -> bool:
+    """Whether a readiness probe of the pod has failed as often as makes it not ready, as the kubelet says."""
+    for event in mesh[Event].within(pod.namespace) if mesh.state(Event) in USABLE else ():
+        about = event.involved_object
+        if (about.kind, about.name, event.reason) == ("Pod", pod.name, "Unhealthy") and event.count >= TRIES:
+            began = event.first_timestamp or event.created
+            if event.message.startswith("Readiness probe failed") and not (began and pod.created and began < pod.created):
+                return True
+    return False
 
 
 def _unreachable(

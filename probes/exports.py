@@ -166,7 +166,7 @@ def _delegated(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Use]:
 
 
 def _no_caller_sees(mesh: Mesh, thing: VirtualService | DestinationRule) -> Iterator[Use]:
-    """A rule beside its Service whose every caller, as the policies name them, is where the rule is not visible."""
+    """A rule beside its Service whose every caller, as policies name them or as they call, is where the rule is not visible."""
     if isinstance(thing, VirtualService):
         hosts = thing.spec.hosts if gateway_names(thing) == (MESH,) else ()
     else:
@@ -174,7 +174,12 @@ def _no_caller_sees(mesh: Mesh, thing: VirtualService | DestinationRule) -> Iter
     origins = [r.origin for h in hosts if "*" not in h for r in resolve(mesh, h, thing.namespace)]
     for service in (o for o in origins if isinstance(o, Service) and o.namespace == thing.namespace):
         callers = list(_named_callers(mesh, pods_of(mesh, service)))
-        if callers and not any(sees(mesh, ns, thing) for ns, _ in callers):
+        lines = log.lines_to(mesh, service_host(service, mesh.cluster.domain), thing.changed)
+        if any(sees(mesh, ns, thing) for ns in (*(ns for ns, _ in callers), *(x.pod.namespace for x in lines))):
+            continue
+        if lines:
+            yield Use(lines[0].pod.namespace, log.shown(mesh, lines), (service, *log.clients(mesh, lines)), STRONG, lines)
+        elif callers:
             namespace, policy = callers[0]
             says = f"{policy.subject} lets in callers of {namespace} only, which do not see {thing.subject}"
             yield Use(namespace, (quote(policy, "spec.rules", says=says),), (service, policy), STRONG)

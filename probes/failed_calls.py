@@ -23,7 +23,7 @@ SOME, SHARE = 3, 0.05  # fewer timeouts, and a smaller part of all, are no fault
 RARE = 0.2  # of the requests: where more are cut off, something else is wrong
 AT_ONCE = 50  # ms
 LATELY = timedelta(seconds=30)  # the last cut
-SETTLED = timedelta(seconds=90)
+SETTLED = timedelta(seconds=20)
 CHANGE = timedelta(minutes=2)
 
 
@@ -105,9 +105,10 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A few requests fail at once because the server had closed a connection that was kept for them (503 UC)."""
     host = f"{service.name}.{service.namespace}.svc.{mesh.cluster.domain}"
     pods = pods_of(mesh, service)
-    calls = log.lines_to(mesh, host, service.changed)
-    if not calls or any(p.ready_since is None or mesh.now - p.ready_since < SETTLED for p in pods):
+    ready = [p.ready_since for p in pods if p.ready_since is not None]
+    if len(ready) < len(pods) or not pods or mesh.now - max(ready) < SETTLED:
         return  # a rollout cuts connections as well
+    calls = log.newer(log.lines_to(mesh, host, service.changed), max(ready))
     there = {p.status.pod_ip for p in pods}
     cut = log.chosen(calls, lambda x: _is_cut(x) and x.entry.upstream_host.rpartition(":")[0] in there)
     if len(cut) >= 2 and len(cut) < len(calls) * RARE and _is_scattered(mesh, calls, cut):

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from meshdoctor.istio.nack import reaches
+from meshdoctor.istio.selecting import SELECTABLE, is_mesh_wide, labels_of, selected, unknown_workloads
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.istio.workloads import is_gateway
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.envoyfilters import EnvoyConfigObjectPatch, EnvoyFilter
-from meshdoctor.model.findings import Evidence
-from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.findings import Evidence, Severity
+from meshdoctor.model.istiod import Istiod, ProxySync
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.workloads import Deployment, Pod
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
+from probes.xds import connected
 
 RECENT = timedelta(hours=24)
 SHIPPED = re.compile(r"^(tcp-)?(stats-filter|metadata-exchange)-\d")  # Istio's own, before 1.21
@@ -45,13 +47,14 @@ def filter_hits_everything(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Dr
     )
 
 
-@probe("EF-002", over=EnvoyFilter, needs=(EnvoyFilter, Envoy, Pod, Istiod, Deployment))
+@probe("EF-002", over=EnvoyFilter, needs=(EnvoyFilter, Envoy, Istiod, *SELECTABLE))
 def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
-    """A filter that a patch adds is in no listener of a proxy that it is for, or whether it counts is left to chance.
+    """An EnvoyFilter does nothing: it is for no proxy, what it adds is in no listener, or whether it counts is left to chance.
 
-    The second is a remark: a patch relative to others without a priority counts only if it comes after them, and the
-    order by age is often the right one.
+    A patch relative to others without a priority counts only if it comes after them. The order by age is often the
+    right one: where proxies have what it adds it is a remark.
     """
+    yield from _for_nobody(mesh, envoy_filter)
     yield from _not_there(mesh, envoy_filter)
     versioned: set[str] = set()
     for index, patch in enumerate(envoy_filter.spec.config_patches):
@@ -61,9 +64,53 @@ def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
             if twice:
                 says += f"; an earlier patch of {patch.filter_name} holds for some proxy versions only"
             code = "IST0155" if twice else "IST0151"
-            yield fail(envoy_filter, says, at=f"spec.configPatches[{index}].patch.operation", codes=(code,), severity="info")
+            at = f"spec.configPatches[{index}].patch.operation"
+            severity: Severity = "info" if _is_there(mesh, envoy_filter, patch) else "low"
+            yield fail(envoy_filter, says, at=at, codes=(code,), severity=severity)
         if patch.proxy_version:
             versioned.add(patch.filter_name)
+
+
+def _for_nobody(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
+    """Its selector matches no workload, or a patch is for proxies of a version that none of its workloads has."""
+    wanted = labels_of(envoy_filter)
+    if wanted and next(selected(mesh, envoy_filter), None) is None:
+        at, words = "spec.workloadSelector.labels", ", ".join(f"{k}={v}" for k, v in wanted.items())
+        where = "of the mesh" if is_mesh_wide(mesh, envoy_filter) else f"in {envoy_filter.namespace}"
+        says = f"it is for {words}, and no workload {where} has these labels"
+        lacking = unknown_workloads(mesh)
+        yield fail(envoy_filter, says, at=at, evidence=(quote(envoy_filter, at, words),), codes=(), lacking=lacking)
+        return
+    versions = {p.version for p in _connected(mesh, envoy_filter) if p.version}
+    for index, patch in enumerate(envoy_filter.spec.config_patches if versions else ()):
+        if patch.proxy_version and not any(_is_of(patch.proxy_version, v) for v in versions):
+            at = f"spec.configPatches[{index}].match.proxy.proxyVersion"
+            says = (
+                f"the patch is for proxies of version {patch.proxy_version}, and those it is for are {', '.join(sorted(versions))}"
+            )
+            yield fail(envoy_filter, says, at=at, codes=())
+
+
+def _connected(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[ProxySync]:
+    """The proxies that an EnvoyFilter is for, as istiod knows them."""
+    for proxy in connected(mesh):
+        pod = mesh[Pod].get(proxy.namespace, proxy.name)
+        if pod is not None and reaches(mesh, envoy_filter, pod):
+            yield proxy
+
+
+def _is_of(pattern: str, version: str) -> bool:
+    """Whether a version matches, anywhere, as Istio has it; a pattern that cannot be read counts as one that does."""
+    try:
+        return re.search(pattern, version) is not None
+    except re.error:
+        return True
+
+
+def _is_there(mesh: Mesh, envoy_filter: EnvoyFilter, patch: EnvoyConfigObjectPatch) -> bool:
+    """Whether the proxies that were looked into have the filter that a patch adds."""
+    known = [filters for _, filters in _looked_into(mesh, envoy_filter)]
+    return bool(known) and all(patch.added_filter in filters for filters in known)
 
 
 def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:

@@ -27,6 +27,7 @@ from meshdoctor.model.subject import Subject
 from probes.registry import Draft, fail, probe, quote
 
 ROUTES: tuple[type[Route], ...] = (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute)
+NO_PORT = "has no port"
 CONTROLLERS = "istio.io/"
 PATIENCE = timedelta(minutes=1)  # what a controller may take to judge an object
 
@@ -207,7 +208,7 @@ def _without_parent(route: Route, parent: Subject, says: str, at: str, code: str
 
 @probe("GA-004", needs=(*ROUTES, Gateway, GatewayClass, Service, ReferenceGrant), codes=("IST0171",))
 def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
-    """A route's backend does not exist or may not be referred to from its namespace: the rule answers 500."""
+    """A route's backend does not exist, lacks the port, or may not be referred to from its namespace: its requests fail."""
     for kind in ROUTES:
         for route in mesh[kind]:
             yield from _unresolved(mesh, route)
@@ -216,16 +217,17 @@ def references_unresolved(mesh: Mesh) -> Iterator[Draft]:
 def _unresolved(mesh: Mesh, route: Route) -> Iterator[Draft]:
     judged = [c for p in _judged(route) if (c := _said(route, p.conditions, "ResolvedRefs")) is not None]
     refused = next((c for c in judged if c.status == "False"), None)
-    if refused is None and (judged or _is_foreign(mesh, route)):
+    if refused is None and not judged and _is_foreign(mesh, route):
         return
-    ours = refused is not None or _is_ours(mesh, route)
+    resolved = bool(judged) and refused is None
+    ours = bool(judged) or _is_ours(mesh, route)
     told = False
     for i, rule in enumerate(route.spec.rules):
         for j, backend in enumerate(rule.backend_refs):
             problem = _problem(mesh, route, backend)
-            if problem:
+            if problem and (not resolved or NO_PORT in problem):  # istiod does not look at ports
                 told = True
-                at = f"spec.rules[{i}].backendRefs[{j}].name"
+                at = f"spec.rules[{i}].backendRefs[{j}].{'port' if NO_PORT in problem else 'name'}"
                 yield _broken(route, at, problem, _backend(route, backend), refused, severity=None if ours else "info")
     if refused is not None and not told:
         at = "status.parents.conditions.ResolvedRefs"
@@ -276,7 +278,7 @@ def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
         return f"no ReferenceGrant in {target.namespace} lets {route.KIND} of {route.namespace} refer to {target}"
     ports = [p.port for p in service.spec.ports]
     if backend.port is not None and backend.port not in ports:
-        return f"{target} has no port {backend.port}, only {', '.join(map(str, ports))}"
+        return f"{target} {NO_PORT} {backend.port}, only {', '.join(map(str, ports))}"
     return ""
 
 
@@ -287,13 +289,13 @@ def _broken(
     said = (quote(route, status, _words(refused)),) if refused else ()
     return fail(
         route,
-        f"{problem}: the rule answers 500",
+        f"{problem}: {'requests find no cluster' if NO_PORT in problem else 'the rule answers 500'}",
         at=at,
         why=refused.message if refused else "",
         evidence=(quote(route, at, str(backend)), *said),
         also=(backend,),
         since=(refused.last_transition_time if refused else None) or route.changed,
         severity=severity,
-        codes=("IST0171",) * bool(refused) + (() if "has no port" in problem else ("KIA1402",)),
+        codes=("IST0171",) * bool(refused) + (() if NO_PORT in problem else ("KIA1402",)),
         lacking=(Service,),
     )

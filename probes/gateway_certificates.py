@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from meshdoctor.istio.certificates import of_secret
 from meshdoctor.istio.gateways import gateway_pods_of, server_hosts
+from meshdoctor.istio.secret_access import refused_secrets
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate
 from meshdoctor.model.findings import STRONG, Evidence, Severity
@@ -136,7 +137,10 @@ def _unfit(mesh: Mesh, gateway: Gateway, secret: Secret, at: str) -> Draft | Non
 
 
 def _useless(mesh: Mesh, gateway: Gateway, name: str, at: str) -> Iterator[Draft]:
-    """The Secret is there, and an Envoy still waits for it: istiod cannot use what is in it."""
+    """The Secret is there, and an Envoy still waits for it: istiod cannot use what is in it.
+
+    Where istiod says that the gateway may not read it, CRT-010 tells so.
+    """
     if mesh.state(Secret) not in USABLE:
         return
     for pod in gateway_pods_of(mesh, gateway):
@@ -146,7 +150,7 @@ def _useless(mesh: Mesh, gateway: Gateway, name: str, at: str) -> Iterator[Draft
             and envoy.has("secrets")
             and any(s.warming and s.name == f"kubernetes://{name}" for s in envoy.secrets)
         )
-        if waits and mesh.secret_exists(pod.namespace, name):
+        if waits and mesh.secret_exists(pod.namespace, name) and refused_secrets(mesh, pod) is None:
             yield fail(
                 gateway,
                 f"Secret {pod.namespace}/{name} exists, but the gateway is not given its certificate",

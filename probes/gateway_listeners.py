@@ -36,13 +36,17 @@ def no_listener(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
         bound = {int(a.rpartition(":")[2]) for a in envoy.listeners if a.rpartition(":")[2].isdigit()}
         for i, server in enumerate(gateway.spec.servers):
             ports = _bound_as(server, services, pod)
-            if ports and not ports & bound and _needs_one(mesh, gateway, server):
+            if ports and not ports & bound and not _is_for_other_networks(server):
                 at = f"spec.servers[{i}].port"
                 words = f"bound: {', '.join(map(str, sorted(bound)))}"
                 command = f"istioctl proxy-config listener {pod.name}.{pod.namespace}"
                 listens = Evidence(f"{pod.name} does not listen", f"/listeners of {pod.name}", words, command)
                 says = f"{pod.name} does not listen on port {', '.join(map(str, sorted(ports)))} for server {server.port.name!r}"
-                yield fail(gateway, says, at=at, evidence=(quote(gateway, at, server.port.number), listens), also=(*services, pod))
+                why = (
+                    "" if _needs_none(mesh, gateway, server) else "no VirtualService names it: TCP and TLS that passes need a route"
+                )
+                evidence = (quote(gateway, at, server.port.number), listens)
+                yield fail(gateway, says, at=at, why=why, evidence=evidence, also=(*services, pod))
         return
 
 
@@ -59,8 +63,13 @@ def _targets(port: ServicePort, pod: Pod) -> tuple[int, ...]:
     return tuple(c.container_port for k in pod.all_containers for c in k.ports if c.name == port.target)
 
 
-def _needs_one(mesh: Mesh, gateway: Gateway, server: Server) -> bool:
-    """Whether a server has a listener by itself: plain HTTP and terminated TLS do, TCP and what passes through need a route."""
+def _is_for_other_networks(server: Server) -> bool:
+    """Whether its listener is made of the Services that there are, whatever routes say."""
+    return server.tls is not None and server.tls.mode == "AUTO_PASSTHROUGH"
+
+
+def _needs_none(mesh: Mesh, gateway: Gateway, server: Server) -> bool:
+    """Whether a server has a listener without a route of its own, or some VirtualService names its Gateway."""
     if is_plain_http(server) or (server.tls is not None and not is_passthrough(server)):
         return True
     return bool(by_gateway(mesh).get(f"{gateway.namespace}/{gateway.name}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.gateways import gateways_together
+from meshdoctor.model.findings import Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Gateway, Server
 from meshdoctor.model.workloads import Pod
@@ -44,7 +45,14 @@ def certificates_shared(mesh: Mesh) -> Iterator[Draft]:
             if found:
                 i, certificate, other = found
                 says = f"{other.subject} has the certificate {certificate} too"
-                yield fail(one, says, at=f"spec.servers[{i}].tls", also=(other,))
+                severity: Severity | None = "info" if _is_less(one, other) else None
+                yield fail(one, says, at=f"spec.servers[{i}].tls", also=(other,), severity=severity)
+
+
+def _is_less(one: Gateway, other: Gateway) -> bool:
+    """Whether another rule tells the more of it: their hosts are the same, or the other one came later."""
+    same = {h for s in one.spec.servers for h in s.hosts} == {h for s in other.spec.servers for h in s.hosts}
+    return same or (one.created is not None and other.created is not None and one.created < other.created)
 
 
 def _others(one: Gateway, holders: list[Gateway]) -> Iterator[Gateway]:

@@ -34,7 +34,10 @@ def port_not_exposed(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """No Service of the gateway's pods has a server's port, as port or as targetPort: nobody can reach that server."""
     pods = gateway_pods_of(mesh, gateway)
     services = services_of_pods(mesh, pods)
-    if not services or any(p.spec.host_network for p in pods):
+    if any(p.spec.host_network for p in pods):
+        return
+    if not services:
+        yield from _without_service(mesh, gateway, pods)
         return
     known = {n for s in services for port in s.spec.ports for n in (port.port, *_targets(port, pods))}
     for i, server in enumerate(gateway.spec.servers):
@@ -50,6 +53,19 @@ def port_not_exposed(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                 ),
                 also=(*services, *by_owner(mesh, pods)),
             )
+
+
+def _without_service(mesh: Mesh, gateway: Gateway, pods: tuple[Pod, ...]) -> Iterator[Draft]:
+    """Nothing leads to the gateway at all; where a Service there selects nothing, RT-022 tells so."""
+    on_nodes = any(c.host_port for p in pods for k in p.all_containers for c in k.ports)
+    spaces = {p.namespace for p in pods}
+    astray = any(s.spec.selector and not pods_of(mesh, s) for space in spaces for s in mesh[Service].within(space))
+    if pods and not on_nodes and not astray:
+        words = ", ".join(sorted(f"{k}={v}" for k, v in gateway.spec.selector.items()))
+        says = f"no Service selects its pods ({words}): nothing leads to its servers"
+        command = f"kubectl -n {pods[0].namespace} get services"
+        evidence = (quote(gateway, "spec.selector", words), Evidence("no Service selects them", "services", "", command))
+        yield fail(gateway, says, at="spec.selector", evidence=evidence, also=by_owner(mesh, pods), codes=(), lacking=(Service,))
 
 
 def _targets(port: ServicePort, pods: tuple[Pod, ...]) -> tuple[int, ...]:

@@ -23,15 +23,16 @@ from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, services_o
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
-from meshdoctor.model.findings import Evidence
+from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, Sidecar, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
+from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, StatefulSet, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+WORKLOADS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
 MESH_KINDS: tuple[type[KubernetesObject], ...] = (DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, VirtualService)
 
 
@@ -104,28 +105,38 @@ def _containers(pod: Pod) -> str:
     return "containers: " + ", ".join(c.name for c in pod.all_containers)
 
 
-@probe("INJ-003", needs=(Deployment, StatefulSet, DaemonSet, Namespace, *WEBHOOKS))
+@probe("INJ-003", needs=(*WORKLOADS, CronJob, Job, Namespace, *WEBHOOKS))
 def injection_switched_off(mesh: Mesh) -> Iterator[Draft]:
     """A workload of an injected namespace opts out, or its override sits where nobody reads it or says nothing valid."""
-    kinds: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
-    for kind in kinds:
-        for workload in mesh[kind]:
-            if workload.namespace not in IGNORED_NAMESPACES and not is_istiod(workload.template.metadata.labels):
-                yield from _override(mesh, workload)
+    for workload in _makers(mesh):
+        labels = workload.template.metadata.labels
+        without = {k: v for k, v in labels.items() if k != INJECT}
+        exempt = workload.namespace in IGNORED_NAMESPACES or is_istiod(labels)
+        gateway = "gateway" in workload.template.metadata.annotations.get("inject.istio.io/templates", "")
+        if not exempt and not gateway and called(mesh, namespace_labels(mesh, workload.namespace), without):
+            yield from _override(workload)
 
 
-def _override(mesh: Mesh, workload: Workload) -> Iterator[Draft]:
+def _makers(mesh: Mesh) -> Iterator[Workload | CronJob | Job]:
+    """What makes pods; Jobs only where they are not over, and no CronJob made them."""
+    for kind in WORKLOADS:
+        yield from mesh[kind]
+    yield from mesh[CronJob]
+    for job in mesh[Job]:
+        if not job.metadata.owner_references and not any(c.status == "True" for c in job.status.conditions):
+            yield job
+
+
+def _override(workload: Workload | CronJob | Job) -> Iterator[Draft]:
     meta = workload.template.metadata
     label = meta.labels.get(INJECT)
     said = meta.annotations.get(INJECT) if label is None else label
-    without = {k: v for k, v in meta.labels.items() if k != INJECT}
-    if not called(mesh, namespace_labels(mesh, workload.namespace), without) or "gateway" in meta.annotations.get(
-        "inject.istio.io/templates", ""
-    ):
-        return
-    place = f"spec.template.metadata.{'annotations' if label is None else 'labels'}[{INJECT}]"
+    template = "spec.jobTemplate.spec.template" if isinstance(workload, CronJob) else "spec.template"
+    place = f"{template}.metadata.{'annotations' if label is None else 'labels'}[{INJECT}]"
+    severity: Severity | None = None if isinstance(workload, Workload) else "low"  # what ends may be better off without
     if said is not None and said.lower() == "false":
-        yield fail(workload, f"{workload.name} opts out of injection", at=place, evidence=[quote(workload, place, said)])
+        says = f"{workload.name} opts out of injection"
+        yield fail(workload, says, at=place, evidence=[quote(workload, place, said)], severity=severity)
     elif said is not None and said.lower() != "true":
         says = f"{workload.name} has {INJECT}: {said!r}, which is neither true nor false"
         yield fail(workload, says, at=place, evidence=[quote(workload, place, said)])
@@ -134,7 +145,7 @@ def _override(mesh: Mesh, workload: Workload) -> Iterator[Draft]:
         yield fail(workload, says, at=f"metadata.labels[{INJECT}]", why="the webhook sees pods, not their controller")
     elif workload.template.spec.host_network:
         says = f"{workload.name} uses the host's network, so istiod never injects it"
-        yield fail(workload, says, at="spec.template.spec.hostNetwork", evidence=[quote(workload, "hostNetwork", "true")])
+        yield fail(workload, says, at=f"{template}.spec.hostNetwork", evidence=[quote(workload, "hostNetwork", "true")])
 
 
 @probe("INJ-004", over=Namespace, needs=(Namespace, *WEBHOOKS))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshdoctor.istio.competing import Competitor, codes_of, competing
 from meshdoctor.istio.hosts import DOMAIN, fqdn, matches, service_host, service_of
 from meshdoctor.istio.mtls import scope_of, server_mode, speaks_mtls
-from meshdoctor.istio.mtls_wide import WHOLE_MESH, strict_as_wide, tls_mode
+from meshdoctor.istio.mtls_wide import WHOLE_MESH, rules_for, strict_as_wide, tls_mode
 from meshdoctor.istio.mutual.targets import workload_port
 from meshdoctor.istio.rates import per_second
 from meshdoctor.istio.selecting import SELECTABLE
@@ -92,14 +92,19 @@ def tls_settings(rule: DestinationRule) -> Iterator[tuple[str, int | None, str, 
 
 
 def targets(mesh: Mesh, rule: DestinationRule) -> list[Service]:
-    """The Kubernetes Services that a rule's host means; a wildcard means those of one namespace at most."""
+    """The Kubernetes Services that a rule's host means; of a wildcard those for which no rule of their own takes its place."""
     host = fqdn(rule.spec.host, rule.namespace)
     if not host.startswith("*"):
         service = service_of(mesh, host, rule.namespace)
         return [service] if service else []
-    if not host.endswith(f".svc.{DOMAIN}") or host.count(".") != 4:
-        return []
-    return [s for s in mesh[Service].within(host.split(".")[1]) if matches(host, service_host(s))]
+    space = host.split(".")[1] if host.endswith(f".svc.{DOMAIN}") and host.count(".") == 4 else ""
+    found = mesh[Service].within(space) if space else mesh[Service]
+    return [s for s in found if matches(host, service_host(s)) and not rules_for(mesh, service_host(s))]
+
+
+def _is_wide(rule: DestinationRule) -> bool:
+    """Whether a rule's host covers several namespaces."""
+    return rule.spec.host.startswith("*") and not (rule.spec.host.endswith(f".svc.{DOMAIN}") and rule.spec.host.count(".") == 4)
 
 
 def _servers(
@@ -203,6 +208,8 @@ def mutual_towards_plain(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
                 continue
             pod = plain[0]
             harm, clients, seen = _failing_clients(mesh, rule, service, {"UF", "URX", "UC"})
+            if harm is None and _is_wide(rule):
+                continue  # how whole meshes are set to mutual TLS: what is not called suffers nothing
             shown = Evidence(f"{pod.name} takes no mutual TLS", str(pod.subject), f"labels: {pod.labels}", get(pod))
             says = f"{rule.name} forces ISTIO_MUTUAL, and {pod.name} behind {service.name} takes no mutual TLS"
             also = [service.subject, mesh.owner(pod), *clients]

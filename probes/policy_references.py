@@ -40,13 +40,26 @@ def operations(policy: AuthorizationPolicy, field: Callable[[Operation], tuple[s
                 yield f"spec.rules[{i}].to[{j}].operation.{name}[{k}]", value
 
 
-@probe("AZ-004", over=AuthorizationPolicy, needs=(AuthorizationPolicy, ServiceAccount, Pod), codes=SAYS.values())
-def principal_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
-    """A principal is malformed, of another trust domain, or names a ServiceAccount that does not exist."""
+@probe(
+    "AZ-004",
+    over=AuthorizationPolicy,
+    needs=(AuthorizationPolicy, ServiceAccount, Pod, Namespace),
+    codes=(*SAYS.values(), *BOTH),
+)
+def caller_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
+    """A principal is malformed, of another trust domain, or names a ServiceAccount or a namespace that does not exist."""
     for at, principal in sources(policy, lambda s: s.principals, "principals"):
         yield from _principal(mesh, policy, at, principal, codes=True)
     for at, principal in sources(policy, lambda s: s.not_principals, "notPrincipals"):
         yield from _principal(mesh, policy, at, principal, codes=False)
+    for at, account in sources(policy, lambda s: s.service_accounts, "serviceAccounts"):
+        yield from _account(mesh, policy, at, account)
+    for at, account in sources(policy, lambda s: s.not_service_accounts, "notServiceAccounts"):
+        yield from _account(mesh, policy, at, account)
+    for at, pattern in sources(policy, lambda s: s.namespaces, "namespaces"):
+        yield from _namespace(mesh, policy, at, pattern, BOTH)
+    for at, pattern in sources(policy, lambda s: s.not_namespaces, "notNamespaces"):
+        yield from _namespace(mesh, policy, at, pattern, BOTH[:1])
 
 
 def _principal(mesh: Mesh, policy: AuthorizationPolicy, at: str, principal: str, *, codes: bool) -> Iterator[Draft]:
@@ -87,20 +100,12 @@ def _wrong(mesh: Mesh, principal: str, where: Known) -> str:
     return f"there is no ServiceAccount {account} in namespace {namespace}"
 
 
-@probe(
-    "MD5013",
-    over=AuthorizationPolicy,
-    needs=(AuthorizationPolicy, Namespace),
-    title="Policy names a namespace that does not exist",
-    severity="medium",
-    codes=BOTH,
-)
-def namespace_unknown(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
-    """A pattern of `namespaces` or `notNamespaces` matches no namespace."""
-    for at, pattern in sources(policy, lambda s: s.namespaces, "namespaces"):
-        yield from _namespace(mesh, policy, at, pattern, BOTH)
-    for at, pattern in sources(policy, lambda s: s.not_namespaces, "notNamespaces"):
-        yield from _namespace(mesh, policy, at, pattern, BOTH[:1])
+def _account(mesh: Mesh, policy: AuthorizationPolicy, at: str, value: str) -> Iterator[Draft]:
+    """`serviceAccounts`: NAMESPACE/NAME, or a NAME of the policy's own namespace."""
+    namespace, _, name = value.rpartition("/")
+    if mesh[ServiceAccount].get(namespace or policy.namespace, name) is None:
+        says = f"names ServiceAccount {value}, and there is none"
+        yield fail(policy, says, at=at, evidence=[quote(policy, at, value)], codes=(), lacking=(ServiceAccount,))
 
 
 def _namespace(mesh: Mesh, policy: AuthorizationPolicy, at: str, pattern: str, codes: tuple[str, ...]) -> Iterator[Draft]:
@@ -108,7 +113,9 @@ def _namespace(mesh: Mesh, policy: AuthorizationPolicy, at: str, pattern: str, c
     exists = any(matches(pattern, n.name) for n in table) if "*" in pattern else table.get("", pattern) is not None
     if not exists:
         says = f"names namespace {pattern}, and there is none"
-        yield fail(policy, says, at=at, evidence=[quote(policy, at, pattern)], codes=codes, lacking=(Namespace,))
+        proof = [quote(policy, at, pattern)]
+        certain = HINT if "*" in pattern else None
+        yield fail(policy, says, at=at, evidence=proof, codes=codes, severity="medium", confidence=certain, lacking=(Namespace,))
 
 
 @probe(

@@ -18,6 +18,7 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.authorization import SHOWING, log_command
 from probes.registry import Draft, fail, probe, quote
@@ -97,9 +98,8 @@ def no_token_is_asked_for(mesh: Mesh, policy: RequestAuthentication) -> Iterator
             thing = carrier.thing
             open_ones.setdefault(mesh.owner(thing) if isinstance(thing, Pod) else thing.subject)
     if open_ones:
-        names = ", ".join(f"{s.namespace}/{s.name}" for s in list(open_ones)[:3])
-        more = f" and {len(open_ones) - 3} more" if len(open_ones) > 3 else ""
-        yield fail(policy, f"{says} ({names}{more})", at="spec.jwtRules", also=tuple(open_ones), lacking=(AuthorizationPolicy,))
+        names = some((f"{s.namespace}/{s.name}" for s in open_ones), 3)
+        yield fail(policy, f"{says} ({names})", at="spec.jwtRules", also=tuple(open_ones), lacking=(AuthorizationPolicy,))
 
 
 def _asks_for_token(policy: AuthorizationPolicy) -> bool:

@@ -165,8 +165,3 @@ def all_probes() -> tuple[Probe, ...]:
     """Every rule, ours and those of entry points, in the order of their codes."""
     load()
     return tuple(sorted(_registered.values(), key=lambda p: p.code))
-
-
-def needed_kinds(probes: Iterable[Probe]) -> frozenset[type[KubernetesObject]]:
-    """The kinds of object that these rules read: what is collected for them."""
-    return frozenset(n for p in probes for n in p.needs if issubclass(n, KubernetesObject))

@@ -12,11 +12,13 @@ from meshdoctor.istio.asking import asked, shown
 from meshdoctor.istio.destination import policies_at
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.routing import destination_rules
+from meshdoctor.istio.secret_access import Refused, refused_secrets
 from meshdoctor.istio.workloads import asked_pods, by_owner, pods_of
 from meshdoctor.model.certmanager import Certificate
 from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.findings import Evidence, Harm
+from meshdoctor.model.findings import PROOF, Evidence, Harm
+from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule
 from meshdoctor.model.prometheus import Prometheus
@@ -135,7 +137,7 @@ def _expectations(rule: DestinationRule, subset: str, port: int) -> Iterator[str
             yield f"{at}.tls.subjectAltNames" if policy.tls.subject_alt_names else f"{at}.tls.caCertificates"
 
 
-@probe("CRT-010", needs=(Pod, Envoy, Secret))
+@probe("CRT-010", needs=(Pod, Envoy, Secret, Istiod))
 def secret_not_delivered(mesh: Mesh) -> Iterator[Draft]:
     """A gateway waits for a Secret that exists: istiod does not deliver it."""
     log.must_have(mesh, "secrets")
@@ -146,12 +148,28 @@ def secret_not_delivered(mesh: Mesh) -> Iterator[Draft]:
             plain = name.removeprefix("kubernetes://").removesuffix("-cacert")
             if pod is None or "://" in plain or not mesh.secret_exists(pod.namespace, plain):
                 continue
-            words = "config_dump?mask=dynamic_warming_secrets"
-            command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET '{words}'"
+            refused = refused_secrets(mesh, pod)
             says = f"{pod.name} waits for {name}, which exists: istiod may not read it, or cannot use what is in it"
-            evidence = Evidence(f"{pod.name} waits for {name}", f"Envoy of {pod.namespace}/{pod.name}", name, command)
+            if refused is not None:
+                says = f"istiod does not give {pod.name} the Secret {plain}: {refused.why}"
             secret = Subject(kind="Secret", namespace=pod.namespace, name=plain)
-            yield fail(mesh.owner(pod), says, at=name, evidence=(evidence,), also=(secret, pod))
+            harm = Harm((f"{pod.namespace}/{mesh.owner(pod).name}",)) if refused else None
+            evidence = (_waits_for(pod, name), *_refusal(refused))
+            certain = PROOF if refused else None
+            yield fail(mesh.owner(pod), says, at=name, evidence=evidence, also=(secret, pod), harm=harm, confidence=certain)
+
+
+def _waits_for(pod: Pod, name: str) -> Evidence:
+    words = "config_dump?mask=dynamic_warming_secrets"
+    command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET '{words}'"
+    return Evidence(f"{pod.name} waits for {name}", f"Envoy of {pod.namespace}/{pod.name}", name, command)
+
+
+def _refusal(refused: Refused | None) -> Iterator[Evidence]:
+    if refused is not None:
+        istiod = refused.istiod
+        command = f"kubectl -n {istiod.namespace} logs {istiod.name} -c discovery --since=5m | grep unauthorized"
+        yield Evidence("istiod refuses it", f"log of {istiod.name}", refused.line, command)
 
 
 @probe("MTL-006", needs=(Prometheus,))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 
 from meshdoctor.istio.controlplane import ControlPlane, control_planes, injectors
@@ -12,30 +10,18 @@ from meshdoctor.istio.releases import numbers, oldest_kubernetes
 from meshdoctor.istio.workloads import by_owner, injected_pods, revision_of
 from meshdoctor.model.admission import CustomResourceDefinition, MutatingWebhookConfiguration
 from meshdoctor.model.cluster import Namespace, Service
-from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
-from meshdoctor.model.kinds import ISTIO_GROUPS
+from meshdoctor.model.kinds import MESH_GROUPS
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import (
-    DestinationRule,
-    Gateway,
-    NetworkingObject,
-    ServiceEntry,
-    Sidecar,
-    VirtualService,
-    WorkloadEntry,
-)
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
+from probes.webhooks import active
 from probes.xds import all_told, those_asked
 
 MOST_SKEW = 1  # minor versions that a proxy may be behind istiod
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-OLD_VERSION = re.compile(r"(networking\.istio\.io/v1alpha3|rbac\.istio\.io/\S+|authentication\.istio\.io/\S+)")
-WITH_V1: tuple[type[NetworkingObject], ...] = (VirtualService, DestinationRule, Gateway, ServiceEntry, Sidecar, WorkloadEntry)
 
 
 @probe("XDS-005", needs=(Istiod, Pod, Deployment))
@@ -107,50 +93,31 @@ def _is_served(mesh: Mesh, spaces: set[str], revision: str) -> bool:
 
 @probe("UP-003", over=CustomResourceDefinition, needs=(CustomResourceDefinition,))
 def stored_versions(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterator[Draft]:
-    """A definition of Istio or the Gateway API has stored objects in a version that it no longer serves."""
-    group = definition.name.partition(".")[2]
-    if group not in (*ISTIO_GROUPS, "gateway.networking.k8s.io"):
+    """A definition of Istio or the Gateway API has stored objects in a version that it no longer serves, or in several."""
+    if definition.name.partition(".")[2] not in MESH_GROUPS:
         return
     if not definition.status:
-        reason = "definitions are read without their status, which is megabytes"
+        reason = "the definition's status could not be read"
         command = f"kubectl get crd {definition.name} -o jsonpath='{{.status.storedVersions}}'"
         raise Unseen(Source(name="stored versions", state=SourceState.SKIPPED, reason=reason, command=command))
     served = {v.get("name") for v in definition.spec.get("versions") or () if v.get("served")}
     stored = [str(v) for v in definition.status.get("storedVersions") or ()]
     gone = [v for v in stored if v not in served]
-    if gone:
-        says = f"objects are stored as {', '.join(gone)}, which is no longer served"
+    if gone or len(stored) > 1:
+        several = f"objects are stored in {len(stored)} versions: {', '.join(stored)}"
+        says = f"objects are stored as {', '.join(gone)}, which is no longer served" if gone else several
         yield fail(definition, says, at="status.storedVersions", evidence=(quote(definition, "status.storedVersions", stored),))
-
-
-@probe("UP-004", needs=(*WITH_V1, EnvoyFilter))
-def old_api_version(mesh: Mesh) -> Iterator[Draft]:
-    """An object is kept by somebody in an API version that Istio is going to drop."""
-    for kind in WITH_V1:
-        for thing in mesh[kind]:
-            found = OLD_VERSION.search(_applied_as(thing.annotations.get(LAST_APPLIED, "")))
-            if found:
-                at = f"metadata.annotations[{LAST_APPLIED}]"
-                says = f"it was applied as {found[0]}: later releases will not know that version"
-                yield fail(thing, says, at=at, evidence=(quote(thing, at, f"apiVersion: {found[0]}"),), codes=())
-
-
-def _applied_as(text: str) -> str:
-    try:
-        applied = json.loads(text) if text else {}
-    except ValueError:
-        return ""
-    return str(applied.get("apiVersion", "")) if isinstance(applied, dict) else ""
 
 
 @probe("UP-005", needs=(Namespace, MutatingWebhookConfiguration, Deployment, Pod))
 def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
     """Namespaces ask for injection by `istio-injection=enabled`, and no revision or tag is the default one: nobody injects."""
     configurations, planes = injectors(mesh), control_planes(mesh)
-    if any("default" in (c.revision, c.tag) for c in configurations) or not (configurations or planes):
+    working = [c for c in configurations if active(c)]  # the chart switches off what a tag does
+    if any("default" in (c.revision, c.tag) for c in working) or not (configurations or planes):
         return
     asking = [n for n in mesh[Namespace] if n.labels.get(NAMESPACE_LABEL) == "enabled"]
-    there = ", ".join(sorted({c.revision for c in configurations})) or "none"
+    there = ", ".join(sorted({c.tag or c.revision for c in working})) or "none that works"
     if asking:
         names = ", ".join(n.name for n in asking[:5])
         yield fail(

@@ -23,9 +23,9 @@ COLUMNS = (
     Column("CODE", least=4, align="right", keep=True),
     Column("FLAGS", least=5, most=12, keep=True),
     Column("TOOK", least=7, align="right"),
-    Column("REQUEST", least=20, most=70, keep=True),
+    Column("REQUEST", least=16, most=70, keep=True),
     Column("WAY", least=3),
-    Column("TO", least=10, most=44, is_name=True),
+    Column("TO", least=16, most=44, is_name=True),
     Column("POD", least=8, most=34, is_name=True),
 )
 LONGEST = 600  # of a line that is none of the access log's

@@ -20,7 +20,7 @@ from screens.feed import Feed, Switches
 from screens.keys import COMMANDS, EVERYWHERE
 from screens.options import Options
 from screens.seen import Recorded, Seen, observed
-from screens.text import Run, clean
+from screens.text import GLUE, Run, clean, cut
 from screens.views.view import View
 from screens.widgets.band import Band, Part
 from screens.widgets.prompt import Ask, Mode, Prompt
@@ -127,8 +127,7 @@ class MeshdoctorApp(App[int]):
     def _present(self) -> None:
         if self.view is not None and self.frozen is None:
             self.view.present(self.seen)
-        if not self._said_until:
-            self._show_footer()
+        self.tell_keys()
         self._show_top()
 
     def _tell_of(self, diagnosis: Diagnosis) -> None:
@@ -169,23 +168,27 @@ class MeshdoctorApp(App[int]):
         left, right = bars.footer(self.view, at_home=len(self.stack) == 1)
         self._footer.set_parts(left, right)
 
+    def tell_keys(self) -> None:
+        """What is selected changed, and with it which keys mean something."""
+        if not self._said_until:
+            self._show_footer()
+
     def say(self, text: str, role: str = "") -> None:
         """A line for the operator in place of the footer, for six seconds; it is logged too."""
         log.info("%s", clean(text))
         self._said_until = time.monotonic() + SAID_FOR
-        self._footer.set_parts([Part((Run(text, role),))])
+        self._footer.set_parts([Part((Run(cut(clean(text), max(self.size.width - 2, 20)), role),))])
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, and of the desktop where there is one. Secrets are masked."""
-        self.copy_to_clipboard(text := clipboard.safe(text))
+        self.copy_to_clipboard(text := clipboard.safe(text).replace(GLUE, " "))
         self.run_worker(clipboard.copy_native(text), group="clipboard", exit_on_error=False)
         self.say(f"copied {what}")
 
     def news_of_change(self) -> None:
         """A change was begun, ended, or leave for it was given: top line and footer tell."""
         self._show_top()
-        if not self._said_until:
-            self._show_footer()
+        self.tell_keys()
 
     # The stack.
 
@@ -223,6 +226,7 @@ class MeshdoctorApp(App[int]):
         if view.seen is not self.shown:
             view.present(self.shown)
         view.take_focus()
+        self._said_until = 0.0  # what was said was about the screen before
         self._show_footer()
         self._show_top()
 

@@ -134,16 +134,22 @@ def _server(body: bytes, now: datetime) -> Iterator[Row]:
     told = {
         "state": info.get("state", ""),
         "version": info.get("version", ""),
-        "uptime": info.get("uptime_current_epoch", ""),
+        "uptime": spaced(info.get("uptime_current_epoch", "")),
         "log level at start": options.get("log_level", ""),
         "component levels at start": options.get("component_log_level", ""),
         "concurrency": options.get("concurrency", ""),
-        "drain time": options.get("drain_time", ""),
+        "drain time": spaced(options.get("drain_time", "")),
         "node": node.get("id", ""),
     }
     for name, value in told.items():
         role = "bad" if name == "state" and value not in ("LIVE", "") else ""
         yield Row(name, (name, Run(f"{value}", role)), {}, is_fault=bool(role))
+
+
+def spaced(seconds: object) -> str:
+    """Envoy's `104s` as all other figures have it."""
+    said = f"{seconds}"
+    return f"{said[:-1]} s" if said[:-1].isdecimal() and said.endswith("s") else said
 
 
 MASK = "config_dump?mask="
@@ -163,11 +169,11 @@ TABS = (
         "routes",
         f"{MASK}dynamic_route_configs,static_route_configs",
         (
-            Column("ROUTE", 10, 40, keep=True),
-            Column("DOMAINS", 16, 60, keep=True),
+            Column("ROUTE", 8, 40, keep=True),
+            Column("DOMAINS", 24, 60, keep=True),
             Column("MATCH", 6, 40),
-            Column("GOES TO", 20, 70, is_name=True, keep=True),
-            Column("VIRTUAL HOST", 12, 50),
+            Column("GOES TO", 22, 70, is_name=True, keep=True),
+            Column("VIRTUAL HOST", 30, 50),
         ),
         _routes,
     ),
@@ -190,7 +196,7 @@ TABS = (
         "clusters?format=json",
         (
             Column("STATE", 9, 40, keep=True),
-            Column("ENDPOINT", 14, 30, keep=True),
+            Column("ENDPOINT", 21, 46, keep=True),
             Column("SERVICE", 24, 60, is_name=True, keep=True),
             *(Column(t, align="right") for t in ("CONNS", "ACTIVE", "NO CONNECT", "ERRORS", "TIMEOUTS")),
         ),
@@ -205,7 +211,7 @@ TABS = (
     Tab(
         "server",
         "server_info",
-        (Column("", 16, 30, keep=True), Column("VALUE", 20, 160, keep=True)),
+        (Column("WHAT", 16, 30, keep=True), Column("VALUE", 20, 160, keep=True)),
         _server,
         "Log levels now need a POST to /logging, which changes state: they are not read. These are those it started with.",
     ),

@@ -303,10 +303,9 @@ class StillFeed:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def show(self, mesh: Mesh | None, diagnosis: Diagnosis | None = None, link: Link | None = None) -> None:
+    def show(self, mesh: Mesh | None, diagnosis: Diagnosis | None = None) -> None:
         """Replace the picture, as a change in the cluster would."""
         self.mesh, self.diagnosis = mesh, diagnosis
-        self.link = link or self.link
         for listener in tuple(self._listeners):
             listener()
         garbage.settle()

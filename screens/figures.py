@@ -47,7 +47,7 @@ def _istiod(mesh: Mesh) -> Figure:
     versions = sorted({i.version.partition("-")[0] for i in mesh.istiods if i.has("version")})
     says = f"{ready}/{total} ready {' '.join(versions)}".rstrip()
     if not total:
-        return Figure("istiod", "absent", "none runs here")
+        return Figure("istiod", "FAIL", "scaled to 0") if planes else Figure("istiod", "absent", "none runs here")
     return Figure("istiod", _ratio(ready, total), says)
 
 

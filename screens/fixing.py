@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from meshdoctor.fixes.back import as_before
 from meshdoctor.fixes.case import WORDS
 from meshdoctor.fixes.diff import json_patch, unified
 from meshdoctor.fixes.guide import Tried
@@ -15,6 +16,7 @@ from meshdoctor.fixes.reach import shown
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.model.pages import page
 from meshdoctor.model.redact import redact
+from meshdoctor.model.subject import Subject
 from screens.mending import READ_ONLY, Mending, Undoing, Work
 from screens.text import Run, badge, duration
 from screens.widgets.doc import Item
@@ -63,8 +65,7 @@ def _how(work: Work) -> str:
         return f"{work.verdict.says} ({duration(work.verdict.seconds)})"
     if isinstance(work, Undoing):
         where = work.of.holds.target
-        exactly = "exactly as it was before" if work.exact else "as it was at these places; others changed it elsewhere meanwhile"
-        return f"{where} is {exactly}" if work.state == "undone" else work.says
+        return f"{where} is {as_before(work.exact)}" if work.state == "undone" else work.says
     return work.says
 
 
@@ -116,13 +117,13 @@ def plan_items(work: Mending, tried: Tried, may_write: bool) -> Iterator[Item]:
     said = f"   {beware if level.lower() == plan.risk else text.risk}"
     yield Item((Run(plan.risk, RISKS.get(plan.risk, "ok")), Run(said)), label="RISK")
     reach = shown(plan.reach) or ("no effect on routes, mutual TLS, authorization and exposure is seen",)
-    yield from (Item(line, label="" if number else "TOUCHES") for number, line in enumerate(reach))
+    yield from (Item(line.replace(" -> ", " → "), label="" if number else "TOUCHES") for number, line in enumerate(reach))
     kept = f"{plan.owner} ({plan.owner.mark})" if plan.owner else "no GitOps tool, Helm release or operator keeps it"
     yield Item(kept, "warn" if plan.owner else "", label="OWNER")
     yield Item(
         "not possible: the pod is made anew" if plan.target.kind == "Pod" else "exact, from the journal, at any time", label="UNDO"
     )
-    yield from diff_items(plan.before, tried.stored, str(plan.target))
+    yield from diff_items(plan.before, tried.stored, plan.target)
     yield from _checks(work, plan, may_write)
 
 
@@ -149,13 +150,15 @@ def _conditions(work: Mending, plan: Plan, may_write: bool) -> Iterator[tuple[st
     version = str((plan.before or {}).get("metadata", {}).get("resourceVersion", ""))
     if version:
         yield "OK", f"written only if the object is still at version {version}, as it was read"
+    if trial is not None and trial.reason == "read-only":
+        return  # no consent is asked for where nothing can be written
     asks = f"{plan.target.name}, typed" if plan.is_high or is_owned(plan) else "y"
     yield "OK" if may_write else "SKIPPED", f"consent: {asks}" if may_write else f"read-only: {work.context}, typed, lifts it"
 
 
-def diff_items(before: Object | None, after: Object | None, name: str) -> Iterator[Item]:
+def diff_items(before: Object | None, after: Object | None, target: Subject) -> Iterator[Item]:
     """A unified diff without its file names; a sign and a colour for each line."""
-    lines = [line for line in unified(before, after, name) if not line.startswith(("---", "+++"))]
+    lines = [line for line in unified(before, after, target) if not line.startswith(("---", "+++"))]
     for number, line in enumerate(lines):
         role = "dim" if line.startswith("@@") else "bad" if line[:1] == "-" else "ok" if line[:1] == "+" else ""
         yield Item(line, role, label="" if number else "DIFF")
@@ -171,7 +174,7 @@ def undo_items(work: Undoing) -> Iterator[Item]:
     if work.write is not None:
         yield Item(f"{work.write.verb} {entry.holds.target}", "strong", label="DOES")
         yield Item((badge("OK", ""), Run(" permitted, and accepted by the API server in a dry run")), label="CHECKS")
-        yield from diff_items(work.before, work.after, str(entry.holds.target))
+        yield from diff_items(work.before, work.after, entry.holds.target)
 
 
 def git_patch(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from meshdoctor.istio.responses import flag
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.graph import GLYPHS, cells, known_from
 from meshdoctor.topology.parts import Edge, Kind, Node
-from screens.text import Run, age
+from screens.text import Run, age, count
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
@@ -27,29 +27,29 @@ STATES = {
 }
 ROLES = {"Failure": "bad", "Degraded": "warn"}
 AROUND = (
-    Column("CALLERS", least=12, most=48, align="right", keep=True),
-    Column("", least=14, most=34, align="right", keep=True),
-    Column("", least=12, most=44, keep=True),
-    Column("", least=14, most=34, keep=True),
-    Column("CALLEES", least=12, most=48, keep=True),
+    Column("CALLERS", least=12, most=48, align="right", is_name=True, keep=True),
+    Column("", least=11, most=34, align="right", keep=True),
+    Column("", least=12, most=44, is_name=True, keep=True),
+    Column("", least=11, most=34, keep=True),
+    Column("CALLEES", least=12, most=48, is_name=True, keep=True),
 )
 TREE = (
-    Column("WHO CALLS WHOM", least=24, most=80, keep=True),
-    Column("HEALTH", least=6),
-    Column("/S", least=5, align="right", keep=True),
-    Column("FAIL", least=6, align="right", keep=True),
-    Column("P95 MS", least=6, align="right"),
+    Column("WHO CALLS WHOM", least=34, most=80, is_name=True, keep=True),
+    Column("HEALTH", least=9),
+    Column("REQ/S", least=5, align="right", keep=True),
+    Column("FAIL", least=10, align="right", keep=True),
     Column("mTLS", least=5, align="right"),
+    Column("P95 MS", least=6, align="right"),
     Column("KNOWN FROM", least=9, most=24),
 )
 TABLE = (
-    Column("HEALTH", least=6, keep=True),
+    Column("HEALTH", least=9, keep=True),
     Column("CLIENT", least=14, most=44, is_name=True, keep=True),
     Column("SERVER", least=14, most=44, is_name=True, keep=True),
-    Column("/S", least=5, align="right", keep=True),
-    Column("FAIL", least=6, align="right", keep=True),
-    Column("P95 MS", least=6, align="right"),
+    Column("REQ/S", least=5, align="right", keep=True),
+    Column("FAIL", least=10, align="right", keep=True),
     Column("mTLS", least=5, align="right"),
+    Column("P95 MS", least=6, align="right"),
     Column("PROTOCOL", least=4, most=10),
     Column("FLAGS", least=5, most=16),
     Column("KNOWN FROM", least=9, most=40),
@@ -67,33 +67,35 @@ def figures(edge: Edge) -> Run:
     if edge.per_second is None:
         return Run("? unknown" if edge.unknown else "not observed", "unknown" if edge.unknown else "dim")
     told = cells(edge)
-    failed = f" {told[1]}" if told[1] and edge.failed else ""
-    secured = "" if not told[3] else " mTLS" if told[3] == "100%" else f" mTLS {told[3]}"
+    failed = f" {told[1]}" if told[1] and (edge.failed or edge.health in ROLES) else ""
+    secured = "" if not told[3] else " mTLS" if told[3] == "100 %" else f" mTLS {told[3]}"
     return Run(f"{told[0]}/s{failed}{secured}", ROLES.get(edge.health, ""))
 
 
-def around(graph: DiGraph[Node], center: Node, side: str) -> list[Row]:
+def around(graph: DiGraph[Node], center: Node, side: str, *, narrow: bool = False) -> list[Row]:
     """Callers left, callees right of a node. The payload of a row is the edge on the chosen side, else that on the other."""
     left = _worst_first(d["edge"] for _, _, d in graph.in_edges(center, data=True))
     right = _worst_first(d["edge"] for _, _, d in graph.out_edges(center, data=True))
-    count = max(len(left), len(right), 1)
-    middle = (count - 1) // 2
+    middle = (max(len(left), len(right), 1) - 1) // 2
     made = []
     for number, (caller, callee) in enumerate(zip_longest([*left], [*right])) if left or right else ():
         chosen = caller if side == LEFT else callee
-        one = (Run(label(caller.client), "strong" if side == LEFT else ""), _arrow(caller)) if caller else ("", "")
-        other = (_arrow(callee), Run(label(callee.server), "strong" if side == RIGHT else "")) if callee else ("", "")
-        name = Run(f"[ {label(center)} ]", "strong") if number == middle else ""
+        one = (Run(label(caller.client), "strong" if side == LEFT else ""), _arrow(caller, narrow)) if caller else ("", "")
+        other = (_arrow(callee, narrow), Run(label(callee.server), "strong" if side == RIGHT else "")) if callee else ("", "")
+        name = Run(label(center), "strong") if number == middle else ""
         edge = chosen or caller or callee
         assert edge is not None
         made.append(Row(f"{edge.client} {edge.server}", (*one, name, *other), _fields(edge), _is_bad(edge), payload=edge))
-    return made or [Row("alone", ("", "", Run(f"[ {label(center)} ]", "strong"), "", ""), is_heading=False)]
+    return made or [Row("alone", ("", "", Run(label(center), "strong"), "", ""), is_heading=False)]
 
 
-def _arrow(edge: Edge) -> Run:
+def _arrow(edge: Edge, narrow: bool) -> Run:
+    """What flows, and the arrow: short where names need the room."""
     told = figures(edge)
-    sign = {"bad": "══✖═▶", "warn": "══▲═▶"}.get(told.role, "─────▶" if edge.is_carrying else "╌╌╌╌╌▷")
-    return Run(f"{told.text} {sign}", told.role or ("" if edge.is_carrying else "dim"))
+    long = {"bad": "══✖═▶", "warn": "══▲═▶"}.get(told.role, "─────▶" if edge.is_carrying else "╌╌╌╌╌▷")
+    short = "═▶" if told.role else "─▶" if edge.is_carrying else "╌▷"
+    says = told.text.replace("not observed", "unseen").partition(" mTLS")[0] if narrow else told.text
+    return Run(f"{says} {short if narrow else long}", told.role or ("" if edge.is_carrying else "dim"))
 
 
 def _worst_first(edges: Iterable[Edge]) -> list[Edge]:
@@ -126,7 +128,7 @@ def _tree_row(path: str, name: str, node: Node, edge: Edge | None) -> Row:
         return Row(path, (name, "", "", "", "", "", ""), {"ns": node.namespace, "server": str(node)}, payload=node)
     told = cells(edge)
     role = ROLES.get(edge.health, "")
-    more = (told[0] or Run("-", "dim"), Run(told[1], role), told[2], told[3], Run(known_from(edge), "dim"))
+    more = (told[0] or Run("-", "dim"), Run(told[1], role), told[3], told[2], Run(known_from(edge), "dim"))
     return Row(path, (Run(name, role), _health(edge), *more), _fields(edge), _is_bad(edge), payload=edge)
 
 
@@ -141,8 +143,8 @@ def table(edges: Iterable[Edge]) -> list[Row]:
             str(edge.server),
             told[0] or Run("-", "dim"),
             Run(told[1], ROLES.get(edge.health, "")),
-            told[2],
             told[3],
+            told[2],
             edge.protocol or "",
             ",".join(edge.flags),
             Run(", ".join(edge.sources), "dim"),
@@ -210,5 +212,5 @@ def headline(edges: list[Edge]) -> Run:
     """How many edges carry traffic, and how many of them are not healthy."""
     carrying = sum(e.is_carrying for e in edges)
     bad = sum(_is_bad(e) for e in edges)
-    total = f"{len(edges)} edges, {carrying} carry traffic"
+    total = f"{count(len(edges), 'edge')}, {carrying} carr{'ies' if carrying == 1 else 'y'} traffic"
     return Run(f"{total}, {bad} not healthy" if bad else total, "bad" if bad else "strong")

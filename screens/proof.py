@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshdoctor.model.findings import Cause, Evidence, Finding, Fix
 from meshdoctor.model.pages import Page, advice, page
@@ -50,6 +50,12 @@ def proof(about: About, seen: Seen, *, brief: bool = False) -> list[Item]:
     if not brief and text is not None:
         items += [Item(""), *_fine_print(text)]
     return items
+
+
+def evidence(about: About, seen: Seen) -> list[Item]:
+    """What was observed alone, without the summary: for where the verdict stands beside it."""
+    found = list(_observed(about, seen))[1:]
+    return [replace(item, label="" if number else "OBSERVED") for number, item in enumerate(found)]
 
 
 def heading(about: About) -> list[Item]:

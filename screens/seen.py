@@ -15,6 +15,7 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
+RECORDINGS = ("bundle/", "demo/")
 LARGE = 1000  # pods from which tables are made in a thread
 
 
@@ -29,9 +30,14 @@ class Seen:
     at: float = field(default_factory=time.monotonic)
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether it is a recording, where no time passes: a bundle, or the demo."""
+        return self.context.startswith(RECORDINGS)
+
+    @property
     def elapsed(self) -> float:
         """Seconds since it came: what ages grow by."""
-        return time.monotonic() - self.at
+        return 0.0 if self.is_recorded else time.monotonic() - self.at
 
     def now(self) -> datetime | None:
         """The API server's clock, moved on by what has passed here."""
@@ -48,14 +54,14 @@ class Seen:
 
 
 class Recorded:
-    """When bundles were recorded: the clock of the first picture of each, since a replayed clock goes on."""
+    """When recordings were made: the clock of the first picture of each, since a clock that is learnt wavers a little."""
 
     def __init__(self) -> None:
         self._first: dict[str, datetime] = {}
 
     def of(self, seen: Seen) -> datetime | None:
-        """The time of the bundle that is shown; None on a cluster."""
-        if seen.mesh is None or not seen.context.startswith("bundle/"):
+        """The time of the recording that is shown; None on a cluster."""
+        if seen.mesh is None or not seen.is_recorded:
             return None
         return self._first.setdefault(seen.context, seen.mesh.now)
 

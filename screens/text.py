@@ -28,7 +28,9 @@ GLYPHS: dict[str, tuple[str, str]] = {
 """A state's glyph and role. The word itself always stands beside them."""
 
 
+GLUE = "\u00a0"
 _POD = re.compile(r"([^/]*/)?(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})")
+_HOST = re.compile(r"(…/)?((?=.*[a-z])[a-z0-9*-]+(?:\.[a-z0-9-]+)+)(:\d+)?")
 
 
 class Run(NamedTuple):
@@ -68,36 +70,58 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_name(text: str, width: int) -> str:
-    """A name in at most `width` cells: its namespace goes first, then its middle, never what tells it apart."""
+    """A name in at most `width` cells: its namespace goes first, then its middle, never what tells it apart.
+
+    A host or a kind with its group is told apart by how it begins, so its end goes.
+    """
     if width_of(text) <= width:
         return text
-    kind, space, rest = text.rpartition(" ")
-    if kind and "/" in rest:
-        short = f"{kind}{space}…/{rest.partition('/')[2]}"
-        if width_of(short) <= width:
-            return short
-        text = f"…/{rest.partition('/')[2]}"
-    for shorter in _without_hash(text) if not kind else ():
+    kind, _, rest = text.rpartition(" ")
+    mark = f"{kind} "
+    if len(kind.strip()) == 1 and width_of(mark) + 8 <= width:  # a glyph, indented perhaps, is no kind
+        return mark + cut_name(rest, width - width_of(mark))
+    for shorter in _shorter(kind, rest):
         if width_of(shorter) <= width:
             return shorter
         text = shorter
-    if width_of(text) <= width:
-        return text
+    named = _HOST.fullmatch(text)
+    if named is None:
+        return _without_middle(text, width)
+    lead, host, port = named.groups("")
+    room = width - width_of(lead) - width_of(port)
+    return f"{lead}{cut(host, room)}{port}" if room >= 5 else _without_middle(text, width)
+
+
+def is_pod(text: str) -> bool:
+    """Whether a name ends as those of pods do, in two hashes."""
+    return _POD.fullmatch(text) is not None
+
+
+def _shorter(kind: str, rest: str) -> Iterator[str]:
+    """Ever shorter forms of a name: without its ReplicaSet's hash, its namespace, its kind."""
+    place, slash, name = rest.partition("/")
+    pod = _POD.fullmatch(rest)
+    if kind:
+        if slash:
+            yield f"{kind} …/{name}"
+        if slash or " " not in kind:
+            yield f"…/{name}" if slash else f"… {rest}"
+    if pod:
+        if not kind:
+            yield f"{pod[1] or ''}{pod[2]}-…{pod[3]}"
+        if pod[1]:
+            yield f"…/{pod[2]}-…{pod[3]}"
+    elif not kind and slash and place != "…":
+        yield f"…/{name}"
+
+
+def _without_middle(text: str, width: int) -> str:
     if width < 5:
         return cut(text, width)
     suffix = len(text) - text.rfind("-")
     tail = min(max(suffix, width // 3), (width - 1) * 2 // 3)
     head = set_cell_size(text, width - 1 - tail)
     return f"{head}…{_last_cells(text, tail)}"
-
-
-def _without_hash(name: str) -> Iterator[str]:
-    """A pod's name without its ReplicaSet's hash, then without its namespace too: the workload tells it apart."""
-    match = _POD.fullmatch(name)
-    if match:
-        yield f"{match[1] or ''}{match[2]}-…{match[3]}"
-        if match[1]:
-            yield f"…/{match[2]}-…{match[3]}"
 
 
 def _last_cells(text: str, width: int) -> str:
@@ -118,6 +142,11 @@ def common_prefix(names: Iterable[str]) -> str:
 def _shared_start(one: str, other: str) -> str:
     same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return one[:same]
+
+
+def glued(text: str) -> str:
+    """Text whose words stay in one line: `0.8 s` and `95 % sure` do not break."""
+    return text.replace(" ", GLUE)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -158,7 +187,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} m {whole % 60} s"
     if whole < 172800:
-        return f"{whole // 3600} h {whole % 3600 // 60} m"
+        minutes = whole % 3600 // 60
+        return f"{whole // 3600} h {minutes} m" if minutes else f"{whole // 3600} h"
     return f"{whole // 86400} d"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,22 +16,17 @@ async def aside(make: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
+    def settle(tell: Callable[[], None]) -> None:
+        if not future.done():
+            tell()
 
     def work() -> None:
-        result, failure = None, None
         try:
-            result = make()
+            tell = partial(future.set_result, make())
         except Exception as error:  # it is raised again where the result is awaited
-            failure = error
+            tell = partial(future.set_exception, error)
         if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, failure)
+            loop.call_soon_threadsafe(settle, tell)
 
     threading.Thread(target=work, daemon=True, name="meshdoctor-aside").start()
     return await future

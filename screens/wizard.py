@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 from meshdoctor.collect.handshakes import with_handshakes
-from meshdoctor.enrolment.plan import Blocker, Enrolment
+from meshdoctor.enrolment.blockers import Blocker
+from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.enrolment.stages import Reached, Stages
 from meshdoctor.enrolment.strict import Stage, Staging
 from meshdoctor.enrolment.walk import Result, Walk
 from meshdoctor.fixes.back import Back, take_back
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Journal
+from meshdoctor.fixes.journal import Journal, own_journal
 from meshdoctor.fixes.step import Step
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
@@ -100,9 +101,7 @@ class Wizard:
 
     def journal(self) -> Journal:
         """The user's own."""
-        from platformdirs import user_state_path
-
-        return Journal(user_state_path("meshdoctor"))
+        return own_journal()
 
     async def look(self) -> Mesh:
         """A snapshot read now. Raises MeshdoctorError where another cluster is open meanwhile."""
@@ -162,7 +161,8 @@ class Wizard:
         except Unclear as why:
             self.to("unknown", f"{why.says} The journal says whether it was written.")
         except Unseen as unseen:
-            self.to("refused", f"{unseen.source.name} could not be read: {unseen.source.reason or unseen.source.state}")
+            says = f"{unseen.source.name} could not be read: {unseen.source.reason or unseen.source.state}"
+            self.to("stopped" if was_writing else "refused", says)
         except MeshdoctorError as why:
             self.to("stopped" if was_writing else "refused", str(why))
         except Exception as crash:  # a bug of ours: told where the operator looks; what was sent is in the journal

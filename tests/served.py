@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from meshdoctor.bundle.recording import Recording
@@ -17,22 +17,8 @@ from meshdoctor.bundle.scenarios import open_scenario
 class Served:
     """A replay server that runs; `kubeconfig` leads to it."""
 
-    def __init__(self, server: ReplayServer, loop: asyncio.AbstractEventLoop, kubeconfig: Path) -> None:
-        self.server, self._loop, self.kubeconfig = server, loop, str(kubeconfig)
-
-    def soon(self, action: Callable[[], object], after: float = 0.0) -> None:
-        """Do something in the server's thread, `after` seconds from now."""
-        self._loop.call_soon_threadsafe(self._loop.call_later, after, action)
-
-    def when_asked(self, part: str, action: Callable[[], object]) -> None:
-        """Do something as soon as a request whose path has `part` arrived."""
-
-        async def wait() -> None:
-            while not any(part in path for _, path in self.server.requests):
-                await asyncio.sleep(0.002)
-            action()
-
-        asyncio.run_coroutine_threadsafe(wait(), self._loop)
+    def __init__(self, server: ReplayServer, kubeconfig: Path) -> None:
+        self.server, self.kubeconfig = server, str(kubeconfig)
 
     @property
     def paths(self) -> list[str]:
@@ -51,7 +37,7 @@ def serving(folder: Path, what: str | Recording = "healthy", *, token: str = "")
     text = server.kubeconfig("prod")
     path.write_text(text.replace("user: {}", f'user: {{token: "{token}"}}') if token else text)
     try:
-        yield Served(server, loop, path)
+        yield Served(server, path)
     finally:
         asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
         asyncio.run_coroutine_threadsafe(_settle(), loop).result(10)

@@ -19,6 +19,7 @@ from meshdoctor.commands.safely import safely
 from meshdoctor.model.findings import Cluster, Diagnosis, Finding, Status
 from meshdoctor.model.subject import Subject
 from meshdoctor.reports.exit_codes import exit_code
+from tests.conftest import BOTH_LABELS
 from tests.served import serving
 
 ROOT = Path(__file__).parents[1]
@@ -28,20 +29,6 @@ CAUSE = {"problem": str, "code": str, "title": str, "confidence": (float, int), 
 FINDING = {"id": str, "code": str, "codes": list, "status": str, "severity": str, "subject": dict, "path": str, "summary": str}
 COVERAGE = ("rules", "pass", "fail", "warn", "unknown", "skipped", "error")
 NULL = type(None)
-WARNING = """
-apiVersion: v1
-kind: Pod
-metadata: {name: batch, namespace: shop, labels: {sidecar.istio.io/inject: "false"}, annotations: {sidecar.istio.io/inject: "true"}}
-"""
-BOTH_LABELS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio-injection: enabled, istio.io/rev: canary}}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingWebhookConfiguration
-metadata: {name: injector, labels: {app: sidecar-injector, istio.io/rev: default}}
-"""
 
 
 @pytest.fixture(autouse=True)

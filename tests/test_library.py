@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import meshdoctor
 from meshdoctor.model.workloads import Pod
-
-BOTH = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio-injection: enabled, istio.io/rev: canary}}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingWebhookConfiguration
-metadata: {name: injector, labels: {app: sidecar-injector, istio.io/rev: default}}
-"""
+from tests.conftest import BOTH_LABELS
 
 
 def test_manifests_are_loaded_checked_and_diagnosed() -> None:
-    mesh = meshdoctor.load(BOTH)
+    mesh = meshdoctor.load(BOTH_LABELS)
     findings = meshdoctor.check(mesh)
     assert [f.problem for f in findings if f.status == "FAIL"] == ["INJ-004"]
     assert [c.problem for c in meshdoctor.diagnose(mesh).causes] == ["INJ-004"]
@@ -25,7 +16,7 @@ def test_manifests_are_loaded_checked_and_diagnosed() -> None:
 
 
 def test_a_namespace_limits_what_is_reported() -> None:
-    findings = meshdoctor.check(meshdoctor.load(BOTH), namespace="elsewhere")
+    findings = meshdoctor.check(meshdoctor.load(BOTH_LABELS), namespace="elsewhere")
     assert [f.problem for f in findings if f.subject.namespace == "shop"] == []
 
 

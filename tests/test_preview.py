@@ -116,7 +116,9 @@ def test_what_the_api_server_keeps_is_kept() -> None:
     assert kept
     assert born
     assert balanced
-    assert (kept.created, kept.labels) == (mesh[PeerAuthentication].get("shop", "a").created, {"theirs": "1", "mine": "1"})  # type: ignore[union-attr]
+    before = mesh[PeerAuthentication].get("shop", "a")
+    assert before
+    assert (kept.created, kept.labels) == (before.created, {"theirs": "1", "mine": "1"})
     assert (born.created, balanced.addresses) == (NOW, ("10.9.9.9",))
 
 

@@ -104,7 +104,7 @@ def write(path: Path, manifest: Manifest, answers: Mapping[str, Answer]) -> None
             draft.flush()
             os.chmod(draft.name, 0o644)
             os.replace(draft.name, path)
-        except BaseException:
+        except BaseException:  # an interruption as well leaves no half of a file behind
             os.unlink(draft.name)
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -48,6 +49,8 @@ HEALTH = ("/livez", "/readyz", "/healthz")
 VERSION = {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}
 COMMAND = re.compile(r"(?:pilot-agent|pilot-discovery) request (?:--debug-port (?P<port>\d+) )?GET (?P<target>/.*)")
 LONGEST_WATCH = 1800.0
+ASKED = logging.getLogger("meshdoctor.replay")
+"""The server's own access log, at DEBUG: `method`, `target` and `body` of every request are fields of its records."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -72,7 +75,7 @@ class Conversation:
     async def run(self) -> None:
         """Answer request after request."""
         while (request := await self._http.request()) is not None:
-            self._served.requests.append((request.method, request.target))
+            self._note(request.method, request.target, request.body)
             broken = await self._served.faults.before(request.target)
             if broken is not None and broken.status == 0:
                 return
@@ -81,6 +84,10 @@ class Conversation:
             # A watch has been answered by now, unless it was broken or refused.
             answer = broken or self._answer(request)
             await self._http.answer(answer)
+
+    def _note(self, method: str, target: str, body: bytes = b"") -> None:
+        self._served.requests.append((method, target))
+        ASKED.debug("%s %s", method, target, extra={"method": method, "target": target, "body": body.decode("utf-8", "replace")})
 
     async def _long(self, request: Request) -> bool:
         """Do what takes the connection over: watches and WebSockets. False where an ordinary answer is due."""
@@ -257,7 +264,7 @@ class Conversation:
 
     async def _xds(self, wire: Wire, place: Place, *, encrypted: bool) -> None:
         """Answer xDS as the recorded istiod did."""
-        self._served.requests.append(("XDS", f"pod {place.namespace}/{place.name}"))
+        self._note("XDS", f"pod {place.namespace}/{place.name}")
         if encrypted:
             tls = TlsWire(wire)
             if not await tls.open():
@@ -267,7 +274,7 @@ class Conversation:
 
     async def _pod_answer(self, place: Place, port: int, method: str, target: str) -> Answer:
         shown = f"pod {place.namespace}/{place.name}:{port} {target}"
-        self._served.requests.append((method, shown))
+        self._note(method, shown)
         broken = await self._served.faults.before(shown)
         if broken is not None or method in ("GET", "HEAD"):
             return broken or self._served.pods.answer(place.namespace, place.name, port, target)

@@ -136,6 +136,7 @@ def manifest(content: Content, partial: dict[str, tuple[str, ...]], left: list[s
         title=f"{shown(content.context)} at {content.recorded_at:%Y-%m-%d %H:%M:%S} UTC",
         namespaces=tuple(shown(n) for n in content.scope),
         pseudonyms=content.pseudonyms is not None,
+        code_kept=content.redactor.keeps_code,
         budget_bytes=content.tier.bytes,
         budget_seconds=content.tier.seconds,
         sources=tuple(sources),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from meshdoctor.bundle.http import Wire
+from meshdoctor.bundle.http import Arriving, Wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
@@ -33,31 +33,21 @@ class GrpcConnection:
 
     def __init__(self, wire: Wire, answers: Answers) -> None:
         self._wire, self._answers = wire, answers
-        self._buffer = bytearray()
+        self._arrives = Arriving(wire)
         self._streams: dict[int, _Stream] = {}
         self._window = self._initial = 65_535
 
     async def run(self) -> None:
         """Serve until the other side leaves, or speaks something else."""
-        if await self._take(len(PREFACE)) != PREFACE:
+        if await self._arrives.take(len(PREFACE)) != PREFACE:
             return
         await self._frame(SETTINGS, 0, 0, b"")
-        while (head := await self._take(9)) is not None:
+        while (head := await self._arrives.take(9)) is not None:
             size, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
             number = int.from_bytes(head[5:], "big") & 0x7FFFFFFF
-            body = await self._take(size) if size <= LARGEST else None
+            body = await self._arrives.take(size) if size <= LARGEST else None
             if body is None or kind == GOAWAY or not await self._handle(kind, flags, number, body):
                 return
-
-    async def _take(self, size: int) -> bytes | None:
-        while len(self._buffer) < size:
-            data = await self._wire.read()
-            if not data:
-                return None
-            self._buffer += data
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
 
     async def _handle(self, kind: int, flags: int, number: int, body: bytes) -> bool:
         """One frame; False where the connection cannot go on."""

@@ -24,6 +24,24 @@ class Wire(Protocol):
     async def write(self, data: bytes) -> None: ...
 
 
+class Arriving:
+    """What a wire brings, taken by size; `arrived` was read before."""
+
+    def __init__(self, wire: Wire, arrived: bytes = b"") -> None:
+        self._wire, self._buffer = wire, bytearray(arrived)
+
+    async def take(self, size: int) -> bytes | None:
+        """Exactly so many bytes; None where it ends before."""
+        while len(self._buffer) < size:
+            data = await self._wire.read()
+            if not data:
+                return None
+            self._buffer += data
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+
 class SocketWire:
     """A TCP connection. Nothing is written while the server is frozen."""
 

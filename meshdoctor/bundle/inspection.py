@@ -39,6 +39,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     redactions: dict[str, int] = {}
     pseudonyms: bool = False
+    code_kept: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -78,5 +79,6 @@ def inspect(opened: Opened) -> Inspection:
         left_out=manifest.left_out if manifest else (),
         redactions=manifest.redactions if manifest else {},
         pseudonyms=manifest.pseudonyms if manifest else False,
+        code_kept=manifest.code_kept if manifest else False,
         notes=opened.notes,
     )

@@ -43,7 +43,8 @@ class File(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A bundle's description; `seconds` is how long collecting took, `left_out` what the budget or the scope kept out."""
+    """A bundle's description; `seconds` is how long collecting took, `left_out` what the budget or the scope kept out,
+    `code_kept` whether Lua and the configuration of plug-ins were left in."""
 
     schema: str = SCHEMA
     tool: str

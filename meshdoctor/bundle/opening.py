@@ -29,14 +29,14 @@ class Opened(msgspec.Struct, frozen=True):
     extras: dict[str, bytes] = {}
 
 
-def open_bundle(path: Path, limits: Limits = LIMITS) -> Opened:
+def open_bundle(path: Path) -> Opened:
     """The bundle in a file or folder. Raises UsageError where there is none in it, or it is encrypted or of a newer schema."""
     if not path.exists():
         raise UsageError(f"There is no {path}.", do="Name a bundle: a file or a folder.")
     notes = Notes()
     if path.name.endswith(archive.SUFFIX) and (recording := _recorded(path)) is not None:
         return Opened(path, "meshdoctor recording", recording, files=len(recording.answers))
-    bodies = dict(_bodies(path, limits, notes))
+    bodies = dict(_bodies(path, notes))
     if not bodies:
         why = notes.all()
         raise UsageError(f"{path} is no bundle that can be read: {why[0] if why else 'nothing in it is of use here'}", do=_DO)
@@ -67,14 +67,14 @@ def _recorded(path: Path) -> Recording | None:
         return None
 
 
-def _bodies(path: Path, limits: Limits, notes: Notes) -> Iterator[tuple[str, bytes]]:
+def _bodies(path: Path, notes: Notes) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
-        yield from walk(path, limits, formats.is_wanted, notes)
+        yield from walk(path, LIMITS, formats.is_wanted, notes)
         return
     try:
         with path.open("rb") as file:
             refuse_encrypted(path, file.read(40))
             file.seek(0)
-            yield from members(file, limits, formats.is_wanted, notes)
+            yield from members(file, LIMITS, formats.is_wanted, notes)
     except OSError as why:
         raise UsageError(f"{path} cannot be read: {why.strerror or why}.") from why

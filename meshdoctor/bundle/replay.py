@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 
 from meshdoctor.bundle.archive import Answer
@@ -48,7 +47,6 @@ class ReplayServer:
         self.recording, self._port = recording, port
         self.requests: list[tuple[str, str]] = []
         self.load = Load()  # what pods were asked at once, and how much they answered
-        self._started = time.monotonic()
         self._store = Store(recording, self.now)
         self._faults = Faults()
         pods = RecordedPods(recording.answers)
@@ -57,7 +55,6 @@ class ReplayServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> ReplayServer:
-        self._started = time.monotonic()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         return self
 
@@ -81,8 +78,10 @@ class ReplayServer:
         return KUBECONFIG.format(context=name or self.context, url=self.url)
 
     def now(self) -> datetime:
-        """The recording's time, which goes on since the server was opened."""
-        return self.recording.recorded_at + timedelta(seconds=time.monotonic() - self._started)
+        """The recording's time. It stands still: traffic and logs of the last minute stay those of the last minute,
+        so that what is judged an hour after opening is what was judged at once.
+        """
+        return self.recording.recorded_at
 
     def change(self, path: str, event_type: str, thing: Object) -> None:
         """ADDED, MODIFIED or DELETED: changes what a collection (`/api/v1/pods`) holds, and tells its watches."""

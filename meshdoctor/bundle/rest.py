@@ -58,7 +58,7 @@ class _Page(msgspec.Struct, frozen=True):
 async def listable(api: ApiClient) -> list[str]:
     """The paths of all kinds that can be listed (`/apis/apps/v1/deployments`), each in the version that kubectl asks for.
 
-    None where the API server is too old to say it in two answers.
+    None of them where the API server is too old to say it in two answers.
     """
     found: dict[tuple[str, str], str] = {}
     for root in ("/api", "/apis"):

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from meshdoctor.bundle.forward import DATA
-from meshdoctor.bundle.http import Wire
+from meshdoctor.bundle.http import Arriving, Wire
 
 VERSION = 3
 SYN_STREAM, SYN_REPLY, RST_STREAM, PING, GOAWAY = 1, 2, 3, 6, 7
@@ -92,7 +92,7 @@ class SpdyConnection:
     """Reads frames until the other side leaves; `opened` is told of each pair with its port, and runs beside."""
 
     def __init__(self, wire: Wire, arrived: bytes, opened: Opened) -> None:
-        self._wire, self._buffer, self._opened = wire, bytearray(arrived), opened
+        self._wire, self._arrives, self._opened = wire, Arriving(wire, arrived), opened
         self._inflate, self._deflate = zlib.decompressobj(zdict=DICTIONARY), zlib.compressobj(zdict=DICTIONARY)
         self._streams: dict[int, Stream] = {}
         self._errors: dict[str, Stream] = {}
@@ -102,9 +102,10 @@ class SpdyConnection:
     async def run(self) -> None:
         """Serve until the other side closes."""
         try:
-            while (head := await self._take(8)) is not None:
+            while (head := await self._arrives.take(8)) is not None:
                 first, second = struct.unpack(">II", head)
-                body = await self._take(second & 0xFFFFFF)
+                size = second & 0xFFFFFF
+                body = await self._arrives.take(size) if size <= LARGEST else None
                 if body is None:
                     return
                 if first & 0x80000000:
@@ -117,18 +118,6 @@ class SpdyConnection:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _take(self, size: int) -> bytes | None:
-        if size > LARGEST:
-            raise SpdyError("a frame larger than any of kubectl's")
-        while len(self._buffer) < size:
-            data = await self._wire.read()
-            if not data:
-                return None
-            self._buffer += data
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
 
     async def _control(self, kind: int, flags: int, body: bytes) -> None:
         if kind == SYN_STREAM:

@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Self
 
 import msgspec
 
@@ -64,12 +64,14 @@ class Stopped(Exception):
 class _Member(tarfile.TarInfo):
     """A header that takes no more memory than it needs."""
 
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in TARS and self.size > HEADER:
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        made = super().frombuf(buf, encoding, errors)
+        if made.type in TARS and made.size > HEADER:
             raise Stopped("a header in it is larger than any name")
-        if self.type == tarfile.GNUTYPE_SPARSE:
+        if made.type == tarfile.GNUTYPE_SPARSE:
             raise Stopped("it has sparse files")
-        return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
+        return made
 
 
 class _Counted(io.RawIOBase):
@@ -116,7 +118,7 @@ def _members(source: _Counted, limits: Limits, wanted: Callable[[str], bool], no
     count = kept = 0
     with tarfile.open(fileobj=source, mode="r|", tarinfo=_Member) as tar:
         for member in tar:
-            tar.members = []  # type: ignore[attr-defined]  # it would remember every header
+            tar.members = []  # type: ignore[attr-defined]  # public but not in typeshed: it would remember every header
             count += 1
             if count > limits.files:
                 raise Stopped(f"it has more than {limits.files} entries")

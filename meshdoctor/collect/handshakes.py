@@ -31,13 +31,13 @@ def query(window: str) -> str:
     return f"({' or '.join(counted)}) > 0"
 
 
-async def with_handshakes(api: ApiClient, mesh: Mesh, window: str, most: int = MOST, first: str = "") -> tuple[Mesh, int]:
+async def with_handshakes(api: ApiClient, mesh: Mesh, window: str, first: str = "") -> tuple[Mesh, int]:
     """The mesh with what proxies and Prometheus say of mutual TLS, and how many proxies were not asked.
 
     `window` is Prometheus's, e.g. `5m`. One request a proxy at a time; those of the namespace `first` before the others.
     """
     try:
-        chosen, left = _choose(mesh, most, first)
+        chosen, left = _choose(mesh, first)
     except Unseen:
         return mesh, 0
     envoys = await gather_limited(AT_ONCE, [_ask(api, p, mesh.envoy(p)) for p in chosen])
@@ -48,7 +48,7 @@ async def with_handshakes(api: ApiClient, mesh: Mesh, window: str, most: int = M
     return mesh.heard(envoys, prometheus), left
 
 
-def _choose(mesh: Mesh, most: int, first: str) -> tuple[list[Pod], int]:
+def _choose(mesh: Mesh, first: str) -> tuple[list[Pod], int]:
     """Ready pods with a proxy, one of each workload before the others; gateways serve by rules of their own, but call too."""
     pods = [p for p in injected_pods(mesh) if (s := p.proxy_status) is not None and s.state.running is not None]
     met: dict[Subject, int] = {}
@@ -58,7 +58,7 @@ def _choose(mesh: Mesh, most: int, first: str) -> tuple[list[Pod], int]:
         met[owner] = met.get(owner, 0) + 1
         ranked.append((pod.namespace != first, met[owner], pod.namespace, pod.name, pod))
     ranked.sort(key=lambda r: r[:4])
-    return [r[4] for r in ranked[:most]], max(len(ranked) - most, 0)
+    return [r[4] for r in ranked[:MOST]], max(len(ranked) - MOST, 0)
 
 
 async def _ask(api: ApiClient, pod: Pod, known: Envoy | None) -> Envoy:

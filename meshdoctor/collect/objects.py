@@ -14,6 +14,7 @@ from meshdoctor.kube.client import ApiClient, Denied, Discovery
 from meshdoctor.kube.listing import Listing
 from meshdoctor.kube.parts import together
 from meshdoctor.model import kinds
+from meshdoctor.model.admission import CustomResourceDefinition
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
@@ -100,9 +101,22 @@ async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace:
 
 async def _read(api: ApiClient, kind: Kind, version: str, namespace: str | None) -> Listed:
     metadata_only = kind in kinds.METADATA_ONLY
-    return _listed(
-        kind, version, namespace, await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
-    )
+    listing = await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
+    if kind is CustomResourceDefinition:
+        wanted = [_with_versions(api, d) for d in listing.objects if isinstance(d, CustomResourceDefinition)]
+        listing = msgspec.structs.replace(listing, objects=tuple(await asyncio.gather(*wanted)))
+    return _listed(kind, version, namespace, listing)
+
+
+async def _with_versions(api: ApiClient, definition: CustomResourceDefinition) -> CustomResourceDefinition:
+    """A definition of Istio or the Gateway API with its versions; where they cannot be read it stays without."""
+    if definition.name.partition(".")[2] not in kinds.MESH_GROUPS:
+        return definition
+    try:
+        found = await api.versions_of(definition.name)
+    except MeshdoctorError:
+        return definition
+    return msgspec.structs.replace(definition, spec=msgspec.to_builtins(found.spec), status=found.status)
 
 
 def _listed(kind: Kind, version: str, namespace: str | None, listing: Listing[Any]) -> Listed:

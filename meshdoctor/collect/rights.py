@@ -27,6 +27,9 @@ def needed_rights() -> tuple[Right, ...]:
     """List and watch of each kind, logs, and a way into pods."""
     found = [Right("list", k.GROUP, k.PLURAL, why="that kind is not seen") for k in kinds.LISTED + kinds.METADATA_ONLY]
     found.append(Right("get", "", "configmaps", why="mesh config and root certificate are read from the proxies only"))
+    found.append(
+        Right("get", "apiextensions.k8s.io", "customresourcedefinitions", why="in which versions objects are stored is not seen")
+    )
     found.append(Right("get", "", "pods", "log", "access logs: what fails now is not seen"))
     found.append(Right("create", "", "pods", "portforward", "istiod and the proxies are asked by exec instead, if that is allowed"))
     found.append(Right("get", "", "pods", "portforward", "istiod and the proxies are asked by exec instead, if that is allowed"))

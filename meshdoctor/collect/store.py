@@ -124,7 +124,7 @@ class Store:
                 for kept in self._kept.values():
                     if kept.watchable:
                         group.create_task(self._watch(api, kept, options))
-        except ExceptionGroup as several:
+        except ExceptionGroup as several:  # the first that failed is why the others were ended: told as if it came alone
             raise several.exceptions[0] from several
 
     async def _pulse(self, api: ApiClient) -> None:

@@ -38,16 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _asked(arguments: argparse.Namespace) -> tuple[Mesh, tuple[Audited, ...]]:
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
+    with Waiting(colour=not arguments.no_color) as waiting:
         async with open_api(arguments) as api:
             mesh = await collect(api, options(arguments, api), waiting)
             waiting("asking Prometheus")
             told = await ask_rules(api, mesh)
             counts = await count_series(api, mesh, wanted(mesh, told))
             return mesh, audit(mesh, msgspec.structs.replace(told, counts=counts))
-    finally:
-        waiting.stop()
 
 
 def lines(told: tuple[Audited, ...]) -> Iterator[str]:

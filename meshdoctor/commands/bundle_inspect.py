@@ -34,6 +34,8 @@ def _lines(found: Inspection, wide: int) -> list[str]:
     ]
     if found.pseudonyms:
         lines.append("  names      pseudonyms stand in the place of names and addresses")
+    if found.code_kept:
+        lines.append("  code       Lua and the configuration of plug-ins were left in (--keep-code)")
     lines += ["", *_columns([_count(k) for k in seen], wide)]
     unseen = [k for k in found.kinds if k.objects is None]
     if unseen:

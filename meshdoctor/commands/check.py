@@ -53,13 +53,9 @@ def _meshes(given: Given, arguments: argparse.Namespace) -> tuple[Mesh | None, M
     """What to judge, and before it the mesh as it is where the manifests go over one; PATH alone needs no cluster."""
     if arguments.paths and not (arguments.live or arguments.demo or arguments.bundle):
         return None, mesh_of_manifests(given)
-    from meshdoctor.commands.session import Waiting, look, run_async
+    from meshdoctor.commands.session import looked
 
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, _ = run_async(look(arguments, waiting, fields=True))
-    finally:
-        waiting.stop()
+    mesh, _ = looked(arguments, fields=True)
     if not arguments.paths:
         return None, mesh
     nowhere = [t for t in given.things if t.NAMESPACED and not t.namespace]

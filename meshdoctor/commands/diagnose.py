@@ -8,7 +8,7 @@ import sys
 import time
 
 from meshdoctor.commands.safely import state_folder
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
 from meshdoctor.fixes.pending import interrupted, told
@@ -33,11 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def once(arguments: argparse.Namespace) -> int:
     """One look, printed."""
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, seconds = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, seconds = looked(arguments)
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
     print(printed(found, arguments), end="", flush=True)  # a pipe is read look by look
     return exit_code(found, strict=arguments.strict)

@@ -78,7 +78,6 @@ class Serving:
     """Serves a recording beside what else is done here; gives the path of a kubeconfig for it."""
 
     def __init__(self, recording: Recording) -> None:
-        self._recording = recording
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="drill")
         self._server = ReplayServer(recording, name="drill")

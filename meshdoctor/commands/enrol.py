@@ -8,23 +8,20 @@ import sys
 import msgspec
 
 from meshdoctor.collect.live import collect
+from meshdoctor.commands.consent import consents
 from meshdoctor.commands.enrol_words import described, plan_lines, result_lines, result_of, step_lines
-from meshdoctor.commands.fix import EXITS, consents
-from meshdoctor.commands.fix_words import Said, labelled, say_refusal
+from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.safely import state_folder
-from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned
+from meshdoctor.commands.outcome import EXITS, ended
+from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.enrolment.walk import ROLLOUT, Result, Walk
 from meshdoctor.enrolment.waves import Wave
-from meshdoctor.fixes.engine import Refused, Unclear
-from meshdoctor.fixes.journal import Journal
-from meshdoctor.fixes.refusals import Refusal
-from meshdoctor.fixes.rollout import Tell
+from meshdoctor.fixes.journal import own_journal
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.mesh import Mesh
 
-OWNED = "owned"
 SHOWN = 2  # waves whose diff is printed: the label's and the first restart's; the others are like it
 
 
@@ -33,22 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     said = Said(as_json=arguments.output == "json")
     said.result["schema"] = "meshdoctor.enrolment/v1"
     arguments.active = arguments.write  # a test pod (dry run) proves that the label works before anything is restarted
-    try:
-        code = run_async(_run(arguments, said))
-    except Refused as why:
-        code = say_refusal(said, why.refusal)
-    except Unclear as why:
-        said.result |= {"state": "unknown", "entry": why.entry.id, "says": why.says}
-        said.line(f"unknown   {why.says}", "          `meshdoctor journal` looks again")
-        code = 3
-    said.end(code)
-    return code
+    return ended(_run(arguments, said), said)
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
     waiting = Waiting(colour=not arguments.no_color)
     async with open_api(arguments) as api:
-        journal = Journal(state_folder())
+        journal = own_journal()
 
         async def look() -> Mesh:
             return await collect(api, msgspec.structs.replace(options(arguments, api), active=False), waiting)
@@ -64,24 +52,11 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
             if not enrolment.waves:
                 said.result |= {"state": "verified"}
                 return 0
-            _refuse_blocked(enrolment, arguments.force)
-            walk = Walk(api, journal, look, enrolment, wait=arguments.wait or ROLLOUT, tell=_teller(said))
+            refuse_blocked(enrolment.blockers, arguments.force)
+            walk = Walk(api, journal, look, enrolment, wait=arguments.wait or ROLLOUT, tell=said.under_way)
             return await _walked(walk, arguments, said, api)
         finally:
             waiting.stop()
-
-
-def _teller(said: Said) -> Tell:
-    return lambda words: said.line(*labelled("", f"… {words}"))
-
-
-def _refuse_blocked(enrolment: Enrolment, accepted: list[str]) -> None:
-    """Raise Refused where something stands in the way that the operator did not name."""
-    left = [b for b in enrolment.blockers if b.id not in accepted]
-    if left:
-        ids = " ".join(dict.fromkeys(b.id for b in left))
-        reason = f"{left[0].title}: {left[0].says}." if len(left) == 1 else f"{len(left)} things stand in the way: {ids}."
-        raise Refused(Refusal("blocked", reason, f"{left[0].do.rstrip('.')}. Or accept it by name: --force {ids}"))
 
 
 async def _walked(walk: Walk, arguments: argparse.Namespace, said: Said, api: ApiClient) -> int:
@@ -92,15 +67,13 @@ async def _walked(walk: Walk, arguments: argparse.Namespace, said: Said, api: Ap
         if step is not None:
             lines = step_lines(step)
             said.line(*labelled(f"wave {number}", wave.title), *(lines if number <= SHOWN else lines[:2]))
-            if step.owner is not None and OWNED not in arguments.force and arguments.write:
-                reason = f"{step.target} is kept by {step.owner} ({step.owner.mark})."
-                raise Refused(Refusal("owned", reason, f"Change it in Git as above, or write over it: --force {OWNED}"))
+            refuse_owned(step, arguments)
     results: list[Result] = []
     for number, wave in enumerate(waves, 1):
         if not (arguments.write or sys.stdin.isatty()):
             break
         said.line(*labelled(f"wave {number}", f"next: {wave.title}"))
-        if not consents(False, wave.target.name, arguments, said, api.credentials.context):
+        if not consents(arguments, said, api.credentials.context):
             break
         result = await walk.take(wave)
         results.append(result)

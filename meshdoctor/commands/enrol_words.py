@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from meshdoctor.commands.fix_words import labelled
+from meshdoctor.enrolment.blockers import Blocker
 from meshdoctor.enrolment.others import Compared, grouped
-from meshdoctor.enrolment.plan import Blocker, Enrolment
+from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.enrolment.walk import Result
 from meshdoctor.fixes.diff import unified
 from meshdoctor.fixes.step import Step
@@ -59,8 +60,7 @@ def step_lines(step: Step) -> list[str]:
     """One write as it was tried out, with its diff."""
     made = labelled("trial", "the API server accepts it (dry run, nothing stored)")
     made += labelled("kept by", f"{step.owner} ({step.owner.mark})" if step.owner else "no GitOps tool, Helm release or operator")
-    target = step.target
-    return [*made, "", *unified(step.before, step.stored, f"{target.kind}/{target.namespace}/{target.name}.yaml"), ""]
+    return [*made, "", *unified(step.before, step.stored, step.target), ""]
 
 
 def result_lines(number: int, result: Result) -> list[str]:

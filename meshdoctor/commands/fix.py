@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import Any
 
+from meshdoctor.commands.consent import consents
 from meshdoctor.commands.fix_incident import Kept
-from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, say_refusal, undo_line
-from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.commands.fix_words import Said, argument, git_patch, plan_lines, undo_line
+from meshdoctor.commands.outcome import EXITS, VERIFIED, ended
+from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.fixes.engine import Refused, Unclear
 from meshdoctor.fixes.guide import Guide, Tried
 from meshdoctor.fixes.journal import Entry, own_journal
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.text import plain
-
-VERIFIED, NOT_HEALED, UNKNOWN = 0, 2, 3
-EXITS = {"verified": VERIFIED, "not-healed": NOT_HEALED, "unverified": UNKNOWN}
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 planned, or written and verified; 2 written and not healed; 3 outcome unknown; 64 refused."""
     said = Said(as_json=arguments.output == "json")
-    try:
-        code = run_async(_run(arguments, said))
-    except Refused as why:
-        code = say_refusal(said, why.refusal)
-    except Unclear as why:
-        said.result |= {"state": "unknown", "entry": why.entry.id, "says": why.says}
-        said.line(
-            f"unknown   {why.says}",
-            f"          `meshdoctor journal` looks again; `meshdoctor undo {why.entry.id}` takes it back if it was written",
-        )
-        code = UNKNOWN
-    said.end(code)
-    return code
+    return ended(_run(arguments, said), said)
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
@@ -107,7 +91,7 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
             reason = f"{plan.target} is kept by {plan.owner} ({plan.owner.mark})."
             raise Refused(Refusal("owned", reason, "Change it in Git with the patch above, or write over it with --force."))
         return None
-    if not consents(plan.is_high, plan.target.name, arguments, said, context):
+    if not consents(arguments, said, context, plan.target.name if plan.is_high else ""):
         return None
     says = f"{plan.title}: {plan.target}"
     try:
@@ -148,27 +132,6 @@ async def _verify(
     if verdict.healed != "verified":
         said.line(f"take back {undo_line(entry)}")
     return EXITS[verdict.healed]
-
-
-def consents(high: bool, name: str, arguments: Any, said: Said, context: str) -> bool:
-    """Whether the operator says to write. Without a terminal only by flags; for a high risk by the object's name, typed."""
-    if arguments.dry_run or not (arguments.write or sys.stdin.isatty()):
-        said.result |= {"state": "planned"}
-        said.line("planned   nothing was written; --write --yes writes it")
-        return False
-    if arguments.yes is not None and arguments.write:
-        if high and arguments.yes != name:
-            raise Refused(Refusal("consent", "The risk of this is high.", f"Say so by its name: --write --yes {name}"))
-        return True
-    if not sys.stdin.isatty():
-        raise Refused(Refusal("consent", "Nobody is here to ask.", "In a script: --write --yes"))
-    wanted = name if high else "y" if arguments.write else context
-    what = f"Type {wanted} to write it to {context}, anything else to leave it: "
-    if input(plain(what)).strip() == wanted:
-        return True
-    said.result |= {"state": "planned"}
-    said.line("left      nothing was written")
-    return False
 
 
 async def _open_entries(guide: Guide, said: Said) -> None:

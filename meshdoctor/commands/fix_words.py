@@ -37,6 +37,10 @@ class Said:
                 print(plain(redact(line)))
             sys.stdout.flush()
 
+    def under_way(self, words: str) -> None:
+        """Print what is being waited for."""
+        self.line(*labelled("", f"… {words}"))
+
     def end(self, code: int) -> None:
         """Print the result, where JSON is wanted."""
         if self.as_json:
@@ -72,7 +76,7 @@ def plan_lines(tried: Tried, trial: Refusal | None) -> list[str]:
     return [
         *made,
         "",
-        *unified(plan.before, tried.stored, f"{plan.target.kind}/{plan.target.namespace}/{plan.target.name}.yaml"),
+        *unified(plan.before, tried.stored, plan.target),
         "",
     ]
 

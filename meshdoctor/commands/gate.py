@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import msgspec
 
-from meshdoctor.collect.live import collect
-from meshdoctor.commands.scan import known_namespaces
-from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.commands.namespaces import asked_for, known_namespaces, look_at
 from meshdoctor.commands.terminal import width
 from meshdoctor.diagnosis import judge
 from meshdoctor.gate.gate import gate
@@ -32,22 +28,14 @@ from meshdoctor.reports.exit_codes import FAILED, NOT_SEEN, OK, WARNED
 
 def run(arguments: argparse.Namespace) -> int:
     """Say what will be touched, look once, compare, print."""
-    gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
-    names = tuple(arguments.namespaces or ([arguments.namespace] if arguments.namespace else []))
-    arguments.namespace = names[0] if len(names) == 1 else None  # where to look when not all may be listed
+    names = asked_for(arguments)
     before = read(arguments.before) if arguments.before else None
     names = names or (before.namespaces if before else ())
     touches = touched(names, active=arguments.active)
     for line in touches:
         print(f"meshdoctor: {plain(line, 600)}", file=sys.stderr)
-    waiting = Waiting(colour=not arguments.no_color)
-    began = time.perf_counter()
-    try:
-        mesh = run_async(_look(arguments, names, waiting))
-    finally:
-        waiting.stop()
+    mesh, seconds = look_at(arguments, names)
     known_namespaces(mesh, names)
-    seconds = time.perf_counter() - began
     if before is not None:
         _must_be_of(before, mesh)
     looked = Looked(mesh, judge(mesh, collect_seconds=seconds), names, before)
@@ -57,11 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"meshdoctor: kept in {arguments.save}; afterwards: meshdoctor gate --before {arguments.save}", file=sys.stderr)
     print(printed(found, arguments), end="")
     return exit_code(found, strict=arguments.strict)
-
-
-async def _look(arguments: argparse.Namespace, names: tuple[str, ...], waiting: Waiting) -> Mesh:
-    async with open_api(arguments) as api:
-        return await collect(api, msgspec.structs.replace(options(arguments, api), tested=names), waiting)
 
 
 def touched(names: tuple[str, ...], *, active: bool) -> tuple[str, ...]:

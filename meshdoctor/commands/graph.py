@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.telemetry import RANGE_SECONDS, TRAFFIC
 from meshdoctor.model.cluster import Service
@@ -37,11 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the graph; 2 where the health of an edge is Failure, 3 where no proxy and no Prometheus told anything."""
     if arguments.demo:
         arguments.traffic_s = 0.0  # a recording has one moment
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, _ = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, _ = looked(arguments)
     try:
         graph, silent = chosen(mesh, arguments), blind_spots(mesh)
         notes = remarks(mesh, silent)
@@ -141,13 +138,12 @@ def thresholds(edges: list[Edge]) -> list[str]:
     return [f"{e.client} calls {e.server}: {e.health}, {e.threshold}." for e in bad]
 
 
-def named(nodes: object, text: str) -> Node:
+def named(nodes: Iterable[Node], text: str) -> Node:
     """The node that `NAME`, `NAMESPACE/NAME` or `KIND/NAMESPACE/NAME` means; a workload before a Service of that name."""
-    every = sorted(nodes)  # type: ignore[call-overload]
+    every = sorted(nodes)
     wanted = text.lower()
     for node in every:
         kinds = {node.kind.lower(), node.kind.replace(" ", "").lower(), node.subject.kind.lower()}
         if text in {str(node), node.name} or any(wanted == f"{kind}/{node}".lower() for kind in kinds):
-            found: Node = node
-            return found
+            return node
     raise UsageError(f"Nothing in the graph is called {text!r}.", do="`meshdoctor graph -o table` shows all names.")

@@ -43,13 +43,9 @@ def _words(arguments: argparse.Namespace, what: str) -> str:
 
 
 def _looked(arguments: argparse.Namespace) -> tuple[Mesh, Diagnosis]:
-    from meshdoctor.commands.session import Waiting, look, run_async
+    from meshdoctor.commands.session import looked
 
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, seconds = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, seconds = looked(arguments)
     return mesh, judge(mesh, collect_seconds=seconds)
 
 

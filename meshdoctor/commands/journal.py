@@ -64,7 +64,8 @@ async def settled(api: ApiClient, journal: Journal) -> list[str]:
         if found.reality is None:
             lines.append(f"open      {name} stays open: {found.why}")
         elif found.is_written:
-            lines.append(f"open      {name} was interrupted: it was written. Take it back: meshdoctor undo {entry.id}")
+            back = f"Take it back: meshdoctor undo {entry.id}" if holds.undoable else "It cannot be taken back."
+            lines.append(f"open      {name} was interrupted: it was written. {back}")
             says = f"{holds.title}: {holds.target}"
             context = api.credentials.context
             found_written(incidents_folder(), says, entry=entry.id, problem=holds.problem, context=context)

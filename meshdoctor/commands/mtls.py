@@ -28,11 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     wish = parse(arguments.what_if) if arguments.what_if else None
     if not seconds(arguments.since):
         raise UsageError(f"--since {arguments.since!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
+    with Waiting(colour=not arguments.no_color) as waiting:
         mesh, left = run_async(_look(arguments, waiting))
-    finally:
-        waiting.stop()
     try:
         shown = picture(mesh, arguments.namespace, window=arguments.since, by_address=arguments.addresses)
         found = forecast(mesh, wish) if wish else None

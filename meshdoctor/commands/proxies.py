@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.model.istiod import Istiod
@@ -17,11 +17,7 @@ from meshdoctor.reports.tables import table
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one row a proxy; 2 where one is refused, stale or connected to nobody."""
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, _ = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, _ = looked(arguments)
     rows = [r for r in proxy_rows(mesh) if arguments.namespace in (None, r.namespace)]
     if arguments.output == "json":
         from meshdoctor.reports import schema

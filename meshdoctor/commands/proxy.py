@@ -29,11 +29,8 @@ PATHS: dict[str, str] = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one part of one proxy as a table or JSON."""
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
+    with Waiting(colour=not arguments.no_color) as waiting:
         head, rows = run_async(_ask(arguments, waiting))
-    finally:
-        waiting.stop()
     if arguments.output == "json":
         from meshdoctor.reports import schema
 

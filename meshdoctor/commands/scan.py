@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import gc
 import logging
 import sys
-import time
 
-import msgspec
-
-from meshdoctor.collect.live import collect
+from meshdoctor.commands.namespaces import asked_for, known_namespaces, look_at
 from meshdoctor.commands.safely import state_folder
-from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
-from meshdoctor.model.cluster import Namespace
-from meshdoctor.model.errors import ClusterError, UsageError
 from meshdoctor.model.findings import Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.onboarding import Scan, State
-from meshdoctor.model.sources import Unseen
 from meshdoctor.onboarding import last
 from meshdoctor.onboarding.scan import scan
 from meshdoctor.reports import onboarding
@@ -32,16 +23,8 @@ log = logging.getLogger("meshdoctor")
 
 def run(arguments: argparse.Namespace) -> int:
     """Look once, judge every namespace, compare with the last scan, print."""
-    gc.disable()  # tens of thousands of objects are made and none let go: passes over them are wasted
-    names = tuple(arguments.namespaces or ([arguments.namespace] if arguments.namespace else []))
-    arguments.namespace = names[0] if len(names) == 1 else None  # where to look when not all may be listed
-    waiting = Waiting(colour=not arguments.no_color)
-    began = time.perf_counter()
-    try:
-        mesh = run_async(_look(arguments, names, waiting))
-    finally:
-        waiting.stop()
-    seconds = time.perf_counter() - began
+    names = asked_for(arguments)
+    mesh, seconds = look_at(arguments, names, history=True)
     found = scanned(mesh, names, seconds)
     if not (arguments.demo or arguments.bundle):  # a recording has no last time
         found = _since_last(found, everything=not names)
@@ -49,29 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_code(found, strict=arguments.strict)
 
 
-async def _look(arguments: argparse.Namespace, names: tuple[str, ...], waiting: Waiting) -> Mesh:
-    async with open_api(arguments) as api:
-        wanted = msgspec.structs.replace(options(arguments, api), tested=names, history=True)
-        return await collect(api, wanted, waiting)
-
-
 def scanned(mesh: Mesh, names: tuple[str, ...], seconds: float) -> Scan:
     """The scan of a snapshot. Raises UsageError for a namespace that does not exist, ClusterError where none was read."""
     known_namespaces(mesh, names)
     return scan(mesh, judge(mesh, collect_seconds=seconds), names)
-
-
-def known_namespaces(mesh: Mesh, names: tuple[str, ...]) -> None:
-    """Raises UsageError, with near names, for a namespace that does not exist; ClusterError where none could be read."""
-    try:
-        known = [n.name for n in mesh[Namespace]]
-    except Unseen as unseen:
-        reason = unseen.source.reason or unseen.source.state
-        raise ClusterError(f"Namespaces could not be read: {reason}.", "Their labels decide who is in the mesh.") from unseen
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            raise UsageError(f"There is no namespace {name!r}.", f"Near: {', '.join(near)}." if near else "")
 
 
 def _since_last(found: Scan, *, everything: bool) -> Scan:

@@ -11,7 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from meshdoctor.collect.live import Options, Progress, collect
 from meshdoctor.collect.written import written
@@ -125,6 +126,12 @@ def _say_where_missing(mesh: Mesh, namespace: str | None) -> None:
         print(plain(f"meshdoctor: there is no namespace {namespace!r}.{hint}", 600), file=sys.stderr)
 
 
+def looked(arguments: argparse.Namespace, *, fields: bool = False) -> tuple[Mesh, float]:
+    """What `look` gives, from outside the event loop, with a line on what is being waited for."""
+    with Waiting(colour=not arguments.no_color) as waiting:
+        return run_async(look(arguments, waiting, fields=fields))
+
+
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end."""
     return asyncio.run(main)
@@ -141,6 +148,12 @@ class Waiting:
         self._timer.daemon = True
         if sys.stderr.isatty() and colour:
             self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
 
     def __call__(self, doing: str) -> None:
         self._doing = doing

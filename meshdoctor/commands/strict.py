@@ -9,21 +9,18 @@ import msgspec
 
 from meshdoctor.collect.handshakes import with_handshakes
 from meshdoctor.collect.live import collect
-from meshdoctor.commands.enrol import OWNED
+from meshdoctor.commands.consent import consents
 from meshdoctor.commands.enrol_words import GLYPHS, step_lines
-from meshdoctor.commands.fix import EXITS, consents
-from meshdoctor.commands.fix_words import Said, labelled, say_refusal
+from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.safely import state_folder
-from meshdoctor.commands.session import Waiting, open_api, options, run_async
+from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned
+from meshdoctor.commands.outcome import EXITS, ended
+from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.commands.terminal import width
 from meshdoctor.enrolment.blockers import Blocker
-from meshdoctor.enrolment.stages import WATCHED, Reached, Stages, doors_of
+from meshdoctor.enrolment.stages import WATCHED, Reached, Stages, proof_of
 from meshdoctor.enrolment.strict import Stage, Staging
-from meshdoctor.enrolment.walk import Look
-from meshdoctor.fixes.engine import Refused, Unclear
-from meshdoctor.fixes.journal import Journal
-from meshdoctor.fixes.refusals import Refusal
+from meshdoctor.fixes.journal import own_journal
 from meshdoctor.istio.mutual.picture import seconds
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import ClusterError, UsageError
@@ -38,22 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--since {arguments.since!r} is no time.", do="Give it as Prometheus does: 5m, 24h, 7d.")
     said = Said(as_json=arguments.output == "json")
     said.result["schema"] = "meshdoctor.strict/v1"
-    try:
-        code = run_async(_run(arguments, said))
-    except Refused as why:
-        code = say_refusal(said, why.refusal)
-    except Unclear as why:
-        said.result |= {"state": "unknown", "entry": why.entry.id, "says": why.says}
-        said.line(f"unknown   {why.says}", "          `meshdoctor journal` looks again")
-        code = 3
-    said.end(code)
-    return code
+    return ended(_run(arguments, said), said)
 
 
 async def _run(arguments: argparse.Namespace, said: Said) -> int:
     waiting = Waiting(colour=not arguments.no_color)
     async with open_api(arguments) as api:
-        journal = Journal(state_folder())
+        journal = own_journal()
 
         async def look() -> Mesh:
             mesh = await collect(api, options(arguments, api), waiting)
@@ -63,7 +51,7 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
             said.line(*await settled(api, journal))
             staging = _staging(await look(), arguments)
             stages = staging.stages
-            walk = _walk(api, journal, look, arguments, said)
+            walk = Stages(api, journal, look, arguments.where, watched=arguments.wait or WATCHED, tell=said.under_way)
             waiting.stop()
             said.result["stages"] = [_described(s) for s in stages]
             for number, stage in enumerate(stages, 1):
@@ -72,17 +60,10 @@ async def _run(arguments: argparse.Namespace, said: Said) -> int:
                 said.result |= {"state": "verified"}
                 said.line(f"{arguments.where} is STRICT already.")
                 return 0
-            _refuse_blocked(stages, arguments.force)
+            refuse_blocked((b for s in stages for b in s.blockers), arguments.force)
             return await _staged(walk, staging, arguments, said, api)
         finally:
             waiting.stop()
-
-
-def _walk(api: ApiClient, journal: Journal, look: Look, arguments: argparse.Namespace, said: Said) -> Stages:
-    def tell(words: str) -> None:
-        said.line(*labelled("", f"… {words}"))
-
-    return Stages(api, journal, look, arguments.where, watched=arguments.wait or WATCHED, tell=tell)
 
 
 def _staging(mesh: Mesh, arguments: argparse.Namespace) -> Staging:
@@ -106,11 +87,7 @@ def _stage_lines(number: int, stage: Stage, accepted: list[str]) -> list[str]:
         more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
         words = f"{name}: {some[0].says}{more}. {some[0].do}".strip()
         made += labelled("accepted" if name in accepted else "✖ blocks", words)
-    chosen = doors_of(stage)
-    names = ", ".join(map(str, chosen[:4])) + (f" and {len(chosen) - 4} more" if len(chosen) > 4 else "")
-    none = "not possible: no ready pod with a sidecar has a port to knock at"
-    made += labelled("proof", f"plain text by the API server's proxy, before and after: {names}" if chosen else none)
-    return made
+    return made + labelled("proof", proof_of(stage))
 
 
 def _described(stage: Stage) -> dict[str, object]:
@@ -124,15 +101,6 @@ def _described(stage: Stage) -> dict[str, object]:
     }
 
 
-def _refuse_blocked(stages: tuple[Stage, ...], accepted: list[str]) -> None:
-    left = [b for s in stages for b in s.blockers if b.id not in accepted]
-    if left:
-        ids = " ".join(dict.fromkeys(b.id for b in left))
-        says = f"{left[0].title}: {left[0].says}."
-        more = f" And {len(left) - 1} more." if len(left) > 1 else ""
-        raise Refused(Refusal("blocked", says + more, f"{left[0].do.rstrip('.')}. Or accept it by name: --force {ids}"))
-
-
 async def _staged(walk: Stages, staging: Staging, arguments: argparse.Namespace, said: Said, api: ApiClient) -> int:
     """Stage by stage, with the operator's leave for each; what only was on the way is deleted at the end."""
     done: list[Reached] = []
@@ -140,12 +108,10 @@ async def _staged(walk: Stages, staging: Staging, arguments: argparse.Namespace,
         step = await walk.step(stage)
         if step is not None:
             said.line(*labelled(f"stage {number}", stage.title), *step_lines(step))
-            if step.owner is not None and OWNED not in arguments.force and arguments.write:
-                reason = f"{step.target} is kept by {step.owner} ({step.owner.mark})."
-                raise Refused(Refusal("owned", reason, f"Change it in Git as above, or write over it: --force {OWNED}"))
+            refuse_owned(step, arguments)
         if not arguments.write and not sys.stdin.isatty():
             continue
-        if not consents(stage.wish.scope == "mesh", "mesh", arguments, said, api.credentials.context):
+        if not consents(arguments, said, api.credentials.context, "mesh" if stage.wish.scope == "mesh" else ""):
             break
         reached = await walk.take(stage)
         done.append(reached)

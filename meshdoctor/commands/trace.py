@@ -38,11 +38,8 @@ class Traced(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Print the steps; 2 where the request ends before a pod may answer, on either side."""
     call = call_of(arguments.target, arguments.method, arguments.header)
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
+    with Waiting(colour=not arguments.no_color) as waiting:
         traced = run_async(_traced(arguments, call, waiting))
-    finally:
-        waiting.stop()
     print(printed(traced, call, arguments), end="")
     return 2 if any(s.is_end and s.name != "answer" for s in (*traced.configured, *traced.live)) else 0
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from meshdoctor.commands.consent import consents
 from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.safely import state_folder
 from meshdoctor.commands.session import open_api
-from meshdoctor.commands.undo import consents
 from meshdoctor.fixes.back import Back, take_back
 from meshdoctor.fixes.guide import Guide
-from meshdoctor.fixes.journal import Journal
+from meshdoctor.fixes.journal import own_journal
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import Mesh
 
@@ -20,12 +19,12 @@ WAIT = 300.0  # seconds for one rollout
 
 def is_plan(name: str | None) -> bool:
     """Whether something is written of a plan of that name."""
-    return bool(name and Journal(state_folder()).of_plan(name))
+    return bool(name and own_journal().of_plan(name))
 
 
 async def undo_plan(arguments: argparse.Namespace, said: Said) -> int:
     """0 all taken back exactly; 2 something of it was not."""
-    journal, name = Journal(state_folder()), arguments.entry
+    journal, name = own_journal(), arguments.entry
     entries = journal.of_plan(name)
     async with open_api(arguments, arguments.context or entries[0].holds.context) as api:
         said.line(*await settled(api, journal))
@@ -33,14 +32,14 @@ async def undo_plan(arguments: argparse.Namespace, said: Said) -> int:
         said.line(*labelled("plan", f"{name}: {entries[0].holds.subject}" if entries else name))
         for number, entry in enumerate(entries, 1):
             said.line(*labelled(f"back {number}", f"{entry.holds.title} (entry {entry.id} of {entry.at:%Y-%m-%d %H:%M:%S}Z)"))
-        guide = Guide(api, journal, _no_look)
+        guide = Guide(api, journal, no_look)
         for entry in entries[:1]:
             await guide.plan_undo(entry)  # permission and trial; the others follow from what this one leaves
         said.line("")
         if not entries or not consents(arguments, said, api.credentials.context):
             return 0
         done: list[Back] = []
-        async for back in take_back(guide, entries, WAIT, lambda words: said.line(*labelled("", f"… {words}"))):
+        async for back in take_back(guide, entries, WAIT, said.under_way):
             done.append(back)
             said.line(*labelled("undone" if back.made else "left", f"{back.says}{f' (entry {back.made.id})' if back.made else ''}"))
     whole = len(done) == len(entries) and all(b.exact for b in done)
@@ -49,5 +48,6 @@ async def undo_plan(arguments: argparse.Namespace, said: Said) -> int:
     return 0 if whole else 2
 
 
-async def _no_look() -> Mesh:
+async def no_look() -> Mesh:
+    """What an undo asks of the mesh: nothing."""
     raise UsageError("An undo looks at its objects only.")

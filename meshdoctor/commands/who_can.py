@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.collect.pasted import Pasted, read
-from meshdoctor.commands.session import Waiting, look, run_async
+from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.istio.authorization.callers import Row, entrances, pods_calling, who_can
 from meshdoctor.istio.authorization.decide import Verdict
@@ -32,11 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = request_of(arguments)
     if not arguments.service and (pasted is None or pasted.is_request):
         raise UsageError("No Service was named.", do="Write `meshdoctor who-can NAMESPACE/NAME`.")
-    waiting = Waiting(colour=not arguments.no_color)
-    try:
-        mesh, _ = run_async(look(arguments, waiting))
-    finally:
-        waiting.stop()
+    mesh, _ = looked(arguments)
     try:
         return _answer(mesh, pasted, asked, arguments)
     except Unseen as why:

@@ -23,7 +23,7 @@ from meshdoctor.model.findings import Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.onboarding import CheckResult
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.text import plain
+from meshdoctor.model.text import plain, some
 from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.exemption import exemption
 from meshdoctor.onboarding.runner import run_checks
@@ -136,11 +136,10 @@ def _authorization(after: Mesh, pods: Iterable[Pod]) -> Iterator[Blocker]:
                     if row.decision.verdict is Verdict.DENIED and row.by is not None and row.by.kind == "AuthorizationPolicy":
                         refused.setdefault(row.by, set()).update(f"{c.namespace}/{c.name}" for c in row.callers)
     for policy, names in refused.items():
-        some = ", ".join(sorted(names)[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         yield Blocker(
             "authorization",
             "An AuthorizationPolicy would refuse callers",
-            f"{policy} would hold at once and refuses: {some}",
+            f"{policy} would hold at once and refuses: {some(sorted(names), 6)}",
             "Allow them first, or roll the policy out as a dry run until all are in.",
         )
 

@@ -10,17 +10,16 @@ import msgspec
 from meshdoctor.istio.changes.every import effects
 from meshdoctor.istio.injection import would_inject
 from meshdoctor.istio.mtls import server_mode
-from meshdoctor.istio.mutual.cells import Cell, cells, possible
-from meshdoctor.istio.mutual.seen import seen
+from meshdoctor.istio.mutual.cells import Cell, cells, in_both, possible
+from meshdoctor.istio.mutual.forecast import MOST_PAIRS, met
 from meshdoctor.istio.running import Running, workloads
 from meshdoctor.istio.workloads import is_in_mesh, owner_object
 from meshdoctor.model.changes import MtlsChange
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 from meshdoctor.model.workloads import Pod, PodTemplate, Workload
-
-MOST_PAIRS = 50_000  # above it only pairs that were seen to call each other are compared
 
 Own = Collection[Subject]
 
@@ -40,7 +39,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         return f"{what}: {f'{len(self.differences)} differ' if self.differences else 'the same'}"
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True):
     """A pair with one of those that are taken in, whose mutual TLS becomes another."""
 
     client: Subject
@@ -66,7 +65,7 @@ def compared(before: Mesh, after: Mesh, own: Own) -> Compared:
         pairs = len(former.keys() & now.keys())
         found += [f"{_shown(c)}: {former[k].verdict} -> {c.verdict} ({c.why})" for k, c in now.items() if _turned(former.get(k), c)]
     except Unseen as unseen:
-        blind.append(f"pairs: {unseen.source.name}: {unseen.source.reason or unseen.source.state}")
+        blind.append(f"pairs: {unseen}")
     changes, unseen_subjects = effects(before, after)
     found += [f"{c.about} {c.effect}: {c.says}" for c in changes if not (isinstance(c, MtlsChange) and c.workload in own)]
     blind += [f"{b.about} ({b.reason})" for b in unseen_subjects]
@@ -80,23 +79,8 @@ def turns(before: Mesh, after: Mesh, own: Own) -> tuple[Turn, ...]:
     def touches(client: Subject, server: Subject) -> bool:
         return client in own or server in own
 
-    former = {c.key: c for c in cells(before, touches)}
-    made = []
-    for cell in cells(after, touches):
-        old = former.get(cell.key)
-        if old is not None and old.verdict != cell.verdict:
-            made.append(
-                Turn(
-                    client=cell.client,
-                    server=cell.server,
-                    port=cell.port,
-                    before=old.verdict,
-                    after=cell.verdict,
-                    why=cell.why,
-                    is_refused=cell.is_refused,
-                )
-            )
-    return tuple(made)
+    pairs = ((old, new) for old, new in in_both(before, after, touches) if old.verdict != new.verdict)
+    return tuple(Turn(new.client, new.server, new.port, old.verdict, new.verdict, new.why, new.is_refused) for old, new in pairs)
 
 
 class _Stance(msgspec.Struct, frozen=True):
@@ -111,7 +95,7 @@ def _stances(mesh: Mesh, own: Own, blind: list[str]) -> dict[Subject, _Stance]:
     try:
         return {w.subject: _stance(mesh, w) for w in workloads(mesh) if w.subject not in own}
     except Unseen as unseen:
-        blind.append(f"workloads: {unseen.source.name}: {unseen.source.reason or unseen.source.state}")
+        blind.append(f"workloads: {unseen}")
         return {}
 
 
@@ -139,10 +123,10 @@ def _differing(old: _Stance, new: _Stance) -> Iterator[str]:
 
 def _pairs(mesh: Mesh, own: Own) -> dict[Any, Cell]:
     """The pairs of others: all, in a large mesh those that were seen."""
-    met = {(s.client, s.server) for s in seen(mesh)} if possible(mesh) > MOST_PAIRS else None
+    seen = met(mesh) if possible(mesh) > MOST_PAIRS else None
 
     def wanted(client: Subject, server: Subject) -> bool:
-        return client not in own and server not in own and (met is None or (client, server) in met)
+        return client not in own and server not in own and (seen is None or seen(client, server))
 
     return {c.key: c for c in cells(mesh, wanted)}
 
@@ -165,9 +149,8 @@ def grouped(found: Iterable[Turn], own: Own) -> tuple[str, ...]:
         lines.setdefault(key, set()).add(server if is_out else client)
     made = []
     for (is_out, one, before, after), many in sorted(lines.items(), key=lambda i: (i[0][3] != "broken", i[0])):
-        names = sorted(many)
-        some = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        made.append(f"{f'{one} -> {some}' if is_out else f'{some} -> {one}'}: {before} -> {after}")
+        names = some(sorted(many), 4)
+        made.append(f"{f'{one} -> {names}' if is_out else f'{names} -> {one}'}: {before} -> {after}")
     return tuple(made)
 
 

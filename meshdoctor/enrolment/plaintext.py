@@ -21,6 +21,7 @@ from meshdoctor.model.workloads import Pod
 
 Outcome = Literal["answered", "refused", "unknown"]
 CUT = re.compile(r"connection reset by peer|\bEOF\b|broken pipe")
+MOST = 20  # workloads that are knocked at
 OF_PROXY = "error trying to reach service"  # the API server's words where the pod, not it, failed
 NO_ANSWER = re.compile(r"connection refused|i/o timeout|no route to host|deadline exceeded|Timeout|no such host")
 
@@ -44,7 +45,7 @@ class Plain(msgspec.Struct, frozen=True):
     says: str
 
 
-def doors(mesh: Mesh, workloads: frozenset[Subject], most: int = 20) -> tuple[Door, ...]:
+def doors(mesh: Mesh, workloads: frozenset[Subject]) -> tuple[Door, ...]:
     """One port of each of these workloads that its Services lead to, at a ready pod with a sidecar."""
     pods: dict[Subject, Pod] = {}
     for pod in mesh[Pod]:
@@ -54,7 +55,7 @@ def doors(mesh: Mesh, workloads: frozenset[Subject], most: int = 20) -> tuple[Do
     for owner, port in sorted(served(mesh)):
         if owner in pods:
             found.setdefault(owner, Door(owner, pods[owner].name, port))
-    return tuple(found.values())[:most]
+    return tuple(found.values())[:MOST]
 
 
 async def knock(api: ApiClient, door: Door) -> Plain:

@@ -10,7 +10,7 @@ from meshdoctor.enrolment import ways
 from meshdoctor.enrolment.blockers import Blocker
 from meshdoctor.enrolment.others import Compared, Turn, compared, turns
 from meshdoctor.enrolment.supposed import injected, labelled, only
-from meshdoctor.enrolment.waves import Left, Wave, is_in, label_wave, own_wave, sorted_out, workload_waves
+from meshdoctor.enrolment.waves import Wave, is_in, label_wave, own_wave, sorted_out, workload_waves
 from meshdoctor.enrolment.ways import Way
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.errors import ClusterError, UsageError
@@ -113,7 +113,7 @@ class Enrolment:
         try:
             policies = tuple(find.of_policies(self.after, self.able, self.turned))
         except Unseen as unseen:
-            says = f"{unseen.source.name}: {unseen.source.reason or unseen.source.state}"
+            says = str(unseen)
             policies = (
                 Blocker("unseen", "Policies could not be read", says, "Without them nobody can say what they would refuse."),
             )
@@ -157,6 +157,3 @@ def _unit(units: tuple[Unit, ...], namespace: str, text: str) -> Unit:
     known = ", ".join(f"{u.subject.kind}/{u.subject.name}" for u in units)
     says = f"No workload {text!r} runs" if not fits else f"Several workloads are named {text!r}"
     raise UsageError(f"{says} in namespace {namespace}.", do=f"There are: {known}." if known else "")
-
-
-__all__ = ["Blocker", "Compared", "Enrolment", "Left", "Turn", "Wave"]

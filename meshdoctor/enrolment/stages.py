@@ -10,15 +10,16 @@ import msgspec
 
 from meshdoctor.enrolment.plaintext import Door, Plain, doors, knock
 from meshdoctor.enrolment.strict import Stage, step_of
-from meshdoctor.enrolment.walk import Ended, Look
 from meshdoctor.fixes.journal import Entry, Journal
 from meshdoctor.fixes.rollout import Tell
 from meshdoctor.fixes.step import Part, Step, deleting, taken, tried
+from meshdoctor.fixes.verify import Healed, Look
 from meshdoctor.istio.mutual.seen import seen
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import MeshdoctorError
+from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.text import counted
+from meshdoctor.model.text import counted, some
 
 REFUSED_WITHIN = 60.0  # seconds: the push, and the drain of connections that are kept
 EVERY = 2.0
@@ -30,7 +31,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     entry: Entry | None
-    ended: Ended
+    ended: Healed
     says: str
     before: tuple[Plain, ...] = ()
     after: tuple[Plain, ...] = ()
@@ -82,11 +83,11 @@ class Stages:
         self.tell("looking who is refused")
         await asyncio.sleep(self.watched)
         try:
-            mesh = await self.look()
-        except MeshdoctorError:
+            calls = seen(await self.look())
+        except (MeshdoctorError, Unseen):
             return ""  # the knocks have told what they could
         meant = {(c.after.client, c.after.server) for c in (*stage.found.breaks, *stage.found.may_break)}
-        for one in seen(mesh):
+        for one in calls:
             if one.refused and one.client and one.server in stage.affected and (one.client, one.server) not in meant:
                 return f"{one.client} is refused at {one.server}:{one.port}, {counted(one.refused, 'call')} in {one.window_s:.0f} s"
         return ""
@@ -108,7 +109,15 @@ def doors_of(stage: Stage) -> tuple[Door, ...]:
     return tuple(msgspec.structs.replace(d, port=port) if port else d for d in found)
 
 
-def _judged(before: tuple[Plain, ...], after: tuple[Plain, ...], known: set[Door]) -> tuple[Ended, str]:
+def proof_of(stage: Stage) -> str:
+    """How a stage will be proven, in words."""
+    chosen = doors_of(stage)
+    if not chosen:
+        return "not possible: no ready pod with a sidecar has a port to knock at"
+    return f"plain text by the API server's proxy, before and after: {some(chosen, 4)}"
+
+
+def _judged(before: tuple[Plain, ...], after: tuple[Plain, ...], known: set[Door]) -> tuple[Healed, str]:
     """Verified only where plain text that was answered before, or until an earlier stage, is refused now."""
     if not after:
         return "unverified", "no ready pod with a sidecar has a port to knock at"
@@ -121,5 +130,4 @@ def _judged(before: tuple[Plain, ...], after: tuple[Plain, ...], known: set[Door
     proven = [b.door for b in before if b.outcome == "answered" or b.door in known]
     if not proven:
         return "unverified", f"plain text to {after[0].door} is refused, as it was before"
-    names = ", ".join(map(str, proven[:4])) + (f" and {len(proven) - 4} more" if len(proven) > 4 else "")
-    return "verified", f"plain text was answered before and is refused now: {names}"
+    return "verified", f"plain text was answered before and is refused now: {some(proven, 4)}"

@@ -24,6 +24,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 from meshdoctor.reports.mtls_forecast import manifest
 
 
@@ -105,11 +106,10 @@ class Staging:
             says = f"no access log of {', '.join(map(_name, unread[:5]))} was read: who calls there in plain text is not known"
             yield Blocker("unread", "Callers are not known", says, "Switch access logs on, or ask with more rights.")
         if wish.scope == "mesh" and (left := self._not_strict()):
-            says = f"not STRICT by themselves yet: {', '.join(left[:8])}{f' and {len(left) - 8} more' if len(left) > 8 else ''}"
+            says = f"not STRICT by themselves yet: {some(left, 8)}"
             yield Blocker("stages", "Namespaces come before the mesh", says, f"meshdoctor strict {left[0]}")
         if wish.scope == "mesh" and (names := _outside(found)):
-            some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-            says = f"{some} would be refused everywhere, though not seen to call"
+            says = f"{some(names, 6)} would be refused everywhere, though not seen to call"
             yield Blocker("callers-outside", "Workloads are outside the mesh", says, "Enrol them first.")
         if wish.scope != "mesh" and not affected and not found.servers:
             running = [w for w in _inside(self.mesh, wish.namespace) if wish.workload in ("", w.subject.name)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from copy import copy
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,22 +10,20 @@ import msgspec
 from meshdoctor.enrolment.ways import Way
 from meshdoctor.istio.injection import REVISION
 from meshdoctor.istio.mutual.targets import TLS_MODE
-from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.containers import Container
-from meshdoctor.model.mesh import DERIVED, Mesh, Table
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.workloads import KINDS, Unit
 
 PROXY = Container(name="istio-proxy", args=("proxy", "sidecar"))
-Keep = Callable[[KubernetesObject], KubernetesObject | None]
 
 
 def labelled(mesh: Mesh, namespace: Namespace, way: Way, unit: Unit | None) -> Mesh:
     """With the labels alone: of the namespace, or of one workload's template."""
     if unit is None:
-        return _each(mesh, (Namespace,), lambda o: _relabelled(o, way) if o.subject == namespace.subject else o)
-    return _each(mesh, (type(unit.thing),), lambda o: _templated(o, way) if o.subject == unit.subject else o)
+        return mesh.replaced((Namespace,), lambda o: _relabelled(o, way) if o.subject == namespace.subject else o)
+    return mesh.replaced((type(unit.thing),), lambda o: _templated(o, way) if o.subject == unit.subject else o)
 
 
 def _relabelled(thing: Any, way: Way) -> Any:
@@ -42,7 +39,7 @@ def _templated(thing: Any, way: Way) -> Any:
 def injected(mesh: Mesh, units: Iterable[Unit], revision: str) -> Mesh:
     """With a proxy of that revision in each of their pods, as injection would mark them."""
     pods = {p.subject for u in units for p in u.pods if p.proxy is None}
-    return _each(mesh, (Pod,), lambda o: _injected(o, revision) if o.subject in pods else o)
+    return mesh.replaced((Pod,), lambda o: _injected(o, revision) if o.subject in pods else o)
 
 
 def _injected(pod: Any, revision: str) -> Any:
@@ -59,17 +56,4 @@ def _injected(pod: Any, revision: str) -> Any:
 def only(mesh: Mesh, unit: Unit) -> Mesh:
     """The mesh without the other workloads of this one's namespace: what they lack is not its fault."""
     kept = {unit.subject, *(p.subject for p in unit.pods)}
-    return _each(mesh, (*KINDS, Pod), lambda o: o if o.namespace != unit.subject.namespace or o.subject in kept else None)
-
-
-def _each(mesh: Mesh, kinds: Iterable[type[KubernetesObject]], keep: Keep) -> Mesh:
-    """The mesh with each object of some kinds replaced, or left out."""
-    made = copy(mesh)
-    made.memo = {}
-    made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in DERIVED}
-    made._tables = dict(mesh._tables)
-    for kind in kinds:
-        table = mesh._tables.get(kind)
-        if table is not None:
-            made._tables[kind] = Table([k for o in table if (k := keep(o)) is not None], table.source)
-    return made
+    return mesh.replaced((*KINDS, Pod), lambda o: o if o.namespace != unit.subject.namespace or o.subject in kept else None)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 
@@ -24,6 +22,7 @@ from meshdoctor.fixes.place import place_of
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.fixes.rollout import Tell, rolled_out
 from meshdoctor.fixes.step import Part, Step, changing, taken, tried
+from meshdoctor.fixes.verify import Healed, Look
 from meshdoctor.istio.injection import called, namespace_labels
 from meshdoctor.istio.sync import proxy_rows
 from meshdoctor.istio.workloads import is_live, revision_of
@@ -31,11 +30,10 @@ from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.deny import Refused as NotAllowed
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 
-Look = Callable[[], Awaitable[Mesh]]
-Ended = Literal["verified", "not-healed", "unverified"]
 EVERY = 2.0
 ROLLOUT = 300.0  # seconds for one workload, unless told otherwise
 CONNECTED = 60.0  # seconds for new proxies to be connected and in sync
@@ -47,7 +45,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     wave: Wave
     entry: Entry | None
-    ended: Ended
+    ended: Healed
     says: str
     compared: Compared | None = None
 
@@ -93,20 +91,20 @@ class Walk:
             self.journal.note(entry, ended, says=says)
         return Result(wave=wave, entry=entry, ended=ended, says=says, compared=proof)
 
-    async def _seen(self, wave: Wave) -> tuple[Ended, str, Compared | None]:
+    async def _seen(self, wave: Wave) -> tuple[Healed, str, Compared | None]:
         try:
             if wave.restarts:
                 ended, says, mesh = await self._restarted(wave)
             else:
                 ended, says, mesh = await self._labelled(wave)
-        except MeshdoctorError as why:
+        except (MeshdoctorError, Unseen) as why:
             return "unverified", str(why), None
         proof = await asyncio.to_thread(compared, self.before, mesh, self.enrolment.own)
         if proof.differences and ended == "verified":
             return "not-healed", f"others are not as they were: {proof.differences[0]}", proof
         return ended, says, proof
 
-    async def _labelled(self, wave: Wave) -> tuple[Ended, str, Mesh]:
+    async def _labelled(self, wave: Wave) -> tuple[Healed, str, Mesh]:
         """The labels are there, the webhook takes the next pods, and no pod was touched."""
         namespace, revision = wave.target.name, self.enrolment.way.revision
         tested = await self._tested(namespace)
@@ -132,7 +130,7 @@ class Walk:
                 return "a test pod gets no sidecar" if answer.admitted else f"a test pod is refused: {answer.error}"
             await asyncio.sleep(EVERY / 2)
 
-    async def _restarted(self, wave: Wave) -> tuple[Ended, str, Mesh]:
+    async def _restarted(self, wave: Wave) -> tuple[Healed, str, Mesh]:
         """Its pods are replaced, and each new one has a ready proxy of the revision that is in sync."""
         path = place_of(await self.api.discover(), wave.target).path
         missing = await rolled_out(self.api, path, self.wait, lambda says: self.tell(f"{wave.target}: {says}"))
@@ -171,7 +169,7 @@ def _pods(mesh: Mesh, workload: Subject) -> list[Pod]:
     return [p for p in mesh[Pod].within(workload.namespace) if is_live(p) and mesh.owner(p) == workload]
 
 
-def arrived(mesh: Mesh, workload: Subject, revision: str) -> tuple[Ended, str]:
+def arrived(mesh: Mesh, workload: Subject, revision: str) -> tuple[Healed, str]:
     """Whether all live pods of a workload have a ready proxy of a revision that is in sync."""
     if fault := wrong(mesh, workload, revision):
         return "not-healed", fault

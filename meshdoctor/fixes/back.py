@@ -32,9 +32,19 @@ async def take_back(guide: Guide, entries: list[Entry], wait: float, tell: Tell 
         except Refused as why:
             yield Back(entry=entry, made=None, exact=False, says=f"{why.refusal.says} {why.refusal.do}".strip())
             return
-        missing = ""
-        if target.kind in {k.KIND for k in WORKLOADS}:
-            missing = await rolled_out(guide.api, entry.holds.path, wait, lambda says, t=target: tell(f"{t}: {says}"))  # type: ignore[misc]
-        words = "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
-        says = f"{target} is {words}" + (f", but its rollout does not end: {missing}" if missing else "")
+        missing = await _missing(guide, entry, wait, tell)
+        says = f"{target} is {as_before(exact)}" + (f", but its rollout does not end: {missing}" if missing else "")
         yield Back(entry=entry, made=made, exact=exact and not missing, says=says)
+
+
+def as_before(exact: bool) -> str:
+    """How an object is after it was taken back, in words."""
+    return "exactly as it was before" if exact else "as it was at these places; others changed it elsewhere meanwhile"
+
+
+async def _missing(guide: Guide, entry: Entry, wait: float, tell: Tell) -> str:
+    """What the rollout of a workload still waits for in the end; empty where it is done, or the object rolls nothing out."""
+    target = entry.holds.target
+    if target.kind not in {k.KIND for k in WORKLOADS}:
+        return ""
+    return await rolled_out(guide.api, entry.holds.path, wait, lambda says: tell(f"{target}: {says}"))

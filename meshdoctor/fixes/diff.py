@@ -10,6 +10,7 @@ import yaml
 
 from meshdoctor.fixes.patch import Object, Operation, ours
 from meshdoctor.model.redact import masked, redact
+from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
 
 NOISE = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
@@ -39,9 +40,10 @@ def manifest(thing: Object | None) -> str:
     return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
 
 
-def unified(before: Object | None, after: Object | None, name: str) -> list[str]:
+def unified(before: Object | None, after: Object | None, target: Subject) -> list[str]:
     """The lines of a unified diff; `/dev/null` where there is no object."""
     old, new = (manifest(masked(thing)).splitlines() for thing in (before, after))
+    name = f"{target.kind}/{target.namespace}/{target.name}.yaml"
     labels = (f"a/{name}" if before else "/dev/null", f"b/{name}" if after else "/dev/null")
     return [plain(redact(line), 400) for line in difflib.unified_diff(old, new, *labels, lineterm="")]
 

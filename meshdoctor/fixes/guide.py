@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -16,14 +15,11 @@ from meshdoctor.fixes.plan import Plan
 from meshdoctor.fixes.reach import reach
 from meshdoctor.fixes.refusals import Refusal
 from meshdoctor.fixes.undo import undo_of
-from meshdoctor.fixes.verify import Verdict, verify
+from meshdoctor.fixes.verify import Look, Verdict, verify
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.writing import Write
 from meshdoctor.model.findings import Finding
-from meshdoctor.model.mesh import Mesh
 from probes.runner import run
-
-Look = Callable[[], Awaitable[Mesh]]
 
 
 class Tried(msgspec.Struct, kw_only=True):
@@ -41,7 +37,7 @@ class Guide:
         self.api, self.journal, self._look = api, journal, look
 
     async def plan(self, problem: str, kind: str, namespace: str, name: str, wanted: str = "") -> Tried:
-        """Look, find the finding, choose the remedy, ask for permission, try it out. Raises Refused."""
+        """Look, find the finding, choose the remedy, and see what else it reaches. Raises Refused."""
         mesh = await self._look()
         findings, _ = await asyncio.to_thread(run, mesh)  # a screen goes on meanwhile
         finding = finding_of(findings, problem, kind, namespace, name)

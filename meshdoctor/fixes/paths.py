@@ -69,10 +69,12 @@ def put(thing: Any, path: Steps, value: Any) -> None:
     for step in way:
         enters = isinstance(thing, dict) and isinstance(step, str)
         thing = thing.setdefault(step, {}) if enters else get(thing, (step,))
-    if isinstance(thing, list) and (last == len(thing) or last == "-"):
+    if isinstance(thing, dict):
+        thing[last] = value
+    elif isinstance(thing, list) and (last == len(thing) or last == "-"):
         thing.append(value)
-    elif isinstance(thing, dict) or (isinstance(thing, list) and isinstance(last, int) and last < len(thing)):
-        thing[last] = value  # type: ignore[index]
+    elif isinstance(thing, list) and isinstance(last, int) and last < len(thing):
+        thing[last] = value
     else:
         raise NoPlace(shown(path))
 

@@ -13,7 +13,7 @@ import yaml
 from meshdoctor.fixes import paths
 from meshdoctor.fixes.case import Case, NoRemedy, value_of
 from meshdoctor.fixes.owner import Owner, owner_of
-from meshdoctor.fixes.patch import Object, Operation, difference, digest, ours
+from meshdoctor.fixes.patch import Object, Operation, difference, ours
 from meshdoctor.fixes.place import Place
 from meshdoctor.kube.writing import Write
 from meshdoctor.model.findings import Finding
@@ -60,11 +60,6 @@ class Plan(msgspec.Struct, kw_only=True):
         if self.before is None or self.after is None:
             return ()
         return tuple(difference(ours(self.before), ours(self.after)))
-
-    @property
-    def digests(self) -> tuple[str, str]:
-        """The hashes of what is ours of the object, before and after."""
-        return digest(self.before or {}), digest(self.after or {})
 
 
 def target_of(case: Case, remedy: Remedy) -> Subject | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 
 import msgspec
 
@@ -11,7 +10,7 @@ from meshdoctor.fixes.plan import Plan
 from meshdoctor.istio.changes.every import effects
 from meshdoctor.istio.workloads import is_live
 from meshdoctor.model.kinds import WORKLOADS, kind_of
-from meshdoctor.model.mesh import DERIVED, Mesh, Table
+from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
@@ -25,7 +24,7 @@ def reach(mesh: Mesh, plan: Plan) -> tuple[str, ...]:
     try:
         return (*_pods(mesh, plan), *_effects(mesh, plan))
     except Unseen as unseen:
-        return (f"unknown: {unseen.source.name}: {unseen.source.reason or unseen.source.state}",)
+        return (f"unknown: {unseen}",)
 
 
 def _pods(mesh: Mesh, plan: Plan) -> Iterator[str]:
@@ -72,13 +71,7 @@ def _after(mesh: Mesh, plan: Plan) -> Mesh | None:
         return None
     if plan.after is not None:
         return mesh.overlaid([msgspec.convert(plan.after, kind, strict=False)])
-    made = copy(mesh)
-    made.memo = {}
-    made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in DERIVED}
-    table = mesh[kind]
-    kept = [o for o in table if o.subject != plan.target]
-    made._tables = {**mesh._tables, kind: Table(kept, table.source)}
-    return made
+    return mesh.replaced((kind,), lambda o: None if o.subject == plan.target else o)
 
 
 def shown(lines: tuple[str, ...]) -> tuple[str, ...]:

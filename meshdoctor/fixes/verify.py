@@ -37,7 +37,8 @@ async def verify(look: Look, finding: Finding, before: tuple[Finding, ...], wait
     began = time.monotonic()
     known = {f.id for f in before}
     gone_since: float | None = None
-    healed, says, after = "not-healed", finding.summary, before
+    healed: Healed = "not-healed"
+    says, after = finding.summary, before
     calm = min(CALM, wait) if finding.harm is not None else 0.0
     while True:
         try:
@@ -53,7 +54,7 @@ async def verify(look: Look, finding: Finding, before: tuple[Finding, ...], wait
             break
         await asyncio.sleep(min(EVERY, wait))
     appeared = tuple(f for f in after if f.status is Status.FAIL and f.id not in known)
-    return Verdict(healed, says, time.monotonic() - began, appeared)  # type: ignore[arg-type]
+    return Verdict(healed, says, time.monotonic() - began, appeared)
 
 
 def symptom(finding: Finding, after: tuple[Finding, ...]) -> tuple[Healed, str]:

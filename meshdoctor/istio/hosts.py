@@ -160,9 +160,3 @@ def exported_to(thing: KubernetesObject, own: tuple[str, ...], default: tuple[st
     said = thing.annotations.get(EXPORT_TO, "")
     wanted = own or tuple(w.strip() for w in said.split(",") if w.strip()) or default
     return tuple(thing.namespace if w == "." else w for w in wanted) or ("*",)
-
-
-def visible(thing: KubernetesObject, to: str, own: tuple[str, ...] = (), default: tuple[str, ...] = ()) -> bool:
-    """Whether an object is visible to a namespace (`~` is nowhere)."""
-    where = exported_to(thing, own, default)
-    return "*" in where or to in where

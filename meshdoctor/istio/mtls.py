@@ -6,7 +6,7 @@ Source: istio.io, PeerAuthentication reference (workload over namespace over mes
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -16,6 +16,7 @@ from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.workloads import Pod
 
 Mode = Literal["STRICT", "PERMISSIVE", "DISABLE"]
+MODES: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}  # UNSET leaves it to the next wider policy
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -71,8 +72,9 @@ def server_mode_of(mesh: Mesh, namespace: str, labels: dict[str, str], port: int
         has_ports = port is not None and scope_of(policy, root) == "workload"
         by_port = policy.spec.port_level_mtls.get(str(port)) if has_ports else None
         for setting, path in ((by_port, f"spec.portLevelMtls[{port}].mode"), (policy.spec.mtls, "spec.mtls.mode")):
-            if setting and setting.mode in ("STRICT", "PERMISSIVE", "DISABLE"):
-                return Decision(setting.mode, policy, path)  # type: ignore[arg-type]
+            mode = MODES.get(setting.mode) if setting else None
+            if mode:
+                return Decision(mode, policy, path)
     return Decision("PERMISSIVE", None)
 
 

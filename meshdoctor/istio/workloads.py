@@ -12,8 +12,6 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
 
-GATEWAY_LABELS = ("istio", "gateway.networking.k8s.io/gateway-name")
-
 
 def is_live(pod: Pod) -> bool:
     """A pod that runs or is about to: neither finished nor being deleted."""

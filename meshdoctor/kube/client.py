@@ -13,6 +13,7 @@ from meshdoctor.kube import discovery, permissions
 from meshdoctor.kube.answers import not_the_api, plain_words
 from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials
+from meshdoctor.kube.definitions import Versions, versions_of
 from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
 from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
@@ -89,11 +90,11 @@ class ApiClient:
         """The body of a GET."""
         return (await self._session.fetch(path, params, headers))[0]
 
-    async def get(self, path: str, type: type[T], params: Params | None = None) -> T:  # noqa: A002
-        """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it does not fit the type."""
+    async def get(self, path: str, shape: type[T], params: Params | None = None) -> T:
+        """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it has not this shape."""
         body = await self.get_bytes(path, params)
         try:
-            return msgspec.json.decode(body, type=type)
+            return msgspec.json.decode(body, type=shape)
         except msgspec.ValidationError as why:
             raise ClusterError(f"GET {path} answered what cannot be decoded: {why}.") from why
         except msgspec.DecodeError as why:
@@ -140,6 +141,10 @@ class ApiClient:
         paths = [collection_path(kind, version, namespace) for namespace in namespaces]
         return await list_parts(self._session, kind, paths)
 
+    async def versions_of(self, definition: str) -> Versions:
+        """The versions of a CustomResourceDefinition: served and stored."""
+        return await versions_of(self._session, definition)
+
     async def count(self, kind: type[K], *, version: str | None = None) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
         return await count_of(self._session, collection_path(kind, version, None))
@@ -164,17 +169,15 @@ class ApiClient:
         since_seconds: int = 60,
         tail_lines: int = 2000,
         limit_bytes: int = 2_000_000,
-        previous: bool = False,
-        timestamps: bool = True,
     ) -> bytes:
-        """The end of a container's log."""
+        """The end of a container's log, each line after its time."""
         params = {
             "container": container,
             "sinceSeconds": since_seconds,
             "tailLines": tail_lines,
             "limitBytes": limit_bytes,
-            "previous": str(previous).lower(),
-            "timestamps": str(timestamps).lower(),
+            "previous": "false",
+            "timestamps": "true",
         }
         return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
 

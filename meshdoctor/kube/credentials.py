@@ -169,13 +169,13 @@ def _impersonation(user: Node) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _in_cluster(folder: Path = SERVICE_ACCOUNT) -> Credentials:
+def _in_cluster() -> Credentials:
     """The service account's credentials of the pod that we run in."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     host = f"[{host}]" if ":" in host else host
     try:
-        token = (folder / "token").read_text().strip()
-        namespace = (folder / "namespace").read_text().strip() if (folder / "namespace").exists() else "default"
+        token = (SERVICE_ACCOUNT / "token").read_text().strip()
+        namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip() if (SERVICE_ACCOUNT / "namespace").exists() else "default"
     except OSError as why:
         raise CredentialsError(f"There is no kubeconfig, and the service account's token cannot be read: {why}.") from why
     return Credentials(
@@ -184,7 +184,7 @@ def _in_cluster(folder: Path = SERVICE_ACCOUNT) -> Credentials:
         server=f"https://{host}:{port}",
         user=f"system:serviceaccount of {namespace}",
         namespace=namespace or "default",
-        ca_file=str(folder / "ca.crt"),
+        ca_file=str(SERVICE_ACCOUNT / "ca.crt"),
         headers={"Authorization": f"Bearer {token}"},
         renewable=True,
     )

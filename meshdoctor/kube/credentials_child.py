@@ -91,7 +91,7 @@ def from_auth_provider(merged: Kubeconfig, chosen: Chosen) -> dict[str, Any]:
 
     configuration = Configuration()
     # Refreshed OIDC tokens are written back, as kubectl does: the refresh token may serve only once.
-    load_kube_config(os.pathsep.join(merged.paths), chosen.name, configuration)  # type: ignore[no-untyped-call]
+    load_kube_config(os.pathsep.join(merged.paths), chosen.name, configuration)  # type: ignore[no-untyped-call]  # kubernetes is typed in part
     keys = configuration.api_key
     token = keys.get("BearerToken") or keys.get("authorization") or ""
     provider: Any = chosen.user.value["auth-provider"] if chosen.user else {}
@@ -105,7 +105,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         return main(arguments[0], arguments[1], arguments[2:])
     except MeshdoctorError as why:
         return {"error": str(why)}
-    except Exception as why:
+    except Exception as why:  # whatever the kubernetes library or a plugin raises is told, and a traceback tells nobody
         said = str(why).removeprefix("exec: ") or type(why).__name__
         return {"error": said if said.endswith(".") else f"{said}."}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import yaml
 
 from meshdoctor.model.errors import UsageError
+from meshdoctor.model.text import some
 
 Node = dict[str, object]
 
@@ -60,11 +60,11 @@ class Chosen(msgspec.Struct, frozen=True):
     user: Entry | None
 
 
-def candidate_paths(kubeconfig: str | None, environ: Mapping[str, str] = os.environ) -> list[Path]:
+def candidate_paths(kubeconfig: str | None) -> list[Path]:
     """Where to look: `--kubeconfig`, else KUBECONFIG's list, else ~/.kube/config."""
     if kubeconfig:
         return [Path(kubeconfig).expanduser()]
-    listed = [Path(p).expanduser() for p in environ.get("KUBECONFIG", "").split(os.pathsep) if p]
+    listed = [Path(p).expanduser() for p in os.environ.get("KUBECONFIG", "").split(os.pathsep) if p]
     return listed or [Path("~/.kube/config").expanduser()]
 
 
@@ -148,11 +148,11 @@ def choose(merged: Kubeconfig, context: str | None) -> Chosen:
     name = context or merged.current
     known = sorted(merged.contexts)
     if not name:
-        raise UsageError(f"The kubeconfig {shown} has no current context.", do=f"Choose one with --context: {_some(known)}.")
+        raise UsageError(f"The kubeconfig {shown} has no current context.", do=f"Choose one with --context: {some(known, 8)}.")
     entry = merged.contexts.get(name)
     if entry is None:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {_some(known)}."
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {some(known, 8)}."
         raise UsageError(f"There is no context {name!r} in {shown}.", do=hint)
     cluster_name, user_name = text(entry.value, "cluster"), text(entry.value, "user")
     cluster, user = merged.clusters.get(cluster_name), merged.users.get(user_name)
@@ -161,7 +161,3 @@ def choose(merged: Kubeconfig, context: str | None) -> Chosen:
     if user is None and user_name:
         raise UsageError(f"The context {name!r} names the user {user_name!r}, which {shown} does not define.")
     return Chosen(name, text(entry.value, "namespace") or "default", cluster_name, user_name, cluster, user)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Generic, TypeVar
 
 import msgspec
@@ -37,7 +38,7 @@ class Decoder(Generic[K]):
         self.kind = kind
         self.skipped: list[str] = []
         self._metadata_only = metadata_only
-        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        self._many: msgspec.json.Decoder[list[K]] = msgspec.json.Decoder(GenericAlias(list, (kind,)))
         self._one = msgspec.json.Decoder(kind)
         self._named = msgspec.json.Decoder(list[Named])
 

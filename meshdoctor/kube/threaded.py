@@ -62,7 +62,7 @@ class ThreadedTransport(httpx.AsyncBaseTransport):
         running = self._threads.submit(work)
         try:
             return await asyncio.wrap_future(running)
-        except BaseException:
+        except BaseException:  # a cancellation as well: the thread is still reading
             break_off(connection)
             running.add_done_callback(lambda _: break_off(connection))  # it may have been connecting only then
             raise

@@ -62,9 +62,9 @@ def certificate_ends(credentials: Credentials) -> datetime | None:
         return None
 
 
-def certificate_expired(credentials: Credentials, now: datetime | None = None) -> str:
+def certificate_expired(credentials: Credentials) -> str:
     """The sentence that says the client certificate has ended; an empty string where it has not."""
     ends = certificate_ends(credentials)
-    if ends is None or ends > (now or datetime.now(UTC)):
+    if ends is None or ends > datetime.now(UTC):
         return ""
     return f"The client certificate of user {credentials.user!r} expired on {ends:%Y-%m-%d %H:%M} UTC."

@@ -95,18 +95,15 @@ async def connect(session: Session, path: str, params: Params, protocols: Sequen
         "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
         "Sec-WebSocket-Protocol": ", ".join(protocols),
     }
-    opened = contextlib.AsyncExitStack()
-    try:
-        response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
+    async with contextlib.AsyncExitStack() as opened:
+        try:
+            response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
+        except NotTheAPI as why:  # a proxy in between that lets everything else pass
+            raise NoUpgrade(why.observed) from why
+        except ApiError as why:
+            raise (NoUpgrade(why.observed) if why.status in NO_WEBSOCKETS else why) from why
         protocol = str(response.headers.get("sec-websocket-protocol", ""))
         if response.status_code != 101 or protocol not in protocols:
             got = f"{response.status_code} {protocol}".strip()
             raise NoUpgrade(f"{path.rpartition('/')[2]} was not opened: the answer was {got}, not a WebSocket.")
-    except NotTheAPI as why:  # a proxy in between that lets everything else pass
-        raise NoUpgrade(why.observed) from why
-    except ApiError as why:
-        raise (NoUpgrade(why.observed) if why.status in NO_WEBSOCKETS else why) from why
-    except BaseException:
-        await opened.aclose()
-        raise
-    return WebSocket(response.extensions["network_stream"], opened, protocol)
+        return WebSocket(response.extensions["network_stream"], opened.pop_all(), protocol)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshdoctor.model.sources import Source, Unseen
+from meshdoctor.model.sources import Source, SourceState, Unseen
 
 if TYPE_CHECKING:
     from meshdoctor.model.traffic import Scrape
@@ -23,7 +23,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """The part of that name; raises Unseen where it was not read."""
         if name in self.parts:
             return self.parts[name]
-        raise Unseen(self.missing.get(name) or Source(name=name, state="skipped", reason="was not asked"))  # type: ignore[arg-type]
+        raise Unseen(self.missing.get(name) or Source(name=name, state=SourceState.SKIPPED, reason="was not asked"))
 
     def has(self, name: str) -> bool:
         return name in self.parts

@@ -10,8 +10,6 @@ import msgspec
 from meshdoctor.model.findings import Cluster, Evidence, Seconds, Status
 from meshdoctor.model.sources import Source
 
-MOMENT = "meshdoctor.gate-moment/v1"
-
 
 class Calls(msgspec.Struct, frozen=True):
     """Calls that access logs show: how many there were in the last minute, and how many of them failed."""
@@ -23,7 +21,7 @@ class Calls(msgspec.Struct, frozen=True):
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a mesh to compare with: names and verdicts only. A part is None where it was not seen."""
 
-    schema: Literal["meshdoctor.gate-moment/v1"] = MOMENT  # type: ignore[assignment]
+    schema: Literal["meshdoctor.gate-moment/v1"] = "meshdoctor.gate-moment/v1"
     observed_at: datetime
     context: str = ""
     server: str = ""

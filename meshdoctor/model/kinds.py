@@ -68,7 +68,7 @@ LISTED: tuple[type[KubernetesObject], ...] = (
 """Listed over all namespaces (or those that may be read)."""
 
 METADATA_ONLY: tuple[type[KubernetesObject], ...] = (cluster.Secret, admission.CustomResourceDefinition)
-"""Listed as PartialObjectMetadata: a Secret's body never leaves the API server, a definition's is megabytes."""
+"""Listed as PartialObjectMetadata: a Secret's body never leaves the API server, the schemas in definitions are megabytes."""
 
 BY_NAME: tuple[type[KubernetesObject], ...] = (cluster.ConfigMap,)
 """Read one by one: the control plane's own (`istio`, `istio-sidecar-injector`, `istio-ca-root-cert`)."""
@@ -76,6 +76,7 @@ BY_NAME: tuple[type[KubernetesObject], ...] = (cluster.ConfigMap,)
 ALL: tuple[type[KubernetesObject], ...] = LISTED + METADATA_ONLY + BY_NAME
 
 ISTIO_GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
+MESH_GROUPS = (*ISTIO_GROUPS, "gateway.networking.k8s.io")
 
 
 def kind_of(api_version: str, kind: str) -> type[KubernetesObject] | None:

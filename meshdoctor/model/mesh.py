@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from functools import cached_property
@@ -176,21 +176,32 @@ class Mesh:
         new: dict[type[KubernetesObject], dict[tuple[str, str], KubernetesObject]] = {}
         for thing in things:
             new.setdefault(type(thing), {})[thing.namespace, thing.name] = thing
-        made = copy(self)
-        made.memo = {}
-        made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in DERIVED}
-        made._tables = dict(self._tables)
+        tables: dict[type[KubernetesObject], Table[Any]] = {}
         for kind, by_key in new.items():
             old = self._tables.get(kind)
             if old is None:  # an empty table is false, and may be one that was denied
                 old = Table((), Source(name=kind.resource()))
             kept = [o for o in old if (o.namespace, o.name) not in by_key]
             given_now = (applied(o, old.seen(key), self.now) for key, o in by_key.items())
-            made._tables[kind] = Table([*kept, *given_now], old.source)
+            tables[kind] = Table([*kept, *given_now], old.source)
+        made = self.with_tables(tables)
         replaced = {t.subject for by_key in new.values() for t in by_key.values()}
         made.manifests = (*(m for m in self.manifests if m.subject not in replaced), *given.get("manifests", ()))
         made.complaints = tuple(given.get("complaints", ()))
         made.notes = (*self.notes, *given.get("notes", ()))
+        return made
+
+    def replaced(self, kinds: Iterable[type[KubernetesObject]], keep: Callable[[Any], Any]) -> Mesh:
+        """This mesh with `keep` of each object of some kinds; left out where that is None."""
+        some = ((k, t) for k in kinds if (t := self._tables.get(k)) is not None)
+        return self.with_tables({k: Table([made for o in t if (made := keep(o)) is not None], t.source) for k, t in some})
+
+    def with_tables(self, tables: Mapping[type[KubernetesObject], Table[Any]]) -> Mesh:
+        """This mesh with other objects of some kinds; what is found from them is found anew."""
+        made = copy(self)
+        made.memo = {}
+        made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in DERIVED}
+        made._tables = {**self._tables, **tables}
         return made
 
     def heard(self, envoys: Iterable[Envoy], prometheus: Prometheus | None) -> Mesh:
@@ -245,9 +256,11 @@ class Mesh:
         Manifests alone have Istio's defaults; raises Unseen where a live one could not be read.
         """
         told = next((i.mesh_config for i in self.istiods if i.has("mesh")), None)
-        if told is None and isinstance(self._mesh_config, Source):
+        if told is not None:
+            return told
+        if isinstance(self._mesh_config, Source):
             raise Unseen(self._mesh_config)
-        return told or self._mesh_config or MeshConfig()  # type: ignore[return-value]
+        return self._mesh_config or MeshConfig()
 
     def owner(self, pod: Pod) -> Subject:
         """The top controller of a pod: Deployment rather than ReplicaSet; the Pod itself where it has none.

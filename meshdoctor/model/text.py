@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _LONGEST = 4000
@@ -26,6 +27,12 @@ def plain(text: object, limit: int = _LONGEST) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 pod`, `3 pods`; `many` where an s is not enough."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def some(names: Iterable[object], most: int) -> str:
+    """`a, b and 3 more`: at most so many by name."""
+    those = [str(name) for name in names]
+    return ", ".join(those[:most]) + (f" and {len(those) - most} more" if len(those) > most else "")
 
 
 def _shown(character: str) -> str:

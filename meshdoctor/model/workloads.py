@@ -253,6 +253,10 @@ class Job(KubernetesObject, frozen=True):
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
+    @property
+    def template(self) -> PodTemplate:
+        return self.spec.template
+
 
 class HorizontalPodAutoscalerSpec(Record, frozen=True):
     min_replicas: int | None = None
@@ -313,3 +317,7 @@ class CronJob(KubernetesObject, frozen=True):
     PLURAL = "cronjobs"
 
     spec: CronJobSpec = CronJobSpec()
+
+    @property
+    def template(self) -> PodTemplate:
+        return self.spec.job_template.spec.template

@@ -33,9 +33,9 @@ def holds(says: str, *evidence: Evidence) -> Outcome:
     return Outcome(Status.PASS, says, evidence)
 
 
-def breaks(says: str, *evidence: Evidence, problem: str | None = None, findings: Iterable[str] = ()) -> Outcome:
+def breaks(says: str, *evidence: Evidence, problem: str | None = None) -> Outcome:
     """It is not: FAIL where the check blocks, WARN where it does not."""
-    return Outcome(None, says, evidence, problem, tuple(findings))
+    return Outcome(None, says, evidence, problem)
 
 
 def remarks(says: str, *evidence: Evidence, problem: str | None = None) -> Outcome:

@@ -49,7 +49,7 @@ def scan_namespace(scope: Scope) -> NamespaceResult:
         owned = owner(scope)
     except Unseen as unseen:
         checks = run_checks(scope)
-        state, reason = None, f"{unseen.source.name}: {unseen.source.reason or unseen.source.state}"
+        state, reason = None, str(unseen)
         workloads, owned = (), None
     return NamespaceResult(
         name=scope.name,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from meshdoctor.istio.controlplane import is_istiod
-from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, Injector, called, opted_out, wants_injection
+from meshdoctor.istio.injection import AMBIENT, INJECT, Injector, called, opted_out, wants_injection
 from meshdoctor.istio.selecting import is_ambient_namespace
 from meshdoctor.istio.workloads import is_gateway, is_live
 from meshdoctor.model.cluster import Namespace
@@ -18,7 +18,6 @@ from meshdoctor.model.workloads import Pod
 from meshdoctor.onboarding.workloads import Unit, units_of
 
 OF_POD = re.compile(r" of (?P<namespace>[^/ ]+)/[^/ ]+$")
-ENROLMENT = (NAMESPACE_LABEL, REVISION, AMBIENT)
 
 
 def where(finding: Finding) -> str:

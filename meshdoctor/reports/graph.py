@@ -52,13 +52,13 @@ def cells(edge: Any) -> tuple[str, str, str, str, str]:
     slow, secured = edge.latency_ms, edge.mtls_share
     if not edge.per_second:
         return ("?" if edge.per_second is None and edge.unknown else rate(edge), "", "", "", known_from(edge))
-    failed = "" if edge.error_share is None else f"{100 * edge.error_share:.0f}%"
+    failed = "" if edge.error_share is None else f"{100 * edge.error_share:.0f} %"
     is_bad = edge.health in ("Failure", "Degraded")
     return (
         rate(edge),
         f"{STATES[edge.health]} {edge.errors or failed}" if is_bad else failed,
         "" if slow is None else f"{slow.p95:.0f}",
-        "" if secured is None else f"{math.floor(100 * secured)}%",  # 100 only where all are
+        "" if secured is None else f"{math.floor(100 * secured)} %",  # 100 only where all are
         known_from(edge),
     )
 
@@ -77,7 +77,7 @@ def rate(edge: Any) -> str:
 def known_from(edge: Any) -> str:
     """The source of the rate and its seconds, else who wrote the edge down."""
     if edge.best is not None:
-        return f"{SHORT.get(edge.best.source, edge.best.source)} {edge.best.window_s:.0f}s"
+        return f"{SHORT.get(edge.best.source, edge.best.source)} {edge.best.window_s:.0f} s"
     return ", ".join(SHORT.get(s, s) for s in edge.sources)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshdoctor.model.changes import ObjectChange, Preview
 from meshdoctor.model.findings import Diagnosis, Finding
+from meshdoctor.model.text import some
 
 NOTHING = "The manifests change nothing: every object is as the mesh has it."
 NO_EFFECT = "No route, mutual TLS mode, exposed or visible host, policy or destination changes."
@@ -51,8 +52,7 @@ def has_no_effect(preview: Preview) -> bool:
 
 def few(names: tuple[str, ...]) -> str:
     """Some names, and how many more there are."""
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(names[:MOST]) + more
+    return some(names, MOST)
 
 
 def finding_counts(preview: Preview) -> str:

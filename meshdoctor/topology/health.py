@@ -29,6 +29,10 @@ class Health(StrEnum):
 WORSE = tuple(Health)
 
 
+NO_ANSWER, GRPC = "^-$", "^[1-9]$|^1[0-6]$"
+SAID = {NO_ANSWER: "without an answer", GRPC: "gRPC errors"}
+
+
 class Tolerance(msgspec.Struct, frozen=True):
     """From which share of errors (percent) requests are degraded, or a failure; what counts as an error is a pattern of codes."""
 
@@ -39,7 +43,8 @@ class Tolerance(msgspec.Struct, frozen=True):
     direction: str = ".*"
 
     def __str__(self) -> str:
-        return f"{self.code} {self.protocol}: degraded from {self.degraded:g} %, failure from {self.failure:g} %"
+        what = SAID.get(self.code, f"{self.code} {self.protocol}")
+        return f"{what}: degraded from {self.degraded:g} %, failure from {self.failure:g} %"
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -51,13 +56,12 @@ class Rates(msgspec.Struct, frozen=True):
     tolerance: tuple[Tolerance, ...] = ()
 
 
-NO_ANSWER = "^-$"
 DEFAULT = (
     Rates(
         tolerance=(
             Tolerance("5XX", 0, 10, "http"),
             Tolerance("4XX", 10, 20, "http"),
-            Tolerance("^[1-9]$|^1[0-6]$", 0, 10, "grpc"),
+            Tolerance(GRPC, 0, 10, "grpc"),
             Tolerance(NO_ANSWER, 0, 10, "http|grpc"),
         )
     ),

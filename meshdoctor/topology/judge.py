@@ -50,7 +50,7 @@ def _errors(judged: Judged) -> str:
     if judged.error_percent <= 0 or judged.by is None:
         return ""
     share = "<1" if judged.error_percent < 1 else f"{judged.error_percent:.0f}"
-    return f"{share}% {'lost' if judged.by.code == NO_ANSWER else judged.by.code if len(judged.by.code) < LONG else 'gRPC'}"
+    return f"{share} % {'lost' if judged.by.code == NO_ANSWER else judged.by.code if len(judged.by.code) < LONG else 'gRPC'}"
 
 
 def _allowed(mesh: Mesh, node: Node) -> tuple[Tolerance, ...]:

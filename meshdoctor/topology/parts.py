@@ -103,7 +103,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     unknown: str = ""
     health: str = "NA"  # as `meshdoctor.topology.health` says it
     threshold: str = ""  # what decided on the health
-    errors: str = ""  # the share that decided, where something failed: `33% 4XX`; `lost` had no answer
+    errors: str = ""  # the share that decided, where something failed: `33 % 4XX`; `lost` had no answer
 
     @property
     def best(self) -> Traffic | None:

@@ -46,7 +46,7 @@ class Sum:
         self.sent = self.sent if sent is None else (self.sent or 0.0) + sent / window_s
         self.received = self.received if received is None else (self.received or 0.0) + received / window_s
 
-    def traffic(self, source: str, how: str, *, age_s: float = 0.0, is_partial: bool = False) -> Traffic:
+    def traffic(self, source: str, how: str, *, age_s: float = 0.0) -> Traffic:
         """The total as the figures of an edge."""
         secured = self.tls + self.plain
         return Traffic(
@@ -65,7 +65,6 @@ class Sum:
             bytes_sent_per_s=None if self.sent is None else round(self.sent, 1),
             bytes_received_per_s=None if self.received is None else round(self.received, 1),
             open_connections=self.open,
-            is_partial=is_partial,
         )
 
 

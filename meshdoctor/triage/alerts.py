@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -217,7 +217,7 @@ def _routed(told: Alerting, rule: Rule | None) -> Iterator[Point]:
         yield Point("WARN", "it names no runbook")
 
 
-def prometheus_rule(mesh: Mesh) -> dict[str, object]:
+def prometheus_rule(mesh: Mesh) -> dict[str, Any]:
     """The handbook's alerts as they can fire in this mesh, as a PrometheusRule."""
     rules = []
     for known in handbook():

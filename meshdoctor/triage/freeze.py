@@ -42,7 +42,7 @@ def looked(incident: Incident, mesh: Mesh, found: Diagnosis, *, at: datetime | N
     now = {key({"problem": c.problem, "subject": msgspec.to_builtins(c.subject)}) for c in found.causes}
     gone, new = sorted(before - now), sorted(now - before)
     unseen = blind(found)
-    says = f"Looked again: {len(before & now)} of {len(before)} causes of T0 are still there, {len(new)} new."
+    says = f"Looked again: {len(before & now)} of {len(before)} causes of the first look are still there, {len(new)} new."
     told = {"look": name, "present": sorted(now), "gone": gone, "new": new, "unseen": unseen}
     return kept.add("look", "verify", says, source="meshdoctor", at=at, **told)
 

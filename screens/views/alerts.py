@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import ClassVar
 
 import msgspec
@@ -50,6 +51,9 @@ class Alerts(TableView):
         self._came: float | None = None
         self._failed = ""
 
+    def offers(self, action: str) -> bool:
+        return self.row is not None if action == "copy" else super().offers(action)
+
     def reload(self) -> None:
         if self.seen is not None and self.seen.mesh is not None:
             self.run_worker(self._ask(), group="asked", exclusive=True, exit_on_error=False)
@@ -85,14 +89,12 @@ class Alerts(TableView):
             return [Item((badge("UNKNOWN"), Run(f"  Prometheus could not be asked: {self._failed}"))), Item("r tries again", "dim")]
         if self._came is None:
             return [Item((Run("… ", "unknown"), Run("asking Prometheus")))]
-        bad = sum(r.is_fault for r in self._all)
-        able = count(len(self._all) - bad, "alert")
-        return [
-            Item(
-                (Run(f"{bad} cannot do their work, {able} can or are unknown", "strong"),),
-                note=f"{age(time.monotonic() - self._came)} ago",
-            )
-        ]
+        found = Counter(r.fields["state"] for r in self._all)
+        runs = [Run(f"{count(len(self._all), 'alert')}:", "dim")]
+        for state, role in STATES.items():
+            if found[state]:
+                runs += [Run("  "), badge(role, f"{found[state]} {state}")]
+        return [Item(tuple(runs), note=f"asked {age(time.monotonic() - self._came)} ago")]
 
     def _state(self) -> list[Item]:
         return super()._state() if self._has_rows else []

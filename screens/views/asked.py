@@ -18,9 +18,11 @@ from screens.widgets.rows import Column, Row
 class AskedText(TableView):
     """Lines of one text, filtered with `/`."""
 
-    columns: ClassVar[Sequence[Column]] = (Column("", most=4000, keep=True),)
+    columns: Sequence[Column] = (Column("", most=4000, keep=True),)
     empty = "It is empty."
     has_header: ClassVar[bool] = False
+    needs_mesh = False
+    sorts = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "export", "copy text", id="asked.copy", tooltip="copy all lines that are shown"),
         Binding("f", "nothing", "", show=False, id="asked.none"),

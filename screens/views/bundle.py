@@ -56,7 +56,7 @@ class Bundle(View):
         self._expected_for = ""
         self._failed = ""
         self._doing, self._share, self._began = "", 0.0, 0.0
-        self._asked = ""
+        self._asked = self.wants = ""
         self._maker: Maker | None = None
 
     def body(self) -> ComposeResult:
@@ -144,6 +144,7 @@ class Bundle(View):
             return
         if item.payload in ("namespaces", "path"):
             self._asked = str(item.payload)
+            self.wants = WANTS[self._asked]
             self.boss.action_ask("+")
             return
         self.wanted = _turned(self.wanted, str(item.payload))
@@ -215,6 +216,9 @@ class Bundle(View):
         await self.boss.action_go("inside")
         if isinstance(self.boss.view, BundleInside):
             self.boss.view.read(self.made.path)
+
+
+WANTS = {"namespaces": "namespaces; none: all", "path": "file name; none: its own"}
 
 
 def _turned(wanted: Wanted, what: str) -> Wanted:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHANGES = {"added": Run("+ added", "ok"), "removed": Run("- removed", "warn"), "changed": Run("~ changed", "")}
 
+SIDED = 4  # kinds that only one of the two has, named
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -57,6 +59,7 @@ def compare(before: Path, after: Path) -> Difference:
 class BundleDiff(TableView):
     """The older of the two on the left, whichever was named first."""
 
+    needs_mesh = False
     title = "Compared"
     about = "Findings first: those that are new, those that are gone. Then every object that came, went or changed."
     columns = (
@@ -121,7 +124,9 @@ class BundleDiff(TableView):
             Item(f"{count(len(found.came), 'new finding')}, {len(found.went)} gone, {count(len(found.changes), 'changed object')}"),
         ]
         if found.sided:
-            items.append(Item((badge("UNKNOWN", ""), Run(f" only in one of the two: {', '.join(found.sided)}"))))
+            more = f" and {len(found.sided) - SIDED} more kinds" if len(found.sided) > SIDED else ""
+            named = ", ".join(found.sided[:SIDED])
+            items.append(Item((badge("UNKNOWN", ""), Run(f" read in one of the two only: {named}{more}"))))
         return items
 
     def detail_of(self, row: Row) -> list[Item]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class BundleInside(TableView):
     """The bundle that is open, or one that is named with `o`."""
 
+    needs_mesh = False
     about = "What is not in the file is UNKNOWN to every check. d compares with another bundle, x shows what was removed."
     columns = (
         Column("STATE", least=12, keep=True),
@@ -103,11 +104,13 @@ class BundleInside(TableView):
         told = self._inside.told
         old = duration(max((datetime.now(UTC) - told.recorded_at).total_seconds(), 0))
         tier = f" {told.tier}" if told.tier else ""
+        names = ", pseudonyms for names" if told.pseudonyms else ""
+        code = ", with code" if told.code_kept else ""
         items = [
             Item((Run(told.title or told.file, "strong"), Run(f"   {told.form}{tier}, {old} old", "dim"))),
             Item(
                 f"{count(len(told.namespaces), 'namespace')}, {count(len(told.pods), 'pod')} answered, {count(told.logs, 'log')}, "
-                f"{count(told.files, 'file')}{', pseudonyms for names' if told.pseudonyms else ''}",
+                f"{count(told.files, 'file')}{names}{code}",
                 "dim",
             ),
         ]
@@ -141,11 +144,11 @@ class BundleInside(TableView):
         if self.path is None:
             self.boss.say("Open a bundle first: o names a file.", "dim")
             return
-        self._asked = "diff"
+        self._asked, self.wants = "diff", "the other bundle: a file or a folder"
         self.boss.action_ask("+")
 
     def action_other(self) -> None:
-        self._asked = "open"
+        self._asked, self.wants = "open", "a file or a folder"
         self.boss.action_ask("+")
 
     def given(self, text: str) -> None:
@@ -163,6 +166,7 @@ class BundleInside(TableView):
 class Files(TableView):
     """The files of one part."""
 
+    needs_mesh = False
     about = "As they lie in the archive; tar xzf gives them."
     columns = (
         Column("FILE", least=30, most=120, is_name=True, keep=True),
@@ -183,6 +187,7 @@ class Files(TableView):
 class RemovedValues(TableView):
     """What was removed: kinds and places, never the values."""
 
+    needs_mesh = False
     title = "Removed"
     about = "Values that were taken out before anything was written. Equal marks in one bundle stand for equal values."
     columns = (

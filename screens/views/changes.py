@@ -21,7 +21,7 @@ HOURS = (2.0, 24.0, 168.0, 0.25)
 
 @screen(name="changes", aliases=("changed", "timeline"), title="Changes", says="what changed, by whom, and what it has to do with")
 class Changes(TableView):
-    """Every change within a window that `t` changes."""
+    """Every change within a window that `h` changes."""
 
     about = "As the objects themselves tell. What meets a cause stands first. What was deleted is not seen."
     columns = (
@@ -30,12 +30,12 @@ class Changes(TableView):
         Column("OBJECT", least=18, most=50, is_name=True, keep=True),
         Column("WHAT", least=12, most=70, keep=True),
         Column("WHO", least=6, most=24),
-        Column("MEETS", least=7, most=12),
+        Column("CAUSE", least=7, most=12),
     )
     fields = frozenset({"ns", "kind", "who"})
     empty = "Nothing changed within this window, as far as objects and events tell."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "window", "window", id="changes.window", tooltip="the last 2 hours, day, week or quarter of an hour"),
+        Binding("h", "window", "window", id="changes.window", tooltip="the last 2 hours, day, week or quarter of an hour"),
         Binding("enter,y", "yaml", "YAML", id="changes.yaml", key_display="⏎", tooltip="the object as it is now"),
     ]
 

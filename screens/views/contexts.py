@@ -22,6 +22,7 @@ class Contexts(TableView):
     about = "Enter goes to a context. The kubeconfig's own current context stays as it is."
     columns = (Column("", least=2, keep=True), Column("CONTEXT", least=30, most=120, is_name=True, keep=True))
     fields = frozenset({"name"})
+    needs_mesh = False
     empty = "No context: the kubeconfig names none. d starts the demo on a recorded mesh."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "go there", id="contexts.open", tooltip="read this cluster instead"),
@@ -56,7 +57,9 @@ class Contexts(TableView):
     def summary_of(self, seen: Seen) -> list[Item]:
         if self._failed:
             return [Item((badge("ERROR"), Run(f"  {self._failed}")))]
-        return [Item(f"now {seen.context or 'none'}: {seen.link.state}", "dim")]
+        if not seen.context:
+            return [Item(seen.link.reason or "no context yet", "dim")]
+        return [Item(f"now {seen.context}: {seen.link.state}", "dim")]
 
     def name_in(self, row: Row) -> str:
         return row.key

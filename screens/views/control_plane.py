@@ -17,7 +17,7 @@ from meshdoctor.model.workloads import Pod, PodDisruptionBudget
 from screens.figures import proxy_state
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run, age, badge, count, duration
+from screens.text import Run, age, badge, count, duration, glued
 from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -71,7 +71,8 @@ class ControlPlanes(TableView):
                 badge(state, f"{plane.ready}/{wanted} ready"),
                 Run(f"   {plane.namespace}/{plane.name}   revision {plane.revision}"),
             ]
-            items.append(Item((*runs, Run("   "), _budget(mesh, plane), Run("   "), _root(mesh, plane))))
+            facts = (_budget(mesh, plane), _root(mesh, plane))
+            items.append(Item((*runs, *(Run(f"   {glued(text)}", role) for text, role in facts))))
         config = mesh.mesh_config
         items.append(Item(f"root namespace {config.root_namespace}   trust domain {config.trust_domain}", "dim"))
         return items
@@ -81,6 +82,11 @@ class ControlPlanes(TableView):
 
     async def open(self, row: Row) -> None:
         await self.boss.action_go("proxies", f"istiod={row.fields['name']}")
+
+    def offers(self, action: str) -> bool:
+        if action in ("logs", "open"):
+            return self.row is not None and isinstance(self.row.payload, Pod)
+        return super().offers(action)
 
     async def action_logs(self) -> None:
         from screens.views.logs import Logs
@@ -142,9 +148,10 @@ def _budget(mesh: Mesh, plane: ControlPlane) -> Run:
         budgets = mesh[PodDisruptionBudget].within(plane.namespace)
     except Unseen as unseen:
         return badge("UNKNOWN", f"budget {unseen.source.state}")
+    made = [p.labels for p in plane.pods] or ([plane.deployment.template.metadata.labels] if plane.deployment else [])
     for budget in budgets:
         selector = budget.spec.selector
-        if selector is not None and any(selector.matches(p.labels) for p in plane.pods):
+        if selector is not None and any(selector.matches(labels) for labels in made):
             return Run(f"budget {budget.name} allows {count(budget.status.disruptions_allowed, 'disruption')}", "dim")
     return Run("no disruption budget", "dim")
 

@@ -95,7 +95,7 @@ class EnvoyView(TableView):
     def _show(self) -> None:
         """The current part: its columns, and its rows where they came; else ask for them."""
         part = self.part
-        self.columns = self.table.columns = tuple(part.columns)  # type: ignore[misc]
+        self.columns = self.table.columns = tuple(part.columns)
         asked = self._asked.get(part.name)
         if asked is None:
             asked = self._asked[part.name] = Asked(time.monotonic())

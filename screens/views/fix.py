@@ -16,7 +16,7 @@ from meshdoctor.model.pages import page
 from meshdoctor.model.subject import Subject
 from screens.fixing import git_patch, is_owned, plan_items
 from screens.mending import Mending, Undoing
-from screens.text import Run
+from screens.text import Run, glued
 from screens.views.change import ChangeView
 from screens.views.view import View
 from screens.widgets.doc import Item
@@ -63,7 +63,7 @@ class FixView(ChangeView):
 
     def title_items(self) -> list[Item]:
         title = page(self.work.problem).title
-        return [Item((Run(f"{self.work.problem}  ", "strong"), Run(title, "strong"), Run(f"   {self.work.subject}")))]
+        return [Item((Run(f"{self.work.problem}  ", "strong"), Run(title, "strong"), Run(f"   {glued(str(self.work.subject))}")))]
 
     def items(self) -> Iterable[Item]:
         tried = self.work.tried

@@ -15,6 +15,7 @@ from screens.views.view import View, keys_of, shown_key
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 
+ROOMY = 100  # columns from which ids have room beside what they are of
 STATES = "✖ FAIL or ERROR   ▲ WARN   ● OK or PASS   ? UNKNOWN   ○ absent or skipped   ◐ partly"
 
 
@@ -42,10 +43,14 @@ class Help(View):
         chosen = self.boss.options.keys
         yield Item(self.of.crumb or self.of.title, "strong", label="HELP")
         yield Item(self.of.about)
-        yield from _section("HERE", keys_of(type(self.of), chosen=chosen))
+        is_wide = self.app.size.width >= ROOMY  # the ids, for the operator's own keys, would wrap below that
+        here = [b for b in keys_of(type(self.of), chosen=chosen) if self.of.knows(b.action)]
+        yield from _section("HERE", here, is_wide)
         if self.of.main is not None and isinstance(self.of.main, Listing):
-            yield from _section("MOVE", keys_of(Listing, Listing, chosen))
-        yield from _section("EVERYWHERE", keys_of(type(self.app), App, chosen))
+            yield from _section("MOVE", keys_of(Listing, Listing, chosen), is_wide)
+        taken = {key for binding in here for key in binding.key.split(",")}
+        everywhere = [b for b in keys_of(type(self.app), App, chosen) if b.key not in taken]
+        yield from _section("EVERYWHERE", everywhere, is_wide)
         yield Item("")
         for number, entry in enumerate(entries()):
             names = ", ".join((entry.name, *entry.aliases))
@@ -65,11 +70,11 @@ class Help(View):
         )
 
 
-def _section(label: str, bindings: Iterable[Binding]) -> Iterable[Item]:
+def _section(label: str, bindings: Iterable[Binding], is_wide: bool) -> Iterable[Item]:
     told = [b for b in bindings if b.description and b.action]
     if told:
         yield Item("")
     for number, binding in enumerate(told):
         says = binding.tooltip or binding.description
-        runs = (Run(f"{shown_key(binding):<12}", "key"), Run(says), Run(f"  {binding.id or ''}", "dim"))
-        yield Item(runs, label=label if number == 0 else "")
+        key = Run(f"{shown_key(binding):<12}", "key")
+        yield Item(says, label=label if number == 0 else "", note=(binding.id or "") if is_wide else "", lead=key)

@@ -13,8 +13,9 @@ from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import some
 from screens.figures import Figure, figures, unseen_words
-from screens.proof import proof
+from screens.proof import evidence, proof
 from screens.registry import screen
 from screens.seen import Seen
 from screens.text import Run, age, badge, count
@@ -28,13 +29,14 @@ COLUMNS = (
     Column("", least=1, keep=True),
     Column("CAUSE", least=38, most=76, keep=True),
     Column("OBJECT", least=20, most=58, is_name=True, keep=True),
-    Column("HARM", least=11, most=20, align="right"),
+    Column("HARM", least=12, most=20, align="right"),
     Column("SURE", least=4, align="right"),
     Column("EXPLAINS", least=8, align="right"),
     Column("CODE", least=7),
 )
 TALL = 50  # lines from which that proof is told in full, and what was checked below it
-ROOMY = 34  # lines from which the selected cause's proof stands below the table
+ROOMY = 34  # lines from which the selected cause's proof stands below the table; on less, what was observed where it fits
+SOME = 3  # lines that are worth filling
 
 
 @screen(key="1", name="home", aliases=("causes", "pulse"), title="Home", says="is it broken, where, since when, how sure")
@@ -66,6 +68,10 @@ class Home(View):
         yield Container(id="space")
         yield Doc("figures", classes="auto", label=0)
         yield Doc("unseen", classes="auto", label=0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 0  # lines that neither the table nor the figures need
 
     def on_mount(self) -> None:
         for name in ("verdict", "proof", "figures", "unseen"):
@@ -107,11 +113,12 @@ class Home(View):
     def _arrange(self) -> None:
         """Give the table what it needs, and the rest to the proof of the selected cause."""
         table = self.query_one("#causes", Rows)
-        roomy = self.app.size.height >= ROOMY
+        high, wanted = self.app.size.height, len(table.rows) + 1
         table.display = bool(table.rows)
-        taken = 6 + sum(self.query_one(f"#{name}", Doc).height for name in ("verdict", "figures", "unseen"))
-        most = (self.app.size.height - taken) // (2 if roomy else 1)
-        table.styles.height = max(min(len(table.rows) + 1, most), 3)
+        room = high - 6 - sum(self.query_one(f"#{name}", Doc).height for name in ("verdict", "figures", "unseen"))
+        table.styles.height = max(min(wanted, room // (2 if high >= ROOMY else 1)), 2)
+        self._left = room - wanted
+        roomy = high >= ROOMY or self._left >= SOME
         checked = not table.rows and self.seen is not None and self.seen.diagnosis is not None
         shows = checked or (roomy and bool(table.rows))
         self.query_one("#proof", Doc).display = shows
@@ -127,6 +134,9 @@ class Home(View):
             doc.set_items(checked(self.seen.diagnosis))
             return
         high = self.app.size.height
+        if high < ROOMY:
+            doc.set_items(_as_many(evidence(cause, self.seen), self._left - 1, doc))
+            return
         more = (Item(""), *checked(self.seen.diagnosis)) if high >= TALL else ()
         doc.set_items([*proof(cause, self.seen, brief=high < TALL), *more])
 
@@ -182,6 +192,17 @@ class Home(View):
         self.boss.start_demo()
 
 
+def _as_many(items: list[Item], lines: int, doc: Doc) -> list[Item]:
+    """The first of them that so many lines have room for."""
+    kept: list[Item] = []
+    for item in items:
+        lines -= doc.lines_of(item)
+        if lines < 0:
+            break
+        kept.append(item)
+    return kept
+
+
 def rows_of(causes: Iterable[Cause]) -> list[Row]:
     """The observed causes, then, under their own heading, those that have done no harm yet."""
     rows, latent = [], False
@@ -202,7 +223,7 @@ def _row(cause: Cause) -> Row:
         str(cause.subject),
         _harm_cell(cause),
         f"{cause.confidence:.0%}".replace("%", " %"),
-        count(len(cause.explains), "finding") if cause.explains else "",
+        f"{len(cause.explains)}" if cause.explains else "",
         cause.problem,
     )
     return Row(cause.finding or f"{cause.problem} {cause.subject}", cells, payload=cause)
@@ -236,10 +257,9 @@ def _not_seen(seen: Seen, mesh: Mesh, height: int) -> list[Item]:
     words = list(unseen_words(mesh))
     coverage = seen.diagnosis.coverage if seen.diagnosis else None
     unknown = f"{coverage.unknown} of {coverage.rules} checks unknown." if coverage else ""
-    most = 3 if height < ROOMY else 8
-    listed = ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+    listed = some(words, 3 if height < ROOMY else 8)
     ages = [s.age_s for s in mesh.sources if s.age_s is not None]
     read = f"{count(sum(s.state == 'live' for s in mesh.sources), 'source')} read"
-    oldest = f", the oldest {age(max(ages))} before this picture" if ages else ""
+    oldest = f", the oldest {age(max(ages))} before" if ages else ""
     runs = [Run(f"Not seen: {listed}. ", "")] if words else [Run(f"{read}{oldest}. ", "dim")]
     return [Item((*runs, Run(unknown, "dim"), Run("  u", "key"), Run(" why", "dim")))]

@@ -107,7 +107,7 @@ def told_by(of: IncidentView) -> Pasted:
 
 def _reasons(hypothesis: Hypothesis) -> list[Item]:
     said = (("for", hypothesis.for_, "ok"), ("against", hypothesis.against, "bad"), ("unknown", hypothesis.unknown, "unknown"))
-    return [Item((Run(f"{word:<8}", role), Run(says))) for word, several, role in said for says in several[:4]]
+    return [Item(says, lead=Run(f"{word:<8}", role)) for word, several, role in said for says in several[:4]]
 
 
 def _row(h: Hypothesis) -> Row:

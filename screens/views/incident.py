@@ -9,10 +9,7 @@ from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause, Finding
 from meshdoctor.reports import story
@@ -24,8 +21,9 @@ from meshdoctor.triage.symptoms import understood
 from screens.seen import Seen
 from screens.text import Run, badge, duration
 from screens.threads import aside
+from screens.views.document import DocumentView
 from screens.views.view import View
-from screens.widgets.doc import Doc, Item
+from screens.widgets.doc import Item
 
 NEXT = {
     "symptoms": "paste what was seen (your terminal's paste), n notes it, y lists symptoms",
@@ -37,10 +35,11 @@ NEXT = {
 }
 
 
-class IncidentView(View):
+class IncidentView(DocumentView):
     """The funnel."""
 
     about = "Six steps, each open until its condition holds. All is kept in a folder, line by line, and outlives a crash."
+    labels = (19, 20)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "n",
@@ -81,18 +80,6 @@ class IncidentView(View):
     def crumb(self) -> str:
         return self.incident.title
 
-    def body(self) -> ComposeResult:
-        yield Doc("funnel", classes="auto", label=19)
-        yield Container(classes="rule")
-        yield Doc("timeline", label=20)
-
-    def on_mount(self) -> None:
-        self.query_one("#funnel", Doc).can_focus = False
-
-    @property
-    def main(self) -> Widget:
-        return self.query_one("#timeline", Doc)
-
     def fill(self, seen: Seen) -> None:
         self.show()
 
@@ -114,7 +101,7 @@ class IncidentView(View):
         self._show_funnel()
         flaws = [*self.incident.timeline.torn, *self.incident.evidence.torn]
         items = [Item(f"{len(flaws)} lines were never finished: a crash came between", "warn")] if flaws else []
-        self.query_one("#timeline", Doc).set_items([*items, *(_line(e) for e in reversed(self.incident.timeline.entries))])
+        self.doc.set_items([*items, *(_line(e) for e in reversed(self.incident.timeline.entries))])
 
     def _show_funnel(self) -> None:
         now = datetime.now(UTC)
@@ -127,7 +114,7 @@ class IncidentView(View):
             mark = badge("OK", "") if state.done else badge("WARN", "") if state is at else Run("○", "dim")
             says = state.says if state.done or state is not at else f"{state.says}: {NEXT[state.step]}"
             items.append(Item((mark, Run(f" {says}", "strong" if state is at else "")), label=f"{number} {state.title}"))
-        self.query_one("#funnel", Doc).set_items(items)
+        self.head.set_items(items)
 
     # Writing: in a thread, since each line waits for the disk.
 

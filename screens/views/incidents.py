@@ -29,6 +29,7 @@ from screens.widgets.rows import Column, Row
 class Incidents(TableView):
     """Incidents first, then the register of temporary changes."""
 
+    needs_mesh = False
     about = "Enter goes on with an incident; n begins one; t on a cause, finding or object begins one about it."
     columns = (
         Column("STATE", least=10, keep=True),
@@ -58,7 +59,9 @@ class Incidents(TableView):
         held = sum(isinstance(r.payload, Temporary) for r in self._all)
         unseen = [s.name for s in register(seen.mesh).unseen] if seen.mesh and not seen.is_large else []
         more = f"   not seen: {', '.join(unseen)}" if unseen else ""
-        return [Item((Run(f"{count(open_, 'open incident')}   {count(held, 'temporary change')}", "strong"), Run(more, "unknown")))]
+        kept = count(held, "temporary change") if seen.mesh else ""
+        more = more if seen.mesh else "? temporary changes: no mesh was read"
+        return [Item((Run(f"{count(open_, 'open incident')}   {kept}", "strong"), Run(more, "unknown")))]
 
     def on_show(self) -> None:
         """A line may have been written meanwhile, here or by another process."""

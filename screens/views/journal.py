@@ -37,6 +37,7 @@ STATES = {
 class JournalView(TableView):
     """All entries, the newest first."""
 
+    needs_mesh = False
     about = "Every write is here before it is sent and after its answer, also when meshdoctor was killed. u takes one back."
     columns = (
         Column("STATE", least=13, keep=True),

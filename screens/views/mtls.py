@@ -34,7 +34,7 @@ class MutualTls(TableView):
     """Clients down, servers across; or one row a pair."""
 
     about = "A filled glyph was seen in access logs, a hollow one is configured only: the two are never mixed in a figure."
-    columns: Sequence[Column] = LIST  # type: ignore[misc]
+    columns: Sequence[Column] = LIST
     fields = frozenset({"client", "server", "verdict", "seen"})
     empty = "No pair of workloads: no Service has pods, or none may be read."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,6 +58,11 @@ class MutualTls(TableView):
             self._show_summary()
             return
         self.beside(seen, lambda: picture(mesh), self._show)
+
+    def offers(self, action: str) -> bool:
+        if action in ("matrix", "more"):
+            return self._picture is not None and (action == "matrix" or (self._is_matrix and len(self._servers) > self._first + 1))
+        return super().offers(action)
 
     def _show(self, found: Picture) -> None:
         self._picture = found
@@ -114,7 +119,7 @@ class MutualTls(TableView):
             words = "; ".join(f"{_server(p)} {seen_words(p)}" for p in seen[:8])
             return [Item(row.key, "strong"), Item(words or "it was not seen to call", label="SEEN")]
         cell = pairs[0].cell
-        items = [Item(f"{who(cell.client)} -> {_server(pairs[0])}", "strong"), Item(cell.why, label="WHY")]
+        items = [Item(f"{who(cell.client)} → {_server(pairs[0])}", "strong"), Item(cell.why, label="WHY")]
         items.append(Item(f"{cell.sends.how}: {cell.sends.why}", label="SENDS"))
         items.append(Item(f"{cell.takes.mode}: {cell.takes.why}", label="TAKES"))
         live = f", its live listener {pairs[0].live}" if pairs[0].live else ""
@@ -208,4 +213,6 @@ def _coverage(mesh: Coverage) -> tuple[Run, ...]:
         return Run("○ no calls seen", "dim"), Run(strict)
     glyph, role = ("●", "ok") if mesh.is_met else ("▲", "warn")
     calls = mesh.mtls + mesh.plaintext
-    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(f" of {calls} calls in {mesh.window_s:.0f} s (goal 99 %){strict}")
+    return Run(f"{glyph} mTLS {percent(mesh.share)}", role), Run(
+        f" of {calls:,} calls in {mesh.window_s:.0f} s (goal 99 %){strict}"
+    )

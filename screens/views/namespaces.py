@@ -32,12 +32,15 @@ MODES = {"STRICT": ("● STRICT", "ok"), "PERMISSIVE": ("◐ PERMISSIVE", ""), "
 class Namespaces(TableView):
     """Every namespace."""
 
-    about = "Injection as the labels ask for it and as the pods have it, the mTLS mode in effect, and what the rules found there."
+    about = (
+        "Injection as the labels ask for it, pods that have a proxy of all live ones, the mTLS mode in effect, "
+        "and what the rules found there."
+    )
     columns = (
         Column("STATE", least=16, keep=True),
         Column("NAMESPACE", least=16, most=50, is_name=True, keep=True),
         Column("INJECTION", least=9, most=30),
-        Column("PODS IN MESH", least=5, align="right"),
+        Column("IN MESH", least=7, align="right"),
         Column("mTLS", least=8, most=24),
         Column("FINDINGS", least=4, align="right"),
         Column("OWNER", least=8, most=30),
@@ -57,7 +60,8 @@ class Namespaces(TableView):
         counted = _counted(mesh)
         found, worst = _found(seen)
         rows = [_row(mesh, n, counted, found[n.name], worst.get(n.name, "")) for n in mesh[Namespace]]
-        return sorted(rows, key=lambda r: (-found[r.key], r.fields["state"] == "absent", r.key))
+        order = ("FAIL", "ERROR", "WARN", "OK", "absent")
+        return sorted(rows, key=lambda r: (order.index(r.fields["state"]), -found[r.key], r.key))
 
     def name_in(self, row: Row) -> str:
         return row.key

@@ -145,7 +145,7 @@ def _row(n: NamespaceResult) -> Row:
         Run(f"{blocking}", "bad") if blocking else Run("0", "dim"),
         Run(f"{statuses[Status.WARN]}", "warn") if statuses[Status.WARN] else Run("0", "dim"),
         Run(f"{unknown}", "unknown") if unknown else Run("0", "dim"),
-        n.owner or "",
+        (n.owner or "").replace("written with ", "by "),
         n.next,
     )
     fields = {"ns": n.name, "state": str(n.state or "unknown"), "owner": n.owner or ""}

@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.model.findings import Status
 from meshdoctor.model.onboarding import CheckResult, NamespaceResult, WorkloadResult
 from meshdoctor.model.subject import Subject
 from screens.seen import Seen, findings_by_id
 from screens.text import Run, badge
+from screens.views.document import DocumentView
 from screens.views.onboarding import about_namespace, scanned
-from screens.views.view import View
-from screens.widgets.doc import Doc, Item
+from screens.widgets.doc import LABEL, Item
 from screens.widgets.listing import Listing
 
 ORDER = (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN, Status.PASS)
 ROLES = {"in the mesh": ("●", "ok"), "partly": ("◐", "warn"), "to restart": ("◐", "warn"), "outside": ("○", "dim")}
 
 
-class OnboardingNamespace(View):
+class OnboardingNamespace(DocumentView):
     """The checks of one namespace, worst first."""
 
     about = "Every check with its answer and proof. enter opens the finding it rests on; y copies the command that shows it."
+    labels = (LABEL, 0)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "proof", id="onboarding_namespace.open", tooltip="the finding that the check rests on"),
         Binding(
@@ -54,30 +52,14 @@ class OnboardingNamespace(View):
     def crumb(self) -> str:
         return self.namespace
 
-    def body(self) -> ComposeResult:
-        yield Doc("heading", classes="auto")
-        yield Container(classes="rule")
-        yield Doc("doc", label=0)
-
-    def on_mount(self) -> None:
-        self.query_one("#heading", Doc).can_focus = False
-
-    @property
-    def doc(self) -> Doc:
-        return self.query_one("#doc", Doc)
-
-    @property
-    def main(self) -> Widget:
-        return self.doc
-
     def fill(self, seen: Seen) -> None:
         found = scanned(seen, (self.namespace,))
         result = found.namespaces[0] if found and found.namespaces else None
         if result is None:
-            self.query_one("#heading", Doc).set_items([Item(f"The namespace {self.namespace} is not there.")])
+            self.head.set_items([Item(f"The namespace {self.namespace} is not there.")])
             self.doc.set_items([])
             return
-        self.query_one("#heading", Doc).set_items(about_namespace(result))
+        self.head.set_items(about_namespace(result))
         self.doc.set_items([*_checks(result.checks), *_workloads(result)])
 
     async def on_listing_opened(self, event: Listing.Opened) -> None:

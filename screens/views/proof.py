@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause, Evidence, Finding
 from screens.proof import About, Command, heading, page_of, proof
 from screens.seen import Seen
-from screens.views.view import View
-from screens.widgets.doc import Doc
+from screens.views.document import DocumentView
 from screens.widgets.listing import Listing
 
 
-class Proof(View):
+class Proof(DocumentView):
     """One cause or finding."""
 
     about = "Why this is red: what was seen and by whom, what it means, what to do."
@@ -39,25 +35,9 @@ class Proof(View):
     def crumb(self) -> str:
         return self.what.problem or self.what.code
 
-    def body(self) -> ComposeResult:
-        yield Doc("heading", classes="auto", label=0)
-        yield Container(classes="rule")
-        yield Doc("doc")
-
-    def on_mount(self) -> None:
-        self.query_one("#heading", Doc).can_focus = False
-
-    @property
-    def doc(self) -> Doc:
-        return self.query_one("#doc", Doc)
-
     @property
     def topic(self) -> About:
         return self.what
-
-    @property
-    def main(self) -> Widget:
-        return self.doc
 
     def fill(self, seen: Seen) -> None:
         newer = self._newer(seen)
@@ -65,7 +45,7 @@ class Proof(View):
         was, self.gone = self.gone, newer is None
         if self.gone and not was:
             self.boss.say("This is no longer found; it is shown as it was.", "ok")
-        self.query_one("#heading", Doc).set_items(heading(self.what))
+        self.head.set_items(heading(self.what))
         self.doc.set_items(proof(self.what, seen))
 
     def _newer(self, seen: Seen) -> About | None:

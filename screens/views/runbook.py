@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.pages import page
@@ -17,10 +15,10 @@ from meshdoctor.model.subject import Subject
 from meshdoctor.triage import acted, incident
 from meshdoctor.triage.commands import filled
 from screens.seen import Seen
-from screens.text import Run, badge
+from screens.text import Run, badge, glued
 from screens.threads import aside
-from screens.views.view import View
-from screens.widgets.doc import Doc, Item
+from screens.views.document import DocumentView
+from screens.widgets.doc import Item
 from screens.widgets.listing import Listing
 
 
@@ -29,7 +27,7 @@ def steps_for(problem: str) -> Runbook:
     return of_page(page(problem))
 
 
-class RunbookView(View):
+class RunbookView(DocumentView):
     """The steps; nothing is run from here."""
 
     about = "Commands are copied, not run. A step that is ticked off goes into the incident that is open."
@@ -51,27 +49,11 @@ class RunbookView(View):
     def topic(self) -> Subject | None:
         return self.subject
 
-    def body(self) -> ComposeResult:
-        yield Doc("heading", classes="auto", label=0)
-        yield Container(classes="rule")
-        yield Doc("doc")
-
-    def on_mount(self) -> None:
-        self.query_one("#heading", Doc).can_focus = False
-
-    @property
-    def doc(self) -> Doc:
-        return self.query_one("#doc", Doc)
-
-    @property
-    def main(self) -> Widget:
-        return self.doc
-
     def fill(self, seen: Seen) -> None:
-        about = f"   {self.subject}" if self.subject else ""
-        done = f"   {len(self._done)} of {len(self.book.step)} done" if self._done else ""
+        about = f"   {glued(str(self.subject))}" if self.subject else ""
+        done = glued(f"   {len(self._done)} of {len(self.book.step)} done") if self._done else ""
         head = (Run(f"{self.book.id}  ", "strong"), Run(self.book.title, "strong"), Run(f"{about}{done}", "dim"))
-        self.query_one("#heading", Doc).set_items([Item(head)])
+        self.head.set_items([Item(head)])
         self.doc.set_items(self._items(seen.context))
 
     def _items(self, context: str) -> Iterator[Item]:
@@ -82,7 +64,7 @@ class RunbookView(View):
         for number, step in enumerate(book.step):
             if step.do != before:
                 yield Item("")
-                yield Item(step.do, "strong", label=f"{number + 1}")
+                yield Item(step.do, "strong", label=f"{self._place(number)}")
             before = step.do
             yield from self._step(number, step, context)
         yield Item("")
@@ -91,6 +73,11 @@ class RunbookView(View):
         related = [p for p in book.problems if p != book.id]
         if related:
             yield Item(", ".join(related), "dim", label="SEE ALSO")
+
+    def _place(self, number: int) -> int:
+        """The step that a command belongs to, as it is counted on the screen: several commands may do one thing."""
+        told = self.book.step[: number + 1]
+        return 1 + sum(one.do != other.do for one, other in pairwise(told))
 
     def _step(self, number: int, step: RunbookStep, context: str) -> Iterator[Item]:
         mark = badge("OK", "") if number in self._done else Run("○", "dim")
@@ -126,7 +113,7 @@ class RunbookView(View):
 
     async def _keep(self, number: int) -> None:
         """An action of the incident that is open, if there is one."""
-        says = f"Runbook {self.book.id}, step {number + 1}: {self.book.step[number].do}: {self.command(number)}"
+        says = f"Runbook {self.book.id}, step {self._place(number)}: {self.book.step[number].do}: {self.command(number)}"
         context = self.boss.feed.context
 
         def keep() -> str:

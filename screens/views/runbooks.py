@@ -1,4 +1,4 @@
-"""Runbooks: what no single change heals, step by step. Those of the handbook first, then one for each problem."""
+"""Runbooks: what no single change heals, step by step. First those of what is found now, then the handbook's, then all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ RISKS = {"high": "bad", "medium": "warn"}
 
 @screen(name="runbooks", aliases=("runbook", "rb"), title="Runbooks", says="steps with commands, checks and the way back")
 class Runbooks(TableView):
-    """All of them; those of problems that are found now stand first."""
+    """All of them."""
 
+    needs_mesh = False
     about = "Enter shows the steps. Nothing here is run: commands are copied."
     columns = (
-        Column("RUNBOOK", least=10, most=34, keep=True),
+        Column("RUNBOOK", least=22, most=34, keep=True),
         Column("WHAT FOR", least=30, most=100, keep=True),
         Column("RISK", least=6),
         Column("STEPS", least=5, align="right"),
@@ -38,19 +39,22 @@ class Runbooks(TableView):
 
     def rows_of(self, seen: Seen) -> Iterable[Row]:
         found = [c.problem for c in seen.diagnosis.causes] if seen.diagnosis else []
-        for kind, books in (
-            ("handbook", list(runbooks().values())),
-            ("found", [of_page(pages()[p]) for p in dict.fromkeys(found)]),
-            ("problem", [of_page(p) for p in pages().values() if p.id not in found]),
-        ):
-            yield from (_row(book, kind, sum(p in found for p in book.problems)) for book in books)
+        kinds = {
+            "found": [of_page(pages()[p]) for p in dict.fromkeys(found)],
+            "handbook": list(runbooks().values()),
+            "problem": [of_page(p) for p in pages().values() if p.id not in found],
+        }
+        made = [_row(book, kind, sum(p in found for p in book.problems)) for kind, books in kinds.items() for book in books]
+        return sorted(made, key=lambda row: not row.is_fault)
 
     def fill(self, seen: Seen) -> None:
         """There are as many without a mesh."""
         self.take(tuple(self.rows_of(seen)))
 
     def summary_of(self, seen: Seen) -> list[Item]:
-        return [Item("Each step: what to do, the command, what is then to be seen.", "dim")]
+        found = sum(r.is_fault for r in self._all)
+        said = f"{found} for what is found now, first.  " if found else ""
+        return [Item(f"{said}Nothing is run from here.", "dim")]
 
     async def open(self, row: Row) -> None:
         from screens.views.runbook import RunbookView

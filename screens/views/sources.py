@@ -33,17 +33,18 @@ class Sources(TableView):
 
     about = "Where the picture comes from. What could not be read makes checks UNKNOWN; y copies the command that settles it."
     columns = (
-        Column("STATE", least=16, keep=True),
-        Column("SOURCE", least=24, most=70, is_name=True, keep=True),
+        Column("STATE", least=9, keep=True),
+        Column("SOURCE", least=26, most=70, is_name=True, keep=True),
         Column("AGE", least=5, align="right", keep=True),
+        Column("UNKNOWN", least=7, align="right"),
+        Column("REASON", least=24, most=100, keep=True),
         Column("OBJECTS", least=4, align="right"),
-        Column("CHECKS UNKNOWN", least=4, align="right"),
-        Column("REASON", least=16, most=100),
         Column("SEE BY HAND", least=20, most=80),
     )
     fields = frozenset({"state", "name"})
     empty = "Nothing was read yet."
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "its checks", id="sources.open", tooltip="the checks that are unknown for want of it"),
         Binding("y", "copy", "copy command", id="sources.copy", tooltip="copy the command that settles it by hand"),
     ]
 
@@ -76,15 +77,22 @@ class Sources(TableView):
             items.append(Item(f"$ {source.command}", label="BY HAND"))
         return items
 
+    def offers(self, action: str) -> bool:
+        if action == "open":
+            return self.row is not None and bool(_hidden(self.seen).get(self.row.key))
+        if action == "copy":
+            return self.row is not None and bool(self.row.payload.command)
+        return super().offers(action)
+
     def name_in(self, row: Row) -> str:
         source: Source = row.payload
         return source.name
 
     async def open(self, row: Row) -> None:
-        source: Source = row.payload
-        await self.boss.action_go(
-            "findings", f"status=unknown {source.name}" if _hidden(self.seen).get(source.name) else "status=unknown"
-        )
+        if _hidden(self.seen).get(row.key):
+            await self.boss.action_go("findings", f"status=unknown {row.key}")
+        else:
+            self.boss.say("No check is unknown for want of it.", "dim")
 
     def action_copy(self) -> None:
         command = self.row.payload.command if self.row else None
@@ -109,9 +117,9 @@ def _row(source: Source, hidden: int, elapsed: float) -> Row:
         STATES.get(source.state, badge("UNKNOWN")),
         source.name,
         age(seconds),
-        "" if source.objects is None else f"{source.objects:,}",
         Run(count(hidden, "check"), "unknown") if hidden else "",
         source.reason or "",
+        "" if source.objects is None else f"{source.objects:,}",
         Run(source.command or "", "dim"),
     )
     is_fault = source.state in (SourceState.ERROR, SourceState.DENIED, SourceState.STALE)

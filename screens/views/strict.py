@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.enrolment.stages import doors_of
+from meshdoctor.enrolment.stages import proof_of
 from meshdoctor.enrolment.strict import Stage
 from meshdoctor.reports import mtls_forecast
 from screens.text import Run
@@ -50,10 +50,7 @@ def _foretold(stage: Stage) -> Iterator[Item]:
     for line in mtls_forecast.text(stage.found, 400).splitlines():
         role = "bad" if line.startswith("✖") else "dim" if line.startswith("Seen") else ""
         yield Item(line.strip() or " ", role, indent=len(line) - len(line.lstrip()))
-    chosen = doors_of(stage)
-    names = ", ".join(map(str, chosen[:4])) + (f" and {len(chosen) - 4} more" if len(chosen) > 4 else "")
-    none = "not possible: no ready pod with a sidecar has a port to knock at"
-    yield Item(f"plain text by the API server's proxy, before and after: {names}" if chosen else none, label="PROOF")
+    yield Item(proof_of(stage), label="PROOF")
 
 
 async def strict(view: View, where: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class SymptomList(TableView):
     """The symptoms; enter writes one down."""
 
+    needs_mesh = False
     about = "Enter writes the symptom into the incident; what it can be is ranked with h there."
     columns = (Column("SYMPTOM", least=30, most=70, keep=True), Column("CAN BE", least=10, most=80))
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -17,11 +18,14 @@ from screens import filter as filters
 from screens.seen import Seen, about
 from screens.text import Run
 from screens.threads import aside
+from screens.verdict import waiting
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 from screens.widgets.listing import Listing
 from screens.widgets.rows import Column, Row, Rows
 
+ON_A_ROW = frozenset({"open", "yaml", "logs", "fix", "proxies", "what_if", "trace", "enrol", "strict"})
+FEW = 6  # lines below which a table and details do not go together
 TALL = 32  # lines from which the selected row is told in full below the table
 
 
@@ -65,10 +69,12 @@ class Choice:
 class TableView(View):
     """One table. Subclasses say `columns` and make `rows_of` a snapshot, purely: it may run in a thread."""
 
-    columns: ClassVar[Sequence[Column]] = ()
+    columns: Sequence[Column] = ()
     fields: ClassVar[frozenset[str]] = frozenset()
     empty: ClassVar[str] = "There is none."
     narrows = True
+    needs_mesh: ClassVar[bool] = True  # whether there is nothing to show before a mesh was read
+    sorts: ClassVar[bool] = True  # whether its rows can stand in another order
     tall: ClassVar[int] = TALL
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,6 +93,7 @@ class TableView(View):
         self._order: int | None = None
         self._reversed = False
         self._has_rows = False
+        self._deepest = 0  # lines of the longest details that were shown since the screen has this size
 
     def body(self) -> ComposeResult:
         yield Doc("summary", classes="auto", label=0)
@@ -112,7 +119,9 @@ class TableView(View):
         return []
 
     def offers(self, action: str) -> bool:
-        return action not in ("open", "yaml", "logs") or self.row is not None
+        if action in ON_A_ROW:
+            return self.row is not None
+        return action != "faults" or bool(self._all)
 
     async def open(self, row: Row) -> None:
         """Enter on a row."""
@@ -141,7 +150,7 @@ class TableView(View):
         return about(self.row.payload) if self.row is not None else None
 
     def fill(self, seen: Seen) -> None:
-        if seen.mesh is None:
+        if seen.mesh is None and self.needs_mesh:
             self._show_summary()
             return
         self.beside(seen, lambda: tuple(self.rows_of(seen)), self.take)
@@ -168,10 +177,15 @@ class TableView(View):
         self.table.set_rows(rows)
         self._show_summary()
         self._show_detail()
+        self.boss.tell_keys()
 
     def _show_summary(self) -> None:
-        items = self.summary_of(self.seen) if self.seen else []
-        self.query_one("#summary", Doc).set_items([*items, *self._state()])
+        seen = self.seen
+        if seen is not None and seen.mesh is None and self.needs_mesh:
+            items = waiting(seen)
+        else:
+            items = [*(self.summary_of(seen) if seen else ()), *self._state()]
+        self.query_one("#summary", Doc).set_items(items)
 
     def _state(self) -> list[Item]:
         """What is shown of how much, and what to press where it is nothing."""
@@ -204,10 +218,29 @@ class TableView(View):
         items = self.detail_of(row) if row is not None and self.app.size.height >= self.tall else []
         doc.display = bool(items)
         doc.set_items([Item(""), *items] if items else ())
+        self._share_out(doc)
+
+    def _share_out(self, doc: Doc) -> None:
+        """The details stand right below a short table; beside a long one they keep their share, so that nothing jumps."""
+        table, summary = self.table, self.query_one("#summary", Doc)
+        room = self.size.height - summary.height
+        if not doc.display or room < FEW:
+            table.styles.height, doc.styles.height = "1fr", "auto"
+            return
+        wanted, self._deepest = len(table.rows) + 1, max(self._deepest, doc.height)
+        short = wanted + doc.height <= room
+        high = wanted if short else min(wanted, max(room * 3 // 5, room - self._deepest))
+        table.styles.height, doc.styles.height = high, room - high
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._deepest = 0
+        if self._has_rows and not self._broken.display:
+            self.guard(self._show_detail)
 
     def on_listing_moved(self, event: Listing.Moved) -> None:
         event.stop()
         self.guard(self._show_detail)
+        self.boss.tell_keys()
 
     async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()
@@ -240,12 +273,19 @@ class TableView(View):
         self._faults = not self._faults
         self._apply()
 
+    def knows(self, action: str) -> bool:
+        return action not in ("order", "reverse") or self.sorts
+
     def action_order(self) -> None:
+        if not self.sorts:
+            return
         after = 0 if self._order is None else self._order + 1
         self._order = after if after < len(self.columns) else None
         self._apply()
 
     def action_reverse(self) -> None:
+        if not self.sorts:
+            return
         self._reversed = not self._reversed
         self._apply()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import Binding, BindingType
+from textual.worker import Worker
 
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
@@ -18,7 +19,7 @@ from screens.seen import Seen
 from screens.text import Run, badge
 from screens.threads import aside
 from screens.views.table import TableView
-from screens.widgets.doc import Item
+from screens.widgets.doc import WIDE, Item
 from screens.widgets.rows import Column, Row
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ COLUMNS: dict[Form, Sequence[Column]] = {"tree": drawn.TREE, "table": drawn.TABL
 class Topology(TableView):
     """The service graph in three forms and three scopes."""
 
-    about = "Observed first, configured dim. enter goes to the other end; x tree, table or around; z zooms; ◀ ▶ change the side."
-    columns: ClassVar[Sequence[Column]] = drawn.TREE
+    about = "Observed first, configured dim. enter goes to the other end; x tree, table or around; z zooms; ← → change the side."
+    columns: Sequence[Column] = drawn.TREE
     fields = frozenset({"ns", "client", "server", "health", "protocol", "flag", "traffic"})
     empty = "Nobody calls anybody here, as far as could be seen."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,22 +70,28 @@ class Topology(TableView):
 
     def fill(self, seen: Seen) -> None:
         """Draw in a thread whatever the size: a graph of thousands of edges takes longer than a key may wait."""
-        if seen.mesh is not None:
-            self.run_worker(self._draw(seen.mesh), group="beside", exclusive=True, exit_on_error=False)
+        mesh = seen.mesh
+        if mesh is not None:
+
+            async def draw() -> None:  # made when it is begun: another picture may come before that
+                await self._draw(mesh)
+
+            _: Worker[None] = self.run_worker(draw, group="beside", exclusive=True, exit_on_error=False)
         self._show_summary()
 
     async def _draw(self, mesh: Mesh) -> None:
+        narrow = self.app.size.width < WIDE
         try:
-            edges, rows = await aside(lambda: self._made(mesh))
+            edges, rows = await aside(lambda: self._made(mesh, narrow=narrow))
         except Unseen as unseen:
             self._unseen = str(unseen)
             self._show_summary()
             return
         self._unseen, self._edges = "", edges
-        self.columns = self.table.columns = tuple(COLUMNS[self.form])  # type: ignore[misc]
+        self.columns = self.table.columns = tuple(COLUMNS[self.form])
         self.guard(lambda: self.take(tuple(rows)))
 
-    def _made(self, mesh: Mesh) -> tuple[list[Edge], list[Row]]:
+    def _made(self, mesh: Mesh, *, narrow: bool) -> tuple[list[Edge], list[Row]]:
         graph = graph_of(mesh)
         if self._active:
             graph = views.carrying(graph)
@@ -98,7 +105,7 @@ class Topology(TableView):
         if self.form == "tree":
             return edges, drawn.tree(edges, views.roots_of(edges))
         center = self._center(graph)
-        return edges, drawn.around(graph, center, self.side) if center is not None else []
+        return edges, drawn.around(graph, center, self.side, narrow=narrow) if center is not None else []
 
     def _center(self, graph: DiGraph[Node]) -> Node | None:
         """The chosen node; where it is not in this scope, or none was chosen, the one with the most traffic."""
@@ -164,11 +171,28 @@ class Topology(TableView):
     async def action_logs(self) -> None:
         from screens.views.access_log import AccessLog
 
-        edge = self.row.payload if self.row is not None else None
-        if isinstance(edge, Edge):
-            either = [n for n in (edge.client, edge.server) if n.kind in (Kind.WORKLOAD, Kind.GATEWAY, Kind.SERVICE)]
-            if either:
-                await self.boss.open(AccessLog(either[0].subject))
+        either = self._logging()
+        if either:
+            await self.boss.open(AccessLog(either[0].subject))
+        else:
+            self.boss.say("No proxy is at either end of this edge: nobody logs its requests.", "dim")
+
+    def _logging(self) -> list[Node]:
+        """Whose access log tells of the selected edge, or of the selected node."""
+        chosen = self.row.payload if self.row is not None else None
+        ends = (chosen.client, chosen.server) if isinstance(chosen, Edge) else (chosen,) if isinstance(chosen, Node) else ()
+        return [n for n in ends if n.kind in (Kind.WORKLOAD, Kind.GATEWAY, Kind.SERVICE)]
+
+    def offers(self, action: str) -> bool:
+        match action:
+            case "form" | "zoom" | "active":
+                return self.seen is not None and self.seen.mesh is not None
+            case "logs":
+                return bool(self._logging())
+            case "trace":
+                mesh, edge = self.seen.mesh if self.seen else None, self.row.payload if self.row is not None else None
+                return mesh is not None and isinstance(edge, Edge) and bool(drawn.request_along(mesh, edge))
+        return super().offers(action)
 
     async def action_trace(self) -> None:
         """A request from the client of this edge to the first port of whom it calls."""

@@ -36,14 +36,16 @@ class Trace(AskedText):
     """A request from one proxy: `:trace shop/storefront cart.shop:8080/items`."""
 
     about = "Left what the YAML means, right what this Envoy has. / changes the request: SRC HOST[:PORT][/PATH]; r asks again."
-    columns: ClassVar[Sequence[Column]] = (
+    columns: Sequence[Column] = (
         Column("STEP", least=STEP, keep=True),
         Column("CONFIGURATION", 20, 90, keep=True),
         Column("ENVOY", 20, 90, keep=True),
     )
     has_header = True
+    narrows_by = "WORKLOAD HOST[:PORT][/PATH]"
     empty = "Nothing traced yet: type / and a request, for instance: shop/storefront cart.shop:8080/items"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "app.ask('/')", "request", id="trace.request", tooltip="the request: WORKLOAD HOST[:PORT][/PATH]"),
         Binding("w", "export", "copy", show=False, id="trace.copy", tooltip="copy both ways as tab-separated text"),
     ]
 

@@ -34,6 +34,8 @@ class View(Vertical, can_focus=True):
     title: str = ""
     about: ClassVar[str] = ""
     narrows: ClassVar[bool] = False  # whether `/` means anything here
+    narrows_by: ClassVar[str] = ""  # what `/` takes, where it is no filter
+    wants: str = ""  # what the open prompt asks to be typed
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,6 +101,10 @@ class View(Vertical, can_focus=True):
 
     def offers(self, action: str) -> bool:
         """Whether an action of its own means anything now: what the footer shows."""
+        return True
+
+    def knows(self, action: str) -> bool:
+        """Whether an action of a base class means anything on this screen at all: what help shows."""
         return True
 
     def back(self) -> bool:
@@ -193,6 +199,7 @@ def remapped(binding: Binding, chosen: Mapping[str, str]) -> Binding:
 
 
 NAMES = {"enter": "⏎", "escape": "esc", "slash": "/", "question_mark": "?", "colon": ":", "pagedown": "pgdn", "pageup": "pgup"}
+NAMES |= {"left": "←", "right": "→", "up": "↑", "down": "↓", "right_square_bracket": "]", "left_square_bracket": "["}
 
 
 def shown_key(binding: Binding) -> str:

@@ -28,7 +28,7 @@ class Webhooks(TableView):
     about = "Without ready endpoints a webhook blocks creation (policy Fail), or lets pods in without a sidecar (Ignore)."
     columns = (
         Column("STATE", least=16, keep=True),
-        Column("WEBHOOK", least=24, most=60, is_name=True, keep=True),
+        Column("WEBHOOK", least=24, most=84, is_name=True, keep=True),
         Column("KIND", least=8),
         Column("REVISION", least=8, most=20, is_name=True),
         Column("POLICY", least=6),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from meshdoctor.fixes.diff import unified
 from screens.seen import Seen
 from screens.text import Run
-from screens.views.view import View
-from screens.widgets.doc import Doc, Item
+from screens.views.document import WorkView
+from screens.widgets.doc import Item
 from screens.wizard import State, Wizard
 
 STATES: dict[State, tuple[str, str]] = {
@@ -32,8 +29,8 @@ ENDS = {"verified": ("● done   ", "ok"), "not-healed": ("✖ stopped", "bad"),
 TO_DO = ("○ to do  ", "dim")
 
 
-class WizardView(View):
-    """A wizard. Leaving it stops nothing."""
+class WizardView(WorkView):
+    """A wizard."""
 
     work: Wizard
     about = "Each step is tried out first, written after typed consent, verified, and kept in the journal: u takes all back."
@@ -43,26 +40,10 @@ class WizardView(View):
         Binding("F", "accept", "accept", id="wizard.accept", tooltip="accept what stands in the way, by typing its names"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.wants = ""  # what the prompt asks to be typed
-        self._word = ""
-        self._granted: Callable[[], None] = lambda: None
-
-    def body(self) -> ComposeResult:
-        yield Doc("heading", classes="auto", label=0)
-        yield Container(classes="rule")
-        yield Doc("doc")
-
     def on_mount(self) -> None:
-        self.query_one("#heading", Doc).can_focus = False
         self.work.tell = self._news
         if not self.work.is_begun:
             self.begin(self.work.plan())
-
-    @property
-    def main(self) -> Widget:
-        return self.query_one("#doc", Doc)
 
     def heading(self) -> str:
         """What it is about."""
@@ -86,9 +67,9 @@ class WizardView(View):
         if self.work.state == "planned" and self.work.blockers:
             glyph, role = f"✖ {len(self.work.blockers)} in the way", "bad"
         says = f"   {self.work.says}" if self.work.says else ""
-        self.query_one("#heading", Doc).set_items([Item(self.heading(), "strong"), Item((Run(glyph, role), Run(says)))])
+        self.head.set_items([Item(self.heading(), "strong"), Item((Run(glyph, role), Run(says)))])
         back = [Item(b.says, label="BACK", role="" if b.made else "bad") for b in self.work.back]
-        self.query_one("#doc", Doc).set_items([*back, *self.items(), *self._next(), *self.notes()])
+        self.doc.set_items([*back, *self.items(), *self._next(), *self.notes()])
 
     def notes(self) -> Iterable[Item]:
         """What is to be known, last."""
@@ -108,9 +89,8 @@ class WizardView(View):
             yield Item((Run("✖ ", "bad"), Run(work.trial)), label="TRIAL")
         if step is not None and work.state == "planned":
             yield Item((Run("● ", "ok"), Run("the API server accepts it (dry run, nothing stored)")), label="TRIAL")
-            target = step.target
             roles = {"+": "ok", "-": "bad", "@": "dim"}
-            for line in unified(step.before, step.stored, f"{target.kind}/{target.namespace}/{target.name}.yaml"):
+            for line in unified(step.before, step.stored, step.target):
                 yield Item(line or " ", roles.get(line[:1], ""))
 
     def _news(self) -> None:
@@ -119,10 +99,6 @@ class WizardView(View):
             self.boss.news_of_change()
             if not self.display and not self.work.is_busy:
                 self.boss.say(f"{self.crumb}: {STATES[self.work.state][0]} {self.work.says}")
-
-    def begin(self, step: Coroutine[Any, Any, None]) -> None:
-        """Run a step of the work beside the screens: it outlives this one."""
-        self.boss.run_worker(step, group="change", exit_on_error=False)
 
     # Consent.
 
@@ -139,7 +115,7 @@ class WizardView(View):
 
     def action_apply(self) -> None:
         if self.offers("apply"):
-            self._ask(self.work.context, f"type {self.work.context} to write this step", lambda: self.begin(self.work.take()))
+            self.ask(self.work.context, f"type {self.work.context} to write this step", lambda: self.begin(self.work.take()))
         else:
             self.boss.say(self._why_not(), "warn")
 
@@ -153,28 +129,17 @@ class WizardView(View):
 
     def action_undo(self) -> None:
         if self.offers("undo"):
-            self._ask("y", f"type y to take all of it back on {self.work.context}", lambda: self.begin(self.work.take_back()))
+            self.ask("y", f"type y to take all of it back on {self.work.context}", lambda: self.begin(self.work.take_back()))
         else:
             self.boss.say("Nothing was written from here.", "dim")
 
     def action_accept(self) -> None:
         names = " ".join(dict.fromkeys(b.id for b in self.work.blockers))
         if self.offers("accept"):
-            self._ask(names, f"type {names} to go on in spite of it", self._accept)
+            self.ask(names, f"type {names} to go on in spite of it", self._accept)
         else:
             self.boss.say("Nothing stands in the way.", "dim")
 
     def _accept(self) -> None:
         self.work.accepted |= {b.id for b in self.work.blockers}
         self._news()
-
-    def _ask(self, word: str, wants: str, granted: Callable[[], None]) -> None:
-        self._word, self.wants, self._granted = word, wants, granted
-        self.boss.action_ask("+")
-
-    def given(self, text: str) -> None:
-        word, self._word = self._word, ""
-        if not word or text.strip() != word:
-            self.boss.say("Not what was asked for: nothing was written.", "warn")
-            return
-        self._granted()

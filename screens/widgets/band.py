@@ -32,8 +32,8 @@ class Band(Listing, can_focus=False):
     Band { height: 1; scrollbar-size-vertical: 0; overflow-y: hidden; }
     """
 
-    def __init__(self, ident: str | None = None, *, classes: str | None = None) -> None:
-        super().__init__(ident, classes=classes)
+    def __init__(self, ident: str | None = None) -> None:
+        super().__init__(ident)
         self._left: list[Part] = []
         self._right: list[Part] = []
 

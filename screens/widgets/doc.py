@@ -13,7 +13,7 @@ from screens.text import Line, Run, clean, cut_name, width_of, wrap
 from screens.widgets.listing import Listing
 
 LABEL = 11
-WIDE = 100  # columns from which notes stand at the right end, not after the text
+WIDE = 120  # columns from which a note stands beside the first line; below, at the right end of the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Item:
     payload: Any = None
     indent: int = 0
     longest: int = 3000
+    lead: Run | None = None  # stands before the first line; the others begin under what follows it
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -70,6 +71,10 @@ class Doc(Listing):
         """How many lines it takes as wide as the screen is."""
         return self.height_in(self.app.size.width)
 
+    def lines_of(self, item: Item) -> int:
+        """How many lines an item takes as wide as the screen is."""
+        return len(self._wrapped(item, self.app.size.width))
+
     def height_in(self, width: int) -> int:
         """How many lines it takes in that width."""
         return sum(len(self._wrapped(item, width)) for item in self.items)
@@ -100,19 +105,25 @@ class Doc(Listing):
         self.resize_lines(len(self._lines))
 
     def _wrapped(self, item: Item, width: int) -> list[Line]:
-        margin = 1 + (self.label if self.label else 0) + item.indent
-        note = cut_name(clean(item.note, 60), width // 3) if width >= WIDE else ""
-        room = max(width - margin - 1 - (width_of(note) + 2 if note else 0), 8)
-        beside = () if note or not item.note else (Run(f"  {item.note}", "dim"),)
-        lines = _flow((*item.runs, *beside), room, item.longest)
+        lead = item.lead or Run("")
+        margin = 1 + (self.label if self.label else 0) + item.indent + width_of(lead.text)
+        note = cut_name(clean(item.note, 60), width // 3 if width >= WIDE else width - margin - 1)
+        beside = note if width >= WIDE else ""
+        edge = 1 if self.has_class("auto") else 2  # what may scroll keeps a column for the bar
+        room = max(width - margin - edge - (width_of(beside) + 2 if beside else 0), 8)
+        lines = _flow(item.runs, room, item.longest)
+        if note and not beside:
+            lines = _noted(lines, note, room)
         made: list[Line] = []
         for number, line in enumerate(lines):
             head = clean(item.label, 40) if number == 0 else ""
-            runs = [Run(" "), Run(f"{head:<{margin - 1}}", "head" if item.role != "strong" or item.label else "")]
+            before = margin - 1 - width_of(lead.text)
+            runs = [Run(" "), Run(f"{head:<{before}}", "head" if item.role != "strong" or item.label else "")]
+            runs.append(lead if number == 0 else Run(" " * width_of(lead.text)))
             runs.extend(line)
-            if number == 0 and note:
+            if number == 0 and beside:
                 used = sum(width_of(r.text) for r in line)
-                runs.append(Run(" " * (width - 1 - margin - used - width_of(note)) + note, "dim"))
+                runs.append(Run(" " * (width - edge - margin - used - width_of(note)) + note, "dim"))
             made.append(runs)
         return made
 
@@ -124,10 +135,20 @@ class Doc(Listing):
         return self.painter.strip(runs, self.size.width, self.can_focus and index == self.at and self.selectable(index))
 
 
+def _noted(lines: list[list[Run]], note: str, room: int) -> list[list[Run]]:
+    """The note at the right end of the last line where it has room there, else in a line of its own."""
+    used = sum(width_of(r.text) for r in lines[-1])
+    if used and used + 2 + width_of(note) > room:
+        lines, used = [*lines, []], 0
+    return [*lines[:-1], [*lines[-1], Run(" " * max(room - used - width_of(note), 0) + note, "dim")]]
+
+
 def _flow(runs: tuple[Run, ...], width: int, longest: int) -> list[list[Run]]:
     """Runs wrapped together: roles stay with their words."""
     texts = [clean(r.text, longest // 2) for r in runs]
-    whole = "".join(texts)
+    if texts and not texts[-1].isspace():
+        texts[-1] = texts[-1].rstrip()
+    whole = "".join(texts).rstrip()
     if width_of(whole) <= width:
         return [[Run(t, r.role) for t, r in zip(texts, runs, strict=True)]]
     roles = [r.role for t, r in zip(texts, runs, strict=True) for _ in t]

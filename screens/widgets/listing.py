@@ -14,7 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from screens.text import ROLES, Line, clean, cut, width_of
+from screens.text import GLUE, ROLES, Line, clean, cut, width_of
+
+FAINT = ("dim", "head")  # what would be hard to read in the selected line
 
 
 class Painter:
@@ -32,7 +34,7 @@ class Painter:
         key = (role, chosen)
         if key not in self._styles:
             made = self._widget.rich_style
-            if role in ROLES:
+            if role in ROLES and not (chosen and role in FAINT):
                 made += self._widget.get_component_rich_style(f"listing--{role}", partial=True)
             if chosen:
                 made += self._widget.get_component_rich_style("listing--cursor", partial=True)
@@ -46,7 +48,7 @@ class Painter:
             room = width - used
             if room <= 0:
                 break
-            shown = text[:room] if text.isspace() else cut(clean(text, room), room)
+            shown = text[:room] if text.isspace() else cut(clean(text, room), room).replace(GLUE, " ")
             used += width_of(shown)
             segments.append(Segment(shown, self.style(role, chosen)))
         if used < width:

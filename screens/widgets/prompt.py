@@ -5,7 +5,7 @@ They take the place of the footer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 from textual import events
@@ -16,11 +16,23 @@ from textual.message import Message
 from textual.widgets import Input
 
 from meshdoctor.model.text import plain
-from screens.text import Run
+from screens.text import Run, width_of
 from screens.widgets.band import Band, Part
 
 LONGEST = 2_000  # characters that are pasted into a prompt
 Mode = Literal[":", "/", "+", "!"]
+
+
+def fitting(runs: Sequence[Run], room: int) -> Iterator[Run]:
+    """As many of the words of a hint as there is room for; `…` for the others."""
+    for text, role in runs:
+        if width_of(text) <= room:
+            yield Run(text, role)
+            room -= width_of(text)
+            continue
+        words = text[: max(room - 1, 0)].rpartition("  ")[0] or text[: max(room - 1, 0)].rpartition(" ")[0]
+        yield Run(f"{words} …" if words else "…", role)
+        return
 
 
 class Ask(Input):
@@ -109,7 +121,7 @@ class Prompt(Horizontal):
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
-    Prompt > #mark { width: 2; }
+    Prompt > #mark { width: 3; }
     Prompt > Ask { width: 2fr; background: transparent; }
     Prompt > #hints { width: 3fr; }
     """
@@ -193,4 +205,5 @@ class Prompt(Horizontal):
             self.close()
 
     def _hint(self, value: str) -> None:
-        self.query_one("#hints", Band).set_parts([Part(tuple(self._hints(self.mode, value)), 1)])
+        hints = self.query_one("#hints", Band)
+        hints.set_parts([Part(tuple(fitting(self._hints(self.mode, value), self.app.size.width * 3 // 5 - 4)))])

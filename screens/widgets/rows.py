@@ -13,7 +13,7 @@ from textual import events
 from textual.geometry import Spacing
 from textual.strip import Strip
 
-from screens.text import Line, Run, clean, common_prefix, cut, cut_name, width_of
+from screens.text import Line, Run, clean, common_prefix, cut, cut_name, is_pod, width_of
 from screens.widgets.listing import Listing
 
 GAP = 2
@@ -64,10 +64,10 @@ class Fitted:
 class Rows(Listing):
     """The table. Columns on the right go first when it is narrow."""
 
-    def __init__(self, columns: Sequence[Column], ident: str | None = None, *, header: bool = True) -> None:
+    def __init__(self, columns: Sequence[Column], ident: str | None = None) -> None:
         super().__init__(ident)
         self.columns = tuple(columns)
-        self.header = header
+        self.header = True
         self.rows: tuple[Row, ...] = ()
         self._fitted: list[Fitted] = []
 
@@ -129,9 +129,9 @@ class Rows(Listing):
             loose = [i for i in shown if not self.columns[i].keep]
             shown.remove(loose[-1] if loose else shown[-1])
         widths = {i: least[i] for i in shown}
-        spare = room - sum(widths.values()) - GAP * (len(shown) - 1)
-        for i in sorted(shown, key=lambda i: natural[i] - widths[i]):
-            more = min(natural[i] - widths[i], max(spare, 0))
+        spare = max(room - sum(widths.values()) - GAP * (len(shown) - 1), 0)
+        for number, i in enumerate(sorted(shown, key=lambda i: natural[i] - widths[i])):
+            more = min(natural[i] - widths[i], spare // (len(shown) - number))  # a fair share of what is left
             widths[i] += more
             spare -= more
         self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
@@ -153,7 +153,7 @@ class Rows(Listing):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self.header and y == 0:
-            return self.painter.strip(self._heading(), width)
+            return self.painter.strip(self._heading(), width) if self.rows else self.blank(width)
         index = y + self.scroll_offset.y - self.header
         if not 0 <= index < len(self.rows):
             return self.blank(width)
@@ -194,7 +194,7 @@ def _shortened(text: str, fitted: Fitted) -> str:
         return text
     if not fitted.column.is_name:
         return cut(text, fitted.width)
-    if fitted.prefix and text.startswith(fitted.prefix):
+    if fitted.prefix and text.startswith(fitted.prefix) and not is_pod(text):
         text = "…" + text[len(fitted.prefix) :]
     return cut_name(text, fitted.width)
 

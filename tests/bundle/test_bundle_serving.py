@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 
@@ -15,13 +16,13 @@ TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/jso
 LOG = b"2026-03-01T11:58:00.1Z old\n2026-03-01T11:59:30.1Z new\n  indented\n2026-03-01T11:59:40.1Z last\n"
 
 
-def row(name: str, namespace: str, *cells: str) -> dict[str, object]:
+def row(name: str, namespace: str, *cells: str) -> dict[str, Any]:
     return {"cells": [name, *cells], "object": {"metadata": {"name": name, "namespace": namespace}}}
 
 
-async def table(recording: Recording, path: str) -> dict[str, object]:
+async def table(recording: Recording, path: str) -> dict[str, Any]:
     async with ReplayServer(recording) as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
-        told: dict[str, object] = (await http.get(path, headers=TABLE)).json()
+        told: dict[str, Any] = (await http.get(path, headers=TABLE)).json()
         return told
 
 
@@ -32,13 +33,13 @@ async def test_tables_have_the_columns_of_the_api_server() -> None:
     kept.record("api GET /api/v1/pods?includeObject=Metadata", 200, JSON, json.dumps(body).encode())
     told = await table(kept.recording(recorded_at=AT), "/api/v1/namespaces/shop/pods?labelSelector=app%3Dcart")
     assert told["columnDefinitions"] == columns
-    assert [r["cells"] for r in told["rows"]] == [["cart-1", "2/2"]]  # type: ignore[attr-defined]
+    assert [r["cells"] for r in told["rows"]] == [["cart-1", "2/2"]]
 
 
 async def test_without_them_a_table_has_name_and_age() -> None:
     told = await table(recorder().recording(recorded_at=AT), "/api/v1/namespaces/shop/pods/cart-1")
-    assert [c["name"] for c in told["columnDefinitions"]] == ["Name", "Age"]  # type: ignore[attr-defined]
-    assert [r["cells"] for r in told["rows"]] == [["cart-1", "<unknown>"]]  # type: ignore[attr-defined]
+    assert [c["name"] for c in told["columnDefinitions"]] == ["Name", "Age"]
+    assert [r["cells"] for r in told["rows"]] == [["cart-1", "<unknown>"]]
 
 
 async def test_what_was_read_by_name_can_be_listed_and_it_is_said() -> None:

@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from meshdoctor.bundle import contents
+from meshdoctor.bundle.inspection import inspect
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.opening import open_bundle
 from meshdoctor.bundle.unpack import Limits, Notes, members
@@ -28,9 +30,11 @@ from tests.bundle.test_bundle_hostile import bundle
 DEMO = "healthy"
 
 
-def create(*more: str, **given: object) -> subprocess.CompletedProcess[str]:
+def create(
+    *more: str, env: dict[str, str] | None = None, preexec_fn: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "meshdoctor", "bundle", "create", "--demo", DEMO, "--tier", "T0", "--yes", *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **given)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env, preexec_fn=preexec_fn)
 
 
 def test_what_was_answered_comes_back(tmp_path: Path) -> None:
@@ -52,6 +56,11 @@ def test_the_sums_are_those_of_the_files(tmp_path: Path) -> None:
     assert {line.partition("  ")[2]: line.partition("  ")[0] for line in lines} == {
         n: hashlib.sha256(b).hexdigest() for n, b in files.items()
     }
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_whether_code_was_left_in_is_told(tmp_path: Path, kept: bool) -> None:
+    assert inspect(open_bundle(bundle(tmp_path, keep_code=kept))).code_kept is kept
 
 
 def test_troubleshoot_finds_its_files(tmp_path: Path) -> None:
@@ -99,7 +108,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_read(tmp_path: Pa
     assert time.monotonic() - began < 20
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not os.path.isdir("/proc/self"), reason="root may write everywhere")
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only Linux has a folder that even root cannot write to")
 def test_a_disk_that_is_read_only_is_told() -> None:
     done = create("-o", "/proc/self/b.tar.gz")
     assert done.returncode == 3

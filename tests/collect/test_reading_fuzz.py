@@ -18,7 +18,7 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.model import kinds
 from meshdoctor.reports import schema
 
-FAST = settings(max_examples=int(os.environ.get("MESHDOCTOR_EXAMPLES", "60")), deadline=None)
+FAST = settings(max_examples=int(os.environ.get("MESHDOCTOR_EXAMPLES", "60")))
 """10,000 documents of each form: MESHDOCTOR_EXAMPLES=10000."""
 
 SOUND = """apiVersion: networking.istio.io/v1

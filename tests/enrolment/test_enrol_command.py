@@ -6,6 +6,8 @@ import copy
 import json
 from typing import Any
 
+import pytest
+
 from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
@@ -46,6 +48,7 @@ def test_a_plan_stores_nothing(meshdoctor: Run, cluster: Cluster) -> None:
     assert cluster.stored == []
 
 
+@pytest.mark.writes
 def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = injecting
     before = state(cluster)
@@ -63,6 +66,21 @@ def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoct
     assert meshdoctor("undo", told["plan"], *WRITE).returncode == 64, "there is nothing more to take back"
 
 
+@pytest.mark.writes
+@pytest.mark.parametrize("unread", ["/api/v1/pods", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"])
+def test_what_cannot_be_read_after_a_write_leaves_it_unverified(meshdoctor: Run, cluster: Cluster, unread: str) -> None:
+    def failing(at: str, request: Request) -> Answer | None:
+        if at == "asked" and cluster.stored and request.target.partition("?")[0] == unread:
+            return statuses.failure(403, "Forbidden", "no")
+        return injecting(at, request)
+
+    cluster.script = failing
+    told = json.loads(meshdoctor("enrol", "legacy", *WRITE, "-o", "json").stdout)
+    assert (told["exit"], told["results"][-1]["state"]) == (3, "unverified")
+    assert json.loads(meshdoctor("journal", "-o", "json").stdout)["entries"][-1]["state"] == "unverified"
+
+
+@pytest.mark.writes
 def test_each_step_is_an_entry_that_can_be_taken_back_alone(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = injecting
     meshdoctor("enrol", "legacy", *WRITE)
@@ -72,6 +90,7 @@ def test_each_step_is_an_entry_that_can_be_taken_back_alone(meshdoctor: Run, clu
     assert "istio-injection" not in live(cluster, NAMESPACE)["metadata"]["labels"]
 
 
+@pytest.mark.writes
 def test_what_stands_in_the_way_is_refused_until_it_is_named(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = injecting
     namespace = copy.deepcopy(live(cluster, NAMESPACE))
@@ -112,6 +131,7 @@ def knocked(cluster: Cluster, at: str, request: Request) -> Answer | None:
     return statuses.json_answer({})
 
 
+@pytest.mark.writes
 def test_strict_is_verified_by_plain_text_that_is_refused(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = lambda at, request: knocked(cluster, at, request)
     plan = json.loads(meshdoctor("strict", "shop", "-o", "json").stdout)
@@ -126,6 +146,7 @@ def test_strict_is_verified_by_plain_text_that_is_refused(meshdoctor: Run, clust
     assert cluster.get(f"{POLICIES}/default") is None
 
 
+@pytest.mark.writes
 def test_what_a_staged_plan_made_only_on_the_way_needs_no_undo(meshdoctor: Run, cluster: Cluster) -> None:
     def refusing(at: str, request: Request) -> Answer | None:
         if at != "asked" or "/proxy/" not in request.target:
@@ -147,6 +168,7 @@ def test_what_a_staged_plan_made_only_on_the_way_needs_no_undo(meshdoctor: Run, 
     assert cluster.get(f"{POLICIES}/default") is None
 
 
+@pytest.mark.writes
 def test_without_a_plain_text_client_it_is_not_known(meshdoctor: Run, cluster: Cluster) -> None:
     denied = statuses.failure(403, "Forbidden", 'pods "x" is forbidden: User "u" cannot get resource "pods/proxy"')
     cluster.script = lambda at, request: denied if at == "asked" and "/proxy/" in request.target else None

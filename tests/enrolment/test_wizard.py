@@ -38,6 +38,7 @@ async def feed(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         yield Feed(api)
 
 
+@pytest.mark.writes
 async def test_wave_by_wave_and_back(cluster: Cluster, feed: Feed) -> None:
     before, states = state(cluster), list[str]()
     work = Enrolling(feed, "legacy")
@@ -59,6 +60,7 @@ async def test_wave_by_wave_and_back(cluster: Cluster, feed: Feed) -> None:
     assert {"planning", "writing", "taking back"} <= set(states)
 
 
+@pytest.mark.writes
 async def test_a_stage_of_strict_and_back(cluster: Cluster, feed: Feed) -> None:
     cluster.script = lambda at, request: knocked(cluster, at, request)
     work = Tightening(feed, "shop")

@@ -47,6 +47,7 @@ def test_without_write_nothing_that_stores_leaves(meshdoctor: Run, cluster: Clus
     assert not journal.exists()
 
 
+@pytest.mark.writes
 def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
     before = copy.deepcopy(cluster.get(RULE))
     assert before is not None
@@ -67,6 +68,7 @@ def test_it_heals_and_is_taken_back_exactly_and_heals_again(meshdoctor: Run, clu
     assert [e["state"] for e in listed["entries"]] == ["verified", "applied", "verified"]
 
 
+@pytest.mark.writes
 def test_the_result_for_scripts(meshdoctor: Run) -> None:
     said = json.loads(meshdoctor(*FIXED, "-o", "json").stdout)
     assert (said["state"], said["exit"], said["fix"]) == ("verified", 0, "MTL-002-1")
@@ -106,6 +108,7 @@ ENDS: list[tuple[str, str, Answer, int, str]] = [
 ]
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize(("when", "what", "answer", "code", "words"), ENDS, ids=[f"{e[0]} {e[1]}" for e in ENDS])
 def test_each_refusal_has_its_own_end(
     meshdoctor: Run, cluster: Cluster, when: str, what: str, answer: Answer, code: int, words: str
@@ -128,6 +131,7 @@ def test_what_is_not_permitted_is_not_even_tried_out(meshdoctor: Run, cluster: C
     assert not journal.exists()
 
 
+@pytest.mark.writes
 def test_without_a_trial_it_is_written_only_by_force(meshdoctor: Run, cluster: Cluster) -> None:
     words = 'admission webhook "x" does not support dry run'
     cluster.script = lambda at, _: statuses.failure(400, "BadRequest", words) if at == "dry-run" else None
@@ -139,6 +143,7 @@ def test_without_a_trial_it_is_written_only_by_force(meshdoctor: Run, cluster: C
     assert "cannot be tried out" in done.stdout
 
 
+@pytest.mark.writes
 def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(meshdoctor: Run, cluster: Cluster) -> None:
     assert meshdoctor(*FIXED).returncode == 0
     gone = False
@@ -153,12 +158,14 @@ def test_an_undo_whose_answer_is_lost_is_not_called_done_before_it_was_seen(mesh
     cluster.script = vanish
     done = meshdoctor("undo", *WRITE)
     assert (done.returncode, "exactly as it was" in done.stdout) == (3, False), done.stdout + done.stderr
+    assert "takes it back" not in done.stdout, "an undo is not undone"
     cluster.script = unscripted
     assert "it was not written" in meshdoctor("journal").stdout
     assert meshdoctor("undo", *WRITE).returncode == 0
     assert mode(cluster) == "DISABLE"
 
 
+@pytest.mark.writes
 def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, cluster: Cluster) -> None:
     def another(at: str, _: Request) -> Answer | None:
         rule = copy.deepcopy(cluster.get(RULE))
@@ -176,6 +183,7 @@ def test_a_real_concurrent_change_is_refused_and_planned_anew(meshdoctor: Run, c
     assert meshdoctor(*FIXED).returncode == 0
 
 
+@pytest.mark.writes
 def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster) -> None:
     def lost(at: str, _: Request) -> Answer | None:
         if at == "after":
@@ -188,6 +196,7 @@ def test_a_lost_answer_is_found_out_by_looking(meshdoctor: Run, cluster: Cluster
     assert len(cluster.stored) == 1
 
 
+@pytest.mark.writes
 def test_an_api_that_is_gone_after_the_write_leaves_the_outcome_open(meshdoctor: Run, cluster: Cluster) -> None:
     gone = False
 
@@ -211,6 +220,7 @@ def test_an_api_that_is_gone_after_the_write_leaves_the_outcome_open(meshdoctor:
     assert mode(cluster) == "DISABLE"
 
 
+@pytest.mark.writes
 def test_a_write_that_does_not_heal_says_so(meshdoctor: Run, cluster: Cluster) -> None:
     """A controller writes its own version back at once."""
 
@@ -264,6 +274,7 @@ KEPT: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize(("marks", "owner", "command"), KEPT, ids=["Argo CD", "Argo CD by label", "Flux", "Helm"])
 def test_what_a_tool_keeps_is_not_written_but_told_for_git(
     meshdoctor: Run, cluster: Cluster, journal: Path, marks: dict[str, Any], owner: str, command: str
@@ -284,6 +295,7 @@ def test_what_a_tool_keeps_is_not_written_but_told_for_git(
     assert ours(forced) == ours(applied(kept, json.loads(patch))), "what Git is told is what would have been written"
 
 
+@pytest.mark.writes
 def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> None:
     assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
@@ -298,6 +310,7 @@ def test_undo_leaves_others_changes_alone(meshdoctor: Run, cluster: Cluster) -> 
     assert (mode(cluster), restored["spec"]["exportTo"]) == ("DISABLE", ["."])
 
 
+@pytest.mark.writes
 def test_undo_does_not_run_over_another_change_of_the_same_place(meshdoctor: Run, cluster: Cluster) -> None:
     assert meshdoctor(*FIXED).returncode == 0
     rule = copy.deepcopy(cluster.get(RULE))
@@ -340,6 +353,7 @@ def put_nothing(cluster: Cluster) -> dict[str, Any]:
     return cluster.put(NOTHING, {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": {}})
 
 
+@pytest.mark.writes
 def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
     before = put_nothing(cluster)
     fix = (*NOTHING_FIX, *WRITE)
@@ -358,6 +372,7 @@ def test_high_risk_needs_its_name_and_a_deletion_is_taken_back(meshdoctor: Run, 
 VALIDATORS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 
 
+@pytest.mark.writes
 def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, cluster: Cluster) -> None:
     for thing in list(cluster._store.collections[VALIDATORS].objects.values()):
         cluster._store.change(VALIDATORS, "DELETED", thing)
@@ -374,6 +389,7 @@ def test_a_creation_is_taken_back_but_not_once_it_was_changed(meshdoctor: Run, c
     assert cluster.get(made) is None
 
 
+@pytest.mark.writes
 def test_it_is_written_into_the_incident_that_is_open_and_into_its_postmortem(meshdoctor: Run, cluster: Cluster) -> None:
     create(incidents_folder(), "closed long ago").add("closed", "postmortem", "over")
     one = create(incidents_folder(), "cart is slow")

@@ -79,6 +79,7 @@ def killed(start: Start, cluster: Cluster, journal: Path, step: str, *arguments:
         time.sleep(0.01)
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_write_is_settled_by_the_next_start(
     start: Start, meshdoctor: Run, cluster: Cluster, journal: Path, step: str
@@ -106,6 +107,7 @@ def test_a_killed_write_is_settled_by_the_next_start(
     assert len(cluster.stored) == (3 if written else 1)
 
 
+@pytest.mark.writes
 def test_a_line_that_a_crash_cut_off_costs_that_line_only(meshdoctor: Run, cluster: Cluster, journal: Path) -> None:
     assert meshdoctor(*FIXED).returncode == 0
     whole = journal.read_bytes()

@@ -69,11 +69,13 @@ def walk(zygote: subprocess.Popen[str], cluster: Cluster, tmp_path: Path) -> Wal
     return run
 
 
+@pytest.mark.writes
 def test_these_are_all_the_steps(walk: Walk) -> None:
     assert walk("none", *FIXED) == (0, [*STEPS, *VERDICT])
     assert walk("none", "undo", *WRITE) == (0, STEPS)
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("step", [*STEPS, *VERDICT])
 def test_a_write_that_ends_there_is_finished_or_undone(
     walk: Walk, meshdoctor: Run, cluster: Cluster, journal: Path, step: str
@@ -98,6 +100,7 @@ def test_a_write_that_ends_there_is_finished_or_undone(
     assert len(cluster.stored) == 2, "one write and its undo"
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("step", STEPS[2:7])  # before and after these it is the same as at one of them
 def test_an_undo_that_ends_there_is_finished(walk: Walk, meshdoctor: Run, cluster: Cluster, journal: Path, step: str) -> None:
     before = copy.deepcopy(cluster.get(RULE))
@@ -107,7 +110,9 @@ def test_an_undo_that_ends_there_is_finished(walk: Walk, meshdoctor: Run, cluste
     assert (code, steps[-1]) == (-signal.SIGKILL, step)
     assert mode(cluster) == ("DISABLE" if step in WRITTEN else "ISTIO_MUTUAL")
     assert bool(interrupted(journal)) == (step in OPEN)
-    assert meshdoctor("journal").returncode == 0
+    listed = meshdoctor("journal")
+    assert listed.returncode == 0
+    assert ("it was written. It cannot be taken back" in listed.stdout) == (step in OPEN and step in WRITTEN)
     assert meshdoctor("undo", *WRITE).returncode == (64 if step in WRITTEN else 0), "nothing is taken back twice"
     restored = cluster.get(RULE)
     assert restored is not None

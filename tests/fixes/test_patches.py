@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from meshdoctor.fixes import paths
 from meshdoctor.fixes.diff import manifest, unified
 from meshdoctor.fixes.patch import applied, difference, digest
+from meshdoctor.model.subject import Subject
 
 KEYS = st.text("ab/~0", max_size=2)
 VALUES = st.recursive(
@@ -64,7 +65,7 @@ def test_a_diff_shows_no_secret_and_no_control_character() -> None:
         "metadata": {"name": "x"},
         "spec": {"password": "canary-4711", "evil": "\x1b[31mred"},
     }
-    lines = "\n".join(unified(before, None, "X/x.yaml"))
+    lines = "\n".join(unified(before, None, Subject(kind="X", name="x")))
     assert "canary-4711" not in lines
     assert "\x1b" not in lines
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import pytest
+
 from meshdoctor.bundle import statuses
 from meshdoctor.triage.comms import AUDIENCES
 from tests.fixes.cluster import Cluster
@@ -51,6 +53,7 @@ def on_disk(tmp_path: Path) -> str:
     return "".join(f.read_text() for f in sorted((tmp_path / "state").rglob("*")) if f.is_file())
 
 
+@pytest.mark.writes
 def test_what_a_fix_shows_and_keeps(meshdoctor: Run, cluster: Cluster, tmp_path: Path) -> None:
     plant(cluster)
     told = [meshdoctor(*FIXED), meshdoctor("undo", *WRITE), meshdoctor("journal"), meshdoctor("journal", "-o", "json")]
@@ -75,6 +78,7 @@ def test_a_variable_beside_what_changes_is_masked_in_the_diff(meshdoctor: Run, c
     assert "c4n4ry" not in told
 
 
+@pytest.mark.writes
 def test_what_would_have_to_be_kept_is_refused(meshdoctor: Run, cluster: Cluster, tmp_path: Path) -> None:
     plant(cluster)
     done = meshdoctor(*FIXED, "--fix", "MTL-002-2")  # removes a block: fine, nothing secret is in what is kept for the undo

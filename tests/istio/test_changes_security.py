@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from meshdoctor.collect.files import mesh_of, objects
+from meshdoctor.istio.changes.authorization import authorization_changes
 from meshdoctor.model.changes import AuthorizationChange, MtlsChange
+from meshdoctor.model.istiod import MeshConfig
+from tests.conftest import NOW
 from tests.istio.changing import SHOP, over, security
 from tests.probes.things import deployment, pod, thing
 
@@ -88,6 +92,15 @@ def test_the_first_allow_policy_shuts_out_all_others() -> None:
 def test_allow_policies_that_change(new: str, shut_out: tuple[str, ...], let_in: tuple[str, ...]) -> None:
     (found,) = changes(SHOP + policy("bank/callers", "payment", "shop/cart"), new)
     assert (found.shut_out, found.let_in, found.effect) == (shut_out, let_in, "loses" if shut_out else "changes")
+
+
+def test_callers_are_named_by_any_trust_domain_of_the_mesh() -> None:
+    mesh = mesh_of(SHOP, now=NOW, mesh_config=MeshConfig(trust_domain="corp", trust_domain_aliases=("old",)))
+    for named in ("cluster.local", "corp", "old"):
+        new = policy("bank/callers", "payment", "shop/cart").replace("cluster.local", named)
+        (found,) = authorization_changes(mesh, mesh.overlaid(objects(new)))
+        assert "shop/cart" not in found.shut_out
+        assert "shop/catalog" in found.shut_out
 
 
 def test_an_allow_policy_that_lets_go_of_a_workload() -> None:

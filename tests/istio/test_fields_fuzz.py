@@ -52,7 +52,7 @@ def test_no_object_makes_the_judgement_fail(group: str, kind: str) -> None:
     version, schema = next(iter(definition.versions.items()))
     spec = schema["properties"].get("spec", {})
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
     @given(spec=shaped(spec), metadata=ANYTHING)
     def run(spec: Any, metadata: Any) -> None:
         body = {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": metadata, "spec": spec}
@@ -62,7 +62,7 @@ def test_no_object_makes_the_judgement_fail(group: str, kind: str) -> None:
     run()
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(body=st.dictionaries(st.sampled_from(["apiVersion", "kind", "metadata", "spec"]), ANYTHING))
 def test_nor_does_anything_else(body: dict[str, Any]) -> None:
     list(faults_of(Manifest(subject=Subject(), api_version="", body=body)))

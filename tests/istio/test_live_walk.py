@@ -16,7 +16,7 @@ from meshdoctor.istio.matching import Call
 from meshdoctor.istio.steps import Step
 from meshdoctor.istio.trace import from_pod, trace_from
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.envoy_config import EnvoyConfig, Lacks, Listener, RouteConfig, RouteMatch
+from meshdoctor.model.envoy_config import EnvoyConfig, Kind, Lacks, Listener, RouteConfig, RouteMatch
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.istiod import Istiod, ProxySync, TypeSync
 from meshdoctor.model.mesh import Mesh
@@ -72,14 +72,19 @@ def endpoints(name: str = V1, health: str = "HEALTHY", ip: str = "10.1.0.2", **l
     return {"endpoint_config": {"cluster_name": name, "endpoints": [{"lb_endpoints": [each]}]}}
 
 
-def dump(*items: dict[str, Any], without: str = "") -> EnvoyConfig:
+def dump(*items: dict[str, Any], without: Kind | None = None) -> EnvoyConfig:
     made = EnvoyConfig(found={}, asked=set(), whole={"listeners", "routes", "clusters", "endpoints"}, missing={})
-    kinds = {"active_state": "listeners", "route_config": "routes", "cluster": "clusters", "endpoint_config": "endpoints"}
+    kinds: dict[str, Kind] = {
+        "active_state": "listeners",
+        "route_config": "routes",
+        "cluster": "clusters",
+        "endpoint_config": "endpoints",
+    }
     for item in items:
         found = resources(json.dumps({"configs": [item]}).encode())
-        made.found |= {(kinds[next(iter(item))], name): each for name, each in found.items()}  # type: ignore[misc]
+        made.found |= {(kinds[next(iter(item))], name): each for name, each in found.items()}
     if without:
-        made.missing[without] = Source(name=without, state=SourceState.ERROR, reason="more than 1000000 bytes")  # type: ignore[index]
+        made.missing[without] = Source(name=without, state=SourceState.ERROR, reason="more than 1000000 bytes")
     return made
 
 

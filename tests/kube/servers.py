@@ -12,6 +12,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection
 from wsproto.utilities import generate_accept_token
 
+from meshdoctor.bundle.conversation import ASKED
 from meshdoctor.kube.credentials import Credentials
 
 
@@ -89,6 +90,8 @@ class Server:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while (request := await read_request(reader)) is not None:
                 self.requests.append(request)
+                asked = {"method": request.method, "target": request.target, "body": request.body.decode("utf-8", "replace")}
+                ASKED.debug("%s %s", request.method, request.target, extra=asked)
                 if request.headers.get("upgrade") == "websocket" and self.socket is not None and self.upgrades(request):
                     self.sockets += 1
                     writer.write(upgrade_answer(request))

@@ -16,6 +16,7 @@ PATCH = Write(verb="patch", path=RULE, body=[{"op": "remove", "path": "/spec/x"}
 MUTATING = ("PATCH", "PUT", "POST", "DELETE")
 
 
+@pytest.mark.writes
 async def test_a_write_leaves_with_its_own_leave_only() -> None:
     other = Write(verb="patch", path=f"{RULE}-2", body=PATCH.body)
     longer = Write(verb="patch", path=RULE, body=[*PATCH.body, {"op": "remove", "path": "/spec/y"}])
@@ -28,6 +29,7 @@ async def test_a_write_leaves_with_its_own_leave_only() -> None:
     assert [(r.method, r.target) for r in server.requests] == [("PATCH", f"{RULE}?fieldManager=meshdoctor")]
 
 
+@pytest.mark.writes
 async def test_leave_is_used_up_by_one_request_even_a_failed_one() -> None:
     leave = PATCH.consent(dry_run=False)
     refusal = msgspec.json.encode({"kind": "Status", "code": 409, "reason": "Conflict", "message": "changed"})

@@ -26,6 +26,16 @@ def test_a_sound_namespace_passes_every_check() -> None:
     assert (result.state, result.next) == ("onboarded", "")
 
 
+def test_a_gateway_may_be_named_by_another_trust_domain_of_the_mesh() -> None:
+    world = World()
+    world["AuthorizationPolicy/web"]["spec"]["rules"][0]["from"][0]["source"].update(
+        principals=["old/ns/gw/sa/gw", "old/ns/gw/sa/*"]
+    )
+    assert next(c for c in world.result().checks if c.id == "16").status is Status.FAIL
+    world.said["config"] = MeshConfig(root_namespace="istio-d", trust_domain_aliases=("old",))
+    assert next(c for c in world.result().checks if c.id == "16").status is Status.PASS
+
+
 def test_the_list_is_whole() -> None:
     assert [c.id for c in checks()] == [*map(str, range(1, 33)), "AM1", "AM2", "AM3"]
 

@@ -25,7 +25,7 @@ metadata: {name: x, namespace: a, annotations: {%s: "%s"}}
         ("MD5261", "Pod", "proxy.istio.io/config", "{}", 0),
         ("MD5262", "Pod", "readiness.status.sidecar.istio.io/periodSeconds", "ten", 1),
         ("MD5262", "Pod", "readiness.status.sidecar.istio.io/periodSeconds", "10", 0),
-        ("MD5263", "Pod", "sidecar.istio.io/inject", "true", 1),
+        ("UP-004", "Pod", "sidecar.istio.io/inject", "true", 1),
         ("MD5264", "Pod", "sidecar.istio.io/interceptionMode", "REDIRECT", 0),
     ],
 )
@@ -66,7 +66,7 @@ kind: Sidecar
 metadata: {name: x, namespace: a}
 spec: {outboundTrafficPolicy: {egressProxy: {host: x}}}
 """
-    assert sorted(f.path for f in judge(build(text), "MD5265")) == [
+    assert sorted(f.path for f in judge(build(text), "UP-004")) == [
         "spec.http[0].fault.delay.percent",
         "spec.outboundTrafficPolicy.egressProxy",
     ]

@@ -66,9 +66,9 @@ def test_a_port_that_the_service_lacks() -> None:
 @pytest.mark.parametrize(
     ("spec", "severity"),
     [
-        ({}, "info"),  # requests for web come in on 80, which the cart has
+        ({}, "low"),  # requests for web come in on 80, which the cart has
         ({"hosts": ["other.org"], "gateways": ["gw"]}, "medium"),
-        ({"hosts": ["other.org"], "gateways": ["none"]}, "info"),
+        ({"hosts": ["other.org"], "gateways": ["none"]}, "low"),
     ],
 )
 def test_a_destination_without_a_port(spec: dict[str, Any], severity: str) -> None:

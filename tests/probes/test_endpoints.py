@@ -166,6 +166,19 @@ def test_pods_that_have_just_started_make_it_a_hint() -> None:
     assert [f.confidence for f in findings] == [0.4]
 
 
+@pytest.mark.parametrize(("count", "began", "confidence"), [(2, "11:59:50", 0.4), (3, "11:59:50", 0.95), (3, "11:50:00", 0.4)])
+def test_pods_whose_probe_keeps_failing_are_not_starting(count: int, began: str, confidence: float) -> None:
+    young = pod("shop/cart-1", ready=False, created="2026-08-01T11:59:45Z")
+    told: dict[str, Any] = {"reason": "Unhealthy", "message": "Readiness probe failed: 500", "count": count}
+    about: dict[str, Any] = {
+        "involvedObject": {"kind": "Pod", "name": "cart-1", "namespace": "shop"},
+        "firstTimestamp": f"2026-08-01T{began}Z",
+    }
+    event = thing("v1", "Event", "shop/cart-1.x", **told, **about)
+    findings = judge(build(all_of(WEB, service("shop/cart"), young, event)), "RT-022")
+    assert [f.confidence for f in findings] == [confidence]
+
+
 def test_manifests_have_no_endpoints_yet() -> None:
     text = all_of(service("shop/cart"), deployment("shop/cart", {"app": "cart"}))
     assert len(judge(mesh_of(text), "RT-022")) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.envoyfilters import EnvoyFilter
+from meshdoctor.model.istiod import Istiod, ProxySync
 from meshdoctor.model.mesh import Mesh
 from tests.conftest import build, judge
 from tests.probes.test_running import synced
@@ -55,7 +56,24 @@ def patch(operation: str, apply_to: str = "HTTP_FILTER", name: str = "", version
     ],
 )
 def test_an_order_that_is_left_to_chance(mesh: Mesh, codes: list[str]) -> None:
-    assert [(f.severity, f.codes) for f in judge(mesh, "EF-002")] == [("info", (c,)) for c in codes]
+    assert [(f.severity, f.codes) for f in judge(mesh, "EF-002")] == [("low", (c,)) for c in codes]
+
+
+@pytest.mark.parametrize(
+    ("labels", "version", "place"),
+    [
+        ({"app": "cart"}, "", ""),
+        ({"app": "crat"}, "", "spec.workloadSelector.labels"),
+        ({"app": "cart"}, r"^1\.2[0-9].*", "spec.configPatches[0].match.proxy.proxyVersion"),
+        ({"app": "cart"}, r"^1\.3[0-9].*", ""),
+    ],
+)
+def test_a_filter_for_nobody(labels: dict[str, str], version: str, place: str) -> None:
+    spec = {"workloadSelector": {"labels": labels}, "configPatches": [patch("INSERT_FIRST", version=version)]}
+    text = all_of(thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", spec), pod("shop/cart-1", {"app": "cart"}))
+    known = ProxySync(namespace="shop", name="cart-1", istiod="istiod-1", version="1.32.0")
+    mesh = build(text, istiods=[Istiod(namespace="istio-system", name="istiod-1", parts={"syncz": (known,)})])
+    assert [f.path for f in judge(mesh, "EF-002")] == [place] * bool(place)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ NO = said(condition("ResolvedRefs", "False", "BackendNotFound"))
         (route({"name": "gone"}), "spec.rules[0].backendRefs[0].name"),
         (route({"name": "web"}, {"name": "gone"}), "spec.rules[0].backendRefs[1].name"),
         (route({"name": "gone"}, to={"group": "", "kind": "Service", "name": "web"}), "spec.rules[0].backendRefs[0].name"),
-        (route({"name": "web", "port": 81}), "spec.rules[0].backendRefs[0].name"),
+        (route({"name": "web", "port": 81}), "spec.rules[0].backendRefs[0].port"),
         (route({"name": "gone"}, parents=[NO]), "spec.rules[0].backendRefs[0].name"),
         (route({"name": "x", "kind": "Bucket"}, parents=[NO]), "status.parents.conditions.ResolvedRefs"),
         (route({"name": "x", "kind": "Hostname", "group": "networking.istio.io"}), None),

@@ -57,6 +57,16 @@ def test_a_port_without_listener(bound: tuple[str, ...], is_fault: bool) -> None
     assert subjects(judge(mesh, "GW-009")) == ["Gateway edge/g"] * is_fault
 
 
+@pytest.mark.parametrize(("mode", "why"), [("PASSTHROUGH", "no VirtualService names it"), ("AUTO_PASSTHROUGH", ""), ("SIMPLE", "")])
+def test_a_listener_that_a_route_would_make(mode: str, why: str) -> None:
+    through = gateway(
+        "edge/g", {"port": {"number": 443, "name": "tls", "protocol": "TLS"}, "tls": {"mode": mode}, "hosts": ["a.com"]}
+    )
+    mesh = build(all_of(DOOR, through, front("https:443:443")), envoys=[logged("edge/door-1", listeners=("0.0.0.0:80",))])
+    found = judge(mesh, "GW-009")
+    assert [f.why.startswith(why) for f in found] == [True] * (mode != "AUTO_PASSTHROUGH")
+
+
 @pytest.mark.parametrize(("target", "redirect", "is_fault"), [(80, True, True), (443, True, False), (80, False, False)])
 def test_redirected_again_and_again(target: int, redirect: bool, is_fault: bool) -> None:
     looped = gateway("edge/g", server(80, "HTTP", "a.example", httpsRedirect=redirect))

@@ -79,6 +79,12 @@ def test_ports_that_no_service_has(one: dict[str, Any], found: bool) -> None:
     assert all("Service edge/ingress" in map(str, f.also) for f in findings)
 
 
+@pytest.mark.parametrize(("more", "is_fault"), [("", True), (service("edge/ingress", "x:80:80", "typo"), False)])
+def test_no_service_leads_to_the_gateway(more: str, is_fault: bool) -> None:
+    text = all_of(pod("edge/ingress-1", {"istio": "ingress"}), gateway("edge/gw", server(80, "HTTP", "*")), more)
+    assert [f.path for f in judge(build(text), "GW-001")] == ["spec.selector"] * is_fault
+
+
 def test_a_named_target_port_and_the_hosts_network() -> None:
     named = service("edge/ingress", "x:1:web")
     carrier = pod("edge/ingress-1", {"istio": "ingress"})  # its container port `web` is 8080

@@ -62,9 +62,17 @@ def test_principals(principal: str, codes: tuple[str, ...] | None) -> None:
 def test_namespaces(field: str, codes: tuple[str, ...]) -> None:
     names = ["shop", "sh*", "*op", "*", "bank", "ba*"]
     text = all_of(namespace("shop"), policy(**source(**{field: names})))
-    findings = judge(build(text), "MD5013")
+    findings = judge(build(text), "AZ-004")
     assert [(f.path[-1 - len("[4]") + 1 :], f.codes) for f in findings] == [("[4]", codes), ("[5]", codes)]
-    assert {f.status for f in judge(build(text, unseen=[Namespace]), "MD5013")} == {"UNKNOWN"}
+    assert {f.status for f in judge(build(text, unseen=[Namespace]), "AZ-004")} == {"UNKNOWN"}
+
+
+@pytest.mark.parametrize(("name", "is_fault"), [("web", False), ("shop/web", False), ("bank/web", True), ("wbe", True)])
+@pytest.mark.parametrize("field", ["serviceAccounts", "notServiceAccounts"])
+def test_service_accounts(field: str, name: str, is_fault: bool) -> None:
+    text = all_of(namespace("shop"), account("shop/web"), policy(**source(**{field: [name]})))
+    found = judge(build(text), "AZ-004")
+    assert [f.path for f in found] == [f"spec.rules[0].from[0].source.{field}[0]"] * is_fault
 
 
 def test_methods() -> None:

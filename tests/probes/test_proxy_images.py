@@ -43,7 +43,6 @@ MESH_WIDE = thing("networking.istio.io/v1beta1", "ProxyConfig", "istio-system/sl
         (all_of(ENABLED, injector(), running(NOW)), False),
         (all_of(ENABLED, injector(), running(OLD)), True),
         (all_of(ENABLED, injector(), running(OLD, init=True)), True),
-        (all_of(ENABLED, injector(), running(OLD, {"sidecar.istio.io/proxyImage": OLD})), False),
         (all_of(ENABLED, injector(), running(NOW + "-distroless")), True),
         (all_of(ENABLED, injector(), running(NOW + "-distroless", {"sidecar.istio.io/proxyImageType": "distroless"})), False),
         (
@@ -62,7 +61,16 @@ MESH_WIDE = thing("networking.istio.io/v1beta1", "ProxyConfig", "istio-system/sl
 )
 def test_images_of_proxies(text: str, differs: bool) -> None:
     found = judge(build(text), "UP-007")
-    assert [(str(f.subject), f.severity, f.codes) for f in found] == ([("Namespace shop", "info", ("IST0158",))] if differs else [])
+    assert [(str(f.subject), f.severity, f.codes) for f in found] == ([("Namespace shop", "low", ("IST0158",))] if differs else [])
+
+
+def test_one_workload_of_another_image() -> None:
+    chosen = running(OLD, {"sidecar.istio.io/proxyImage": OLD})
+    (found,) = judge(build(all_of(ENABLED, injector(), chosen)), "UP-007")
+    assert (str(found.subject), found.severity, found.codes) == ("Pod shop/web", "low", ())
+    other = running(NOW).replace("web", "cart")
+    told = judge(build(all_of(ENABLED, injector(), running(OLD), other)), "UP-007")
+    assert {str(f.subject): f.severity for f in told} == {"Namespace shop": "info", "Pod shop/web": "low"}
 
 
 def test_a_tag_stands_for_its_revision() -> None:

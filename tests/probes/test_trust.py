@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from meshdoctor.model.envoy import LoadedCertificate, SecretState
-from meshdoctor.model.istiod import Sample
+from meshdoctor.model.findings import PROOF
+from meshdoctor.model.istiod import Istiod, Sample
 from tests.conftest import build, judge, subjects
 from tests.probes.test_control_plane_load import prometheus
-from tests.probes.things import all_of, destination_rule, line, logged, pod, service, thing
+from tests.probes.things import all_of, destination_rule, gateway, line, logged, pod, service, thing
 
+TLS_SERVER = {"port": {"number": 443, "protocol": "HTTPS"}, "tls": {"mode": "SIMPLE", "credentialName": "tls"}, "hosts": ["a.com"]}
 TO_CART = "outbound|8080||cart.shop.svc.cluster.local"
 
 
@@ -62,6 +64,20 @@ def test_a_secret_that_is_there_and_not_delivered(warming: bool, there: bool, is
     secret = thing("v1", "Secret", "edge/tls") if there else ""
     waits = logged("edge/door-1", secrets=(SecretState(name="kubernetes://tls", warming=warming),))
     assert subjects(judge(build(all_of(door, secret), envoys=[waits]), "CRT-010")) == ["Deployment edge/door"] * is_fault
+
+
+def test_a_gateway_that_may_not_read_its_secret() -> None:
+    door = all_of(
+        pod("edge/door-1", {"istio": "ingress"}, gateway=True), thing("v1", "Secret", "edge/tls"), gateway("edge/g", TLS_SERVER)
+    )
+    words = "proxy door-1.edge attempted to access unauthorized certificates tls: door/edge is not authorized to read secrets: "
+    told = Istiod(namespace="istio-system", name="istiod-1", parts={"log": ((None, words),)})
+    waits = logged("edge/door-1", secrets=(SecretState(name="kubernetes://tls", warming=True),))
+    mesh = build(door, istiods=[told], envoys=[waits])
+    (found,) = judge(mesh, "CRT-010")
+    assert found.confidence == PROOF
+    assert found.summary.endswith("door/edge is not authorized to read secrets")
+    assert judge(mesh, "CRT-006") == []
 
 
 @pytest.mark.parametrize(("mutual", "plain", "is_fault"), [(99.9, 0.1, False), (90, 10, True), (0, 0, False)])

@@ -73,6 +73,13 @@ def test_nobody_is_the_default(tag: str, is_fault: bool) -> None:
     assert bool(judge(build(all_of(space, webhook("1-30", tag))), "UP-005")) == is_fault
 
 
+def test_an_injector_that_is_switched_off_is_no_default() -> None:
+    space = thing("v1", "Namespace", "/shop", labels={"istio-injection": "enabled"})
+    off = webhook("default").replace("istio-injection: enabled", "istio.io/deactivated: never-match")
+    assert "never-match" in off
+    assert len(judge(build(all_of(space, off)), "UP-005")) == 1
+
+
 def test_no_webhook_injects_at_all() -> None:
     space = thing("v1", "Namespace", "/shop", labels={"istio-injection": "enabled"})
     (found,) = judge(build(all_of(space, ISTIOD)), "UP-005")

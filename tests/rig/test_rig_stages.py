@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,9 @@ def test_stages_go_by_workload_and_leave_the_namespaces_policy_alone(kubeconfig:
     def policies() -> list[str]:
         return kubectl(kubeconfig, "-n", INSIDE, "get", "peerauthentications", "-o", "name").split()
 
-    run: Callable[..., int] = lambda *words: main([*words, "-o", "json", "--kubeconfig", kubeconfig])  # noqa: E731
+    def run(*words: str) -> int:
+        return main([*words, "-o", "json", "--kubeconfig", kubeconfig])
+
     capsys.readouterr()
     code = run("strict", INSIDE, "--staged", "--write", "--yes")
     told = json.loads(capsys.readouterr().out)

@@ -157,7 +157,7 @@ def test_leave_to_store_is_made_in_one_place() -> None:
     assert sorted(set(asked)) == [*commands, "screens/mending.py"]
     calls = [line for path in Path("screens").rglob("*.py") for line in path.read_text("utf-8").splitlines() if WRITES.search(line)]
     assert calls
-    assert all("self.ask_leave(" in line or "self._ask(" in line for line in calls)
+    assert all("self.ask_leave(" in line or "self.ask(" in line for line in calls)
 
 
 @pytest.mark.long

@@ -95,6 +95,7 @@ def ended(view: FixView | UndoView) -> Callable[[], bool]:
     return lambda: not view.work.is_busy and view.work.state != "planned"
 
 
+@pytest.mark.writes
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_a_fix_asks_writes_verifies_and_is_taken_back(cluster: Cluster, tmp_path: Path, size: tuple[int, int]) -> None:
     before = copy.deepcopy(cluster.get(RULE))
@@ -133,6 +134,7 @@ def put_policy(cluster: Cluster, **more: object) -> None:
     cluster.put(NOTHING, {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": {}})
 
 
+@pytest.mark.writes
 async def test_high_risk_asks_for_the_context_and_for_the_name(cluster: Cluster, tmp_path: Path) -> None:
     put_policy(cluster)
     async with working(cluster, tmp_path) as screen:
@@ -146,6 +148,7 @@ async def test_high_risk_asks_for_the_context_and_for_the_name(cluster: Cluster,
     assert cluster.stored == [("DELETE", NOTHING)]
 
 
+@pytest.mark.writes
 async def test_what_a_tool_keeps_is_written_only_when_forced(cluster: Cluster, tmp_path: Path) -> None:
     rule = copy.deepcopy(cluster.get(RULE))
     assert rule is not None
@@ -164,6 +167,7 @@ async def test_what_a_tool_keeps_is_written_only_when_forced(cluster: Cluster, t
     assert len(cluster.stored) == 1
 
 
+@pytest.mark.writes
 async def test_an_unanswered_write_is_not_called_done(cluster: Cluster, tmp_path: Path) -> None:
     lost = statuses.failure(500, "InternalError", "etcd: request timed out")
     cluster.script = lambda at, _: lost if at == "before" else None
@@ -184,6 +188,7 @@ async def test_an_unanswered_write_is_not_called_done(cluster: Cluster, tmp_path
     assert cluster.stored == []
 
 
+@pytest.mark.writes
 async def test_what_was_interrupted_is_told_at_the_start(cluster: Cluster, tmp_path: Path) -> None:
     """A run that ended between the intent and its answer: here the write was done."""
     async with working(cluster, tmp_path) as screen:
@@ -212,6 +217,7 @@ async def test_a_refused_trial_writes_nothing(cluster: Cluster, tmp_path: Path) 
     assert cluster.stored == []
 
 
+@pytest.mark.writes
 async def test_a_fix_is_written_into_the_open_incident(cluster: Cluster, tmp_path: Path) -> None:
     async with working(cluster, tmp_path) as screen:
         await screen.app.action_go("findings", "problem=MTL-002")

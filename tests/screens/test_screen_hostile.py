@@ -18,7 +18,7 @@ from screens import registry
 from screens.feed import StillFeed
 from tests.conftest import NOW, build
 from tests.probes import things as t
-from tests.screens.conftest import calm, istiod, opened, sync
+from tests.screens.conftest import Screen, calm, istiod, opened, sync
 
 HOSTILE = {
     "short": "oops [/] and [/bold] regex [/v1/x] [bold]x[/bold] [@click=app.exit]y[/] \x1b[31mred\x1b[0m \x1b]0;title\x07 "
@@ -112,6 +112,12 @@ def assert_harmless(shown: str) -> None:
         assert character not in shown
 
 
+async def go(screen: Screen, entry: registry.Entry) -> None:
+    await screen.app.action_go(entry.name)
+    await screen.until(lambda: type(screen.app.view) is entry.view)
+    await screen.settled()
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 async def test_every_screen_shows_hostile_text_as_text(text: str) -> None:
     mesh = hostile_mesh(text)
@@ -124,9 +130,7 @@ async def test_every_screen_shows_hostile_text_as_text(text: str) -> None:
     )
     async with opened(feed=feed, size=(120, 40)) as screen:
         for entry in registry.entries():
-            await screen.app.action_go(entry.name)
-            await screen.until(lambda entry=entry: type(screen.app.view) is entry.view)  # type: ignore[misc]
-            await screen.settled()
+            await go(screen, entry)
             assert_harmless(screen.text)
             assert "failed:" not in screen.text
             await screen.press("j", "enter")

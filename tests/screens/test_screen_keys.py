@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual import events
 from textual.dom import DOMNode
 
@@ -13,7 +14,7 @@ from screens.keys import all_ids, unknown
 from screens.views.findings import Findings
 from screens.views.table import TableView
 from screens.views.view import keys_of
-from screens.widgets.prompt import Prompt
+from screens.widgets.prompt import Ask, Prompt
 from tests.conftest import build
 from tests.screens.conftest import FAULTY, Screen, opened
 
@@ -100,7 +101,7 @@ async def test_the_prompt_runs_exactly_what_is_typed(faulty: Mesh) -> None:
         await screen.press("escape")
         await screen.type(":fin")
         await screen.press("tab")
-        assert screen.app.query_one(Prompt).query_one("Ask").value == "finding"  # type: ignore[attr-defined]
+        assert screen.app.query_one(Prompt).query_one(Ask).value == "finding"
         await screen.type("s")
         await screen.press("enter")
         assert isinstance(screen.app.view, Findings)
@@ -167,11 +168,11 @@ async def test_q_at_home_does_not_leave(faulty: Mesh) -> None:
         assert screen.app._exit is False
 
 
-async def test_a_new_cause_rings_once(faulty: Mesh, healthy: Mesh) -> None:
+async def test_a_new_cause_rings_once(faulty: Mesh, healthy: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[int] = []
 
     async with opened(healthy) as screen:
-        screen.app.bell = lambda: rung.append(1)  # type: ignore[method-assign]
+        monkeypatch.setattr(screen.app, "bell", lambda: rung.append(1))
         diagnosis = judge(faulty)
         screen.feed.show(faulty, diagnosis)
         await screen.until(lambda: screen.app.seen.mesh is faulty)

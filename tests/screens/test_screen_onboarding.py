@@ -40,7 +40,7 @@ async def test_a_sound_namespace_has_nothing_left() -> None:
         assert "● onboarded" in screen.text
         await screen.type("/shop")
         await screen.press("enter", "enter")
-        assert "35" not in screen.text
+        assert "35" not in "".join(screen.lines[1:])  # the clock may say so
         assert "✖" not in screen.text
         await screen.press("end")
         assert "Deployment web" in screen.text

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology.parts import ENVOY, Edge, Kind, Latency, Node, Traffic
+from meshdoctor.topology.views import graph_from
 from screens.graph import around, edge_detail, figures, table, tree
 from screens.views.topology import Topology
+from screens.widgets.rows import Row
 from tests.screens.conftest import Screen, opened
 
 WEB, CART, PAY = (Node(Kind.WORKLOAD, "shop", n) for n in ("web", "cart", "pay"))
 
 
-def edge(client: Node, server: Node, failed: float = 0.0, health: str = "Healthy", **more: object) -> Edge:
+def edge(client: Node, server: Node, failed: float = 0.0, health: str = "Healthy", threshold: str = "", errors: str = "") -> Edge:
     flags = {"UH": failed} if failed else {}
     told = Traffic(
         source=ENVOY,
@@ -24,21 +26,15 @@ def edge(client: Node, server: Node, failed: float = 0.0, health: str = "Healthy
         latency_ms=Latency(p95=6.0),
         mtls_share=1.0,
     )
-    return Edge(client=client, server=server, sources=(ENVOY,), traffic=(told,), health=health, **more)  # type: ignore[arg-type]
+    return Edge(client=client, server=server, sources=(ENVOY,), traffic=(told,), health=health, threshold=threshold, errors=errors)
 
 
 SOUND, BROKEN = edge(WEB, CART), edge(CART, PAY, 240.0, "Failure", threshold="100 % are 5XX", errors="100% 5XX")
 SILENT = Edge(client=CART, server=PAY, sources=("configured",), unknown="its proxy was not asked")
 
 
-def words(rows: list[object]) -> str:
-    return "\n".join(r.words for r in rows)  # type: ignore[attr-defined]
-
-
-def graph_of(*edges: Edge) -> object:
-    from meshdoctor.topology.views import graph_from
-
-    return graph_from(edges)
+def words(rows: list[Row]) -> str:
+    return "\n".join(r.words for r in rows)
 
 
 def test_the_tree_opens_each_node_once_and_the_table_begins_with_the_worst() -> None:
@@ -49,14 +45,14 @@ def test_the_tree_opens_each_node_once_and_the_table_begins_with_the_worst() -> 
     ]
     assert [r.fields["server"] for r in table([SOUND, BROKEN])] == ["shop/pay", "shop/cart"]
     circle = [SOUND, edge(CART, WEB)]
-    assert "…" in words(tree(circle, [WEB]))  # type: ignore[arg-type]
+    assert "…" in words(tree(circle, [WEB]))
 
 
 def test_callers_stand_left_and_callees_right() -> None:
-    (row,) = around(graph_of(SOUND, BROKEN), CART, "callees")  # type: ignore[arg-type]
+    (row,) = around(graph_from((SOUND, BROKEN)), CART, "callees")
     assert row.payload is BROKEN
     assert row.words.index("shop/web") < row.words.index("shop/cart") < row.words.index("shop/pay")
-    assert around(graph_of(SOUND, BROKEN), CART, "callers")[0].payload is SOUND  # type: ignore[arg-type]
+    assert around(graph_from((SOUND, BROKEN)), CART, "callers")[0].payload is SOUND
 
 
 def test_what_is_not_known_is_no_zero() -> None:

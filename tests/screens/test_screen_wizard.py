@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from screens.widgets.prompt import Ask
 from tests.enrolment.test_enrolment_plan import outside
 from tests.onboarding.sound import World, bare
 from tests.screens.conftest import opened
@@ -48,7 +49,8 @@ async def test_what_stands_in_the_way_is_told_first_and_accepted_by_its_name() -
         await s.type("yes")
         await s.press("enter")
         assert "1 in the way" in s.text
-        await s.press("F")
+        await s.press("F", "up")
+        assert s.app.query_one(Ask).value == "", "consent is typed each time"
         await s.type("exempt")
         await s.press("enter")
         await s.until(lambda: "ACCEPTED" in s.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from xml.etree import ElementTree
 
@@ -94,11 +95,11 @@ def test_around_a_node() -> None:
 
 
 @pytest.mark.parametrize("write", [graph_drawn.dot, graph_drawn.mermaid])
-def test_hostile_names_are_quoted(write: object) -> None:
+def test_hostile_names_are_quoted(write: Callable[[list[Edge]], str]) -> None:
     evil = Node(Kind.OUTSIDE, "", 'x"] ; click n0 "javascript:alert(1)"\n--> y\\')
     traffic = Traffic(source=ENVOY, how="access log", window_s=10.0, per_second=0.3, requests=3, failed=1, flags={"UC": 1})
     edge = Edge(client=evil, server=Node(Kind.SERVICE, "shop", "cart"), sources=(ENVOY,), traffic=(traffic,))
-    text = write([edge])  # type: ignore[operator]
+    text = write([edge])
     drawn = ElementTree.fromstring(graph_drawn.svg([edge], {evil: (0, 0), edge.server: (1, 0)}))
     assert {each.tag.rpartition("}")[2] for each in drawn.iter()} <= {"svg", "g", "rect", "text", "title", "path"}
     assert len(text.splitlines()) <= 6

@@ -16,7 +16,7 @@ from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.traffic import Scrape
 from meshdoctor.topology.build import graph_of
-from meshdoctor.topology.parts import ENVOY, PROMETHEUS, Edge
+from meshdoctor.topology.parts import ENVOY, PROMETHEUS, Edge, Latency
 from meshdoctor.topology.views import edges_in
 from tests.conftest import build
 from tests.topology.test_counted import PODS, SERVICE
@@ -72,7 +72,7 @@ def test_bytes_of_connections_are_told_from_the_clients_side() -> None:
 
 def test_slow_answers() -> None:
     told = edges(istio_requests=(sample(9.0, **SERVER),), istio_p95=(sample(240.0, "", reporter=""),))
-    assert told["shop/front", "shop/cart"].latency_ms.p95 == 240.0  # type: ignore[union-attr]
+    assert told["shop/front", "shop/cart"].latency_ms == Latency(p95=240.0)
 
 
 def test_clusters_tell_where_istio_does_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -56,9 +57,10 @@ NAME = "IstiodDown"
 GOOD = 'kube_up{a="b"} < 1 or absent(kube_up)'
 
 
-def judged(query: str, *, counts: dict[str, float | None] | None = None, receivers: int | None = 1, **more: object) -> Audited:
+def judged(query: str, *, counts: dict[str, float | None] | None = None, receivers: int | None = 1, **more: Any) -> Audited:
     """One loaded rule, judged; every series that it asks for exists unless `counts` says otherwise."""
-    rule = Rule(name=NAME, query=query, **({"severity": "page", "runbook": "x", "held": 60.0} | more))  # type: ignore[arg-type]
+    fields: dict[str, Any] = {"severity": "page", "runbook": "x", "held": 60.0} | more
+    rule = Rule(name=NAME, query=query, **fields)
     told = Alerting(rules=(rule,), receivers=receivers, intervals={"istiod": 15.0})
     there: dict[str, float | None] = dict.fromkeys(map(str, wanted(build(), told)), 1.0)
     there.update(counts or {})
@@ -91,8 +93,8 @@ def says(one: Audited, state: str) -> str:
         ("a > 1", {"severity": "", "runbook": ""}, "can fire", "no severity"),
     ],
 )
-def test_what_keeps_an_alert_from_firing(query: str, more: dict[str, object], verdict: str, words: str) -> None:
-    one = judged(query, **more)  # type: ignore[arg-type]
+def test_what_keeps_an_alert_from_firing(query: str, more: dict[str, Any], verdict: str, words: str) -> None:
+    one = judged(query, **more)
     assert one.verdict == verdict, one.points
     assert words in " ".join(says(one, state) for state in ("FAIL", "WARN", "UNKNOWN"))
 
@@ -116,7 +118,7 @@ def mesh() -> Mesh:
 
 
 def test_the_handbooks_alerts_as_they_can_fire(mesh: Mesh) -> None:
-    rules = prometheus_rule(mesh)["spec"]["groups"][0]["rules"]  # type: ignore[index]
+    rules = prometheus_rule(mesh)["spec"]["groups"][0]["rules"]
     assert yaml.safe_load(yaml.safe_dump(rules)) == rules
     assert [r["alert"] for r in rules] == ["IstiodDown", "IstioIngressHigh5xx", "IstioConfigRejected"]
     assert 'namespace="istio-d"' in rules[0]["expr"]

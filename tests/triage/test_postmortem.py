@@ -13,7 +13,7 @@ from meshdoctor.model.networking import VirtualService
 from meshdoctor.model.story import Story
 from meshdoctor.reports import story as stories
 from meshdoctor.triage import freeze, incident
-from meshdoctor.triage.comms import AUDIENCES, draft
+from meshdoctor.triage.comms import AUDIENCES, Audience, draft
 from meshdoctor.triage.incident import Incident
 from meshdoctor.triage.postmortem import postmortem
 from meshdoctor.triage.temporary import register
@@ -77,9 +77,9 @@ def test_every_sentence_has_a_source_that_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("audience", list(AUDIENCES))
-def test_drafts_are_facts_with_sources(tmp_path: Path, audience: str) -> None:
+def test_drafts_are_facts_with_sources(tmp_path: Path, audience: Audience) -> None:
     made = whole(tmp_path)
-    story = draft(made, audience, NOW)  # type: ignore[arg-type]
+    story = draft(made, audience, NOW)
     sourced(story, made)
     assert "State: over" in stories.text(story)
 

@@ -60,7 +60,7 @@ def test_kiali_graph(case: dict[str, Any], record_property: Any) -> None:
 def once_a_metric(case: dict[str, Any]) -> list[Series]:
     """Both directions of TCP and gRPC are added, but each only once."""
     made: list[Series] = []
-    for name in {METRIC.search(q["query"])[1] for q in case["queries"]}:  # type: ignore[index]
+    for name in {METRIC.findall(q["query"])[0][0] for q in case["queries"]}:
         part = case | {"queries": [q for q in case["queries"] if f"rate({name}{{" in q["query"]]}
         made += once(calls(part))
     return made

@@ -16,7 +16,7 @@ class Redactor:
     """Redacts the answers of one bundle; what it removed is counted in `marks`."""
 
     def __init__(self, *, keep_code: bool = False) -> None:
-        self.marks = Marks()
+        self.marks, self.keeps_code = Marks(), keep_code
         self._cleaner = Cleaner(self.marks, keep_code=keep_code)
 
     def answer(self, key: str, answer: Answer) -> Answer:

@@ -6,13 +6,10 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Callable
 
 from meshdoctor.bundle.redaction import names
 from meshdoctor.bundle.redaction.applied import clean_applied, clean_secrets
 from meshdoctor.bundle.redaction.marks import Marks
-
-Replace = Callable[[re.Match[str], Marks], str]
 
 _BREAK = r"(?:\\+[nr]|\s)"
 _PEM = re.compile(

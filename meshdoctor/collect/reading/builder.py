@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import msgspec
@@ -21,11 +21,7 @@ from yaml.events import (
 from meshdoctor.collect.reading.scalars import meaning
 from meshdoctor.model.manifest import Place
 
-try:
-    from yaml.cyaml import CParser as Parser  # type: ignore[attr-defined]
-except ImportError:  # PyYAML without libyaml: slower, the same events
-    from yaml import SafeLoader as Parser  # type: ignore[assignment]
-
+Parser: Callable[[str], Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML without libyaml: slower, the same events
 DEEPEST = 100
 TEMPLATE = "a template must be rendered first (`helm template ... | meshdoctor check -`)"
 SPARE = 100_000  # values that aliases may add beyond one for each character of the text

@@ -90,15 +90,6 @@ def export_with_clients(case: Case) -> str:
 
 
 @word
-def export_list(case: Case) -> list[str]:
-    """The exportTo of an Istio object with the namespaces of those who use it."""
-    spaces = {s.name if s.kind == "Namespace" else s.namespace for s in case.finding.also} - {case.subject.namespace, ""}
-    if not spaces:
-        raise NoRemedy("Who uses it is not known.")
-    return list(dict.fromkeys([*(case.at("spec.exportTo") or ["."]), *sorted(spaces)]))
-
-
-@word
 def roomy_pool(case: Case) -> dict[str, Any]:
     """The connection pool with no limit below Envoy's own defaults."""
     pool = case.at(case.finding.path)

@@ -39,17 +39,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return low in self.headers or self.has_all_headers, self.headers.get(low, ())
 
 
-def namespace_of(principal: str) -> str:
-    """The namespace in a principal; empty where it has none."""
-    return principal.partition("/ns/")[2].partition("/")[0]
-
-
-def account_of(principal: str) -> str:
-    """`namespace/account` of a principal, how people name it."""
-    namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
-    return f"{namespace}/{account}" if account else principal
-
-
 def forwarded_for(headers: dict[str, tuple[str, ...]]) -> str:
     """The last address of X-Forwarded-For, which a sidecar takes for the client's; empty without one."""
     return ",".join(headers.get("x-forwarded-for", ())).rpartition(",")[2].strip()

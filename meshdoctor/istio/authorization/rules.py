@@ -185,8 +185,11 @@ def _test(at: str, words: str, known: Attribute, values: tuple[str, ...], domain
     return Test(at, words, known, values, not_)
 
 
-def refusals(policy: AuthorizationPolicy, request: Request, domains: tuple[str, ...] = (trust.OWN,)) -> list[tuple[int, str]]:
-    """Why no rule of a policy matches, as (rule index, the field that fails); empty where some rule does or may."""
+def refusals(policy: AuthorizationPolicy, request: Request, domains: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Why no rule of a policy matches, as (rule index, the field that fails); empty where some rule does or may.
+
+    `domains` are the mesh's trust domain and its aliases (`trust.of_mesh`).
+    """
     if not policy.spec.rules:
         return [(-1, "it has no rules")]
     failing = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
+from meshdoctor.istio.authorization import trust
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.istio.authorization.rules import refusals
 from meshdoctor.istio.authorization.scope import policies_for
@@ -18,6 +19,7 @@ from meshdoctor.model.changes import AuthorizationChange, Effect
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import some
 
 Policies = tuple[AuthorizationPolicy, ...]
 NAMED = 6  # identities said in words; the JSON has all
@@ -34,25 +36,25 @@ class _Place(msgspec.Struct, frozen=True):
 class _Callers:
     """The identities of the mesh, and which of them pass ALLOW policies: found once for the same policies."""
 
-    def __init__(self, principals: list[str]) -> None:
-        self._all = principals
+    def __init__(self, mesh: Mesh) -> None:
+        self._all = sorted({principal_of(mesh, p) for p in injected_pods(mesh)} - {""})
+        self._domains = trust.of_mesh(mesh.mesh_config)
         self._known: dict[tuple[int, ...], frozenset[str]] = {}
 
     def passing(self, allow: Policies) -> frozenset[str]:
         """Those of whom some request may be allowed, as far as identity alone tells; without policies everybody."""
         key = tuple(map(id, allow))
         if key not in self._known:
-            self._known[key] = frozenset(p for p in self._all if not allow or any(not refusals(a, _request(p)) for a in allow))
+            self._known[key] = frozenset(p for p in self._all if not allow or self._passes(p, allow))
         return self._known[key]
 
-
-def _request(principal: str) -> Request:
-    return Request(principal=principal)
+    def _passes(self, principal: str, allow: Policies) -> bool:
+        return any(not refusals(a, Request(principal=principal), self._domains) for a in allow)
 
 
 def authorization_changes(before: Mesh, after: Mesh) -> Iterator[AuthorizationChange]:
     """Each workload (or target of targetRefs) whose policies are not the same."""
-    callers = _Callers(sorted({principal_of(after, p) for p in injected_pods(after)} - {""}))
+    callers = _Callers(after)
     for place in (*_workloads(before, after), *_targets(before, after)):
         yield from _default(place, callers)
         for action in ("DENY", "CUSTOM"):
@@ -108,8 +110,8 @@ def _default(place: _Place, callers: _Callers) -> Iterator[AuthorizationChange]:
     else:
         says = f"is allowed otherwise: {'; '.join(f'{p.subject} {rule_words(p)}' for p in _new_of(old, new)) or _names(new)}"
     effect: Effect = "loses" if out or (new and not old) else "gains" if old and not new else "changes"
-    says += f"; no longer let in: {_list(out)}" if out else ""
-    says += f"; newly let in: {_list(let)}" if let and old and new else ""
+    says += f"; no longer let in: {some(out, NAMED)}" if out else ""
+    says += f"; newly let in: {some(let, NAMED)}" if let and old and new else ""
     yield _change(place, effect, says, new or old, shut_out=out, let_in=let)
 
 
@@ -154,9 +156,3 @@ def _short(principal: str) -> str:
     """`namespace/account` of an identity."""
     namespace, _, account = principal.partition("/ns/")[2].partition("/sa/")
     return f"{namespace}/{account}"
-
-
-def _list(names: Iterable[str]) -> str:
-    those = list(names)
-    more = f" and {len(those) - NAMED} more" if len(those) > NAMED else ""
-    return ", ".join(those[:NAMED]) + more

@@ -43,7 +43,7 @@ def effects(before: Mesh, after: Mesh) -> tuple[tuple[AnyChange, ...], tuple[Bli
         try:
             found += [_shown(change) for change in subject(before, after)]
         except Unseen as unseen:
-            blind.append(Blind(about=about, reason=f"{unseen.source.name}: {unseen.source.reason or unseen.source.state}"))
+            blind.append(Blind(about=about, reason=str(unseen)))
     blind += _left_out(after)
     return tuple(sorted(found, key=lambda c: EFFECTS.index(c.effect))), tuple(blind)
 

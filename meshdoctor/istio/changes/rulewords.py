@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from meshdoctor.model.security import AuthorizationPolicy, Rule
+from meshdoctor.model.text import some
 
 MOST = 3  # rules, and values of a field
 
@@ -24,7 +25,7 @@ def _rule(rule: Rule) -> str:
     parts = [f"from {_either(f.source for f in rule.from_)}"] if rule.from_ else []
     parts += [f"to {_either(t.operation for t in rule.to)}"] if rule.to else []
     if rule.when:
-        conditions = (f"{c.key} is{'' if c.values else ' not'} {_few(c.values or c.not_values)}" for c in rule.when)
+        conditions = (f"{c.key} is{'' if c.values else ' not'} {some(c.values or c.not_values, MOST)}" for c in rule.when)
         parts.append(f"when {', '.join(conditions)}")
     return " ".join(parts) or "everything"
 
@@ -35,9 +36,4 @@ def _either(those: Any) -> str:
 
 def _fields(thing: Any) -> str:
     said: dict[str, list[str]] = msgspec.to_builtins(thing)
-    return ", ".join(f"{name} {_few(values)}" for name, values in said.items() if values) or "anything"
-
-
-def _few(values: Any) -> str:
-    those = list(values)
-    return ", ".join(those[:MOST]) + (f" and {len(those) - MOST} more" if len(those) > MOST else "")
+    return ", ".join(f"{name} {some(values, MOST)}" for name, values in said.items() if values) or "anything"

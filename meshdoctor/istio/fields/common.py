@@ -106,19 +106,17 @@ def bad_selector(selector: Field) -> Iterator[Fault]:
     """The selector of a policy: neither empty keys nor wildcards; without labels it selects everything."""
     if not selector:
         return
-    labels = selector["matchLabels"]
-    for key, value in labels.entries:
-        if not key:
-            yield labels.wrong("has an empty key")
-        if "*" in key or "*" in value.text:
-            yield value.wrong("has a wildcard, a selector compares labels exactly")
-    if not labels.size:
+    yield from _bad_labels(selector["matchLabels"])
+    if not selector["matchLabels"].size:
         yield selector.doubtful("has no labels: it selects every workload of the namespace")
 
 
 def bad_alpha_selector(selector: Field) -> Iterator[Fault]:
     """The selector of Sidecar, ServiceEntry and EnvoyFilter, with `labels`."""
-    labels = selector["labels"]
+    yield from _bad_labels(selector["labels"])
+
+
+def _bad_labels(labels: Field) -> Iterator[Fault]:
     for key, value in labels.entries:
         if not key:
             yield labels.wrong("has an empty key")

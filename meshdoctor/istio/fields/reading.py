@@ -73,8 +73,8 @@ class Field:
     def wrong(self, says: str, quote: str = "") -> Fault:
         return Fault(self.path, f"{self.path} {says}", quote)
 
-    def doubtful(self, says: str, quote: str = "") -> Fault:
-        return Fault(self.path, f"{self.path} {says}", quote, "warning")
+    def doubtful(self, says: str) -> Fault:
+        return Fault(self.path, f"{self.path} {says}", "", "warning")
 
     def remark(self, says: str, quote: str = "") -> Fault:
         return Fault(self.path, f"{self.path} {says}", quote, "remark")

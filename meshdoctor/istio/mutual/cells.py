@@ -71,6 +71,12 @@ def cells_by_address(mesh: Mesh, wanted: Wanted | None = None) -> tuple[Cell, ..
     return _kept(mesh, "mtls cells by address", addresses, wanted)
 
 
+def in_both(before: Mesh, after: Mesh, wanted: Wanted | None) -> Iterator[tuple[Cell, Cell]]:
+    """The pairs that both have: as each was, and as it is then."""
+    former = {c.key: c for c in cells(before, wanted)}
+    yield from ((former[c.key], c) for c in cells(after, wanted) if c.key in former)
+
+
 def possible(mesh: Mesh) -> int:
     """How many pairs there are, without looking at them."""
     return len(_callers(mesh)) * len(served(mesh))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshdoctor.istio.mutual.cells import Cell, Wanted, cells, cells_by_address, possible
+from meshdoctor.istio.mutual.cells import Cell, Wanted, cells, cells_by_address, in_both, possible
 from meshdoctor.istio.mutual.outsiders import Outsider, outsiders
 from meshdoctor.istio.mutual.seen import Seen, seen, server_logs
 from meshdoctor.istio.mutual.wish import Wish, supposed
@@ -73,7 +73,7 @@ def forecast(mesh: Mesh, wish: Wish) -> Forecast:
     policy, is_new = supposed(mesh, wish)
     after = mesh.overlaid([policy])
     is_limited = wish.scope == "mesh" and possible(mesh) > MOST_PAIRS
-    wanted = _met(mesh) if is_limited else _within(wish.namespace) if wish.namespace else None
+    wanted = met(mesh) if is_limited else _within(wish.namespace) if wish.namespace else None
     changes = _changes(mesh, after, wanted)
     servers = tuple(dict.fromkeys(c.after.server for c in changes))
     broken = [c for c in changes if c.breaks and c.before.verdict != "broken"]
@@ -98,7 +98,8 @@ def forecast(mesh: Mesh, wish: Wish) -> Forecast:
     )
 
 
-def _met(mesh: Mesh) -> Wanted:
+def met(mesh: Mesh) -> Wanted:
+    """Pairs that were seen to call each other."""
     pairs = {(s.client, s.server) for s in seen(mesh)}
     return lambda client, server: (client, server) in pairs
 
@@ -109,21 +110,19 @@ def _within(namespace: str) -> Wanted:
 
 def _changes(mesh: Mesh, after: Mesh, wanted: Wanted | None) -> list[Change]:
     """The pairs whose verdict or server's mode changes."""
-    before = {c.key: c for c in cells(mesh, wanted)}
-    pairs = ((before[c.key], c) for c in cells(after, wanted) if c.key in before)
     return [
         Change(old, new, _seen_of(mesh, new))
-        for old, new in pairs
+        for old, new in in_both(mesh, after, wanted)
         if (old.verdict, old.takes.mode) != (new.verdict, new.takes.mode)
     ]
 
 
 def _by_address(mesh: Mesh, after: Mesh, wanted: Wanted | None) -> list[Change]:
     """Pairs of the mesh that were seen to call a pod's own address in plain text, which would be refused."""
-    met = _met(mesh)
+    was_seen = met(mesh)
 
     def seen_ones(client: Subject, server: Subject) -> bool:
-        return met(client, server) and (wanted is None or wanted(client, server))
+        return was_seen(client, server) and (wanted is None or wanted(client, server))
 
     before = {c.key: c for c in cells_by_address(mesh, seen_ones)}
     named = {(c.client, c.server, c.port) for c in cells(after, seen_ones) if c.verdict == "broken"}

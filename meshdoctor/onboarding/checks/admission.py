@@ -20,7 +20,6 @@ from probes.admission import ENFORCE, uses_istio_init
 from probes.registry import get, quote
 
 OF_WEBHOOK = ("INJ-006", "INJ-007", "INJ-008", "INJ-009", "INJ-010", "INJ-011")
-PROXY_CPU, PROXY_MEMORY = "sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory"
 POWERFUL = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "ALL")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.istio.authorization import trust
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.istio.authorization.rules import refusals
 from meshdoctor.istio.authorization.scope import policies_for
@@ -63,11 +64,11 @@ def gateways_allowed(scope: Scope) -> Iterator[Outcome]:
     if not pairs:
         yield skips("no gateway routes to a workload here")
         return
-    refused = 0
+    refused, domains = 0, trust.of_mesh(scope.mesh.mesh_config)
     for (principal, owner, port), (_, pod, route) in pairs.items():
         request = Request(principal=principal, port=port or None)
         policies = [p for p in policies_for(scope.mesh, pod) if p.spec.action == "ALLOW"] if pod.proxy is not None else []
-        if policies and all(refusals(p, request) for p in policies):
+        if policies and all(refusals(p, request, domains) for p in policies):
             refused += 1
             says = f"no ALLOW policy of {owner} lets the gateway in ({principal}, port {port}), though {route} routes to it"
             yield breaks(says, *(quote(p, "spec.rules") for p in policies[:3]), problem="AZ-001")

@@ -1,0 +1,35 @@
+"""Which proxies istiod refuses the certificates that they ask for: their ServiceAccount may not read Secrets."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from meshdoctor.model.istiod import Istiod
+from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.workloads import Pod
+
+# Source: istio, pilot/pkg/xds/sds.go.
+_UNAUTHORIZED = re.compile(r"proxy (?P<proxy>\S+) attempted to access unauthorized certificates (?P<names>[^:]+):\s*(?P<why>.*)")
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """One refusal, as a replica of istiod logged it."""
+
+    istiod: Istiod
+    line: str
+    why: str
+
+
+def refused_secrets(mesh: Mesh, pod: Pod) -> Refused | None:
+    """The last refusal within the log that was read; None where there is none, which is no proof of the right."""
+    found: dict[str, Refused] | None = mesh.memo.get("refused_secrets")
+    if found is None:
+        found = mesh.memo["refused_secrets"] = {}
+        for istiod in mesh.istiods:
+            for _, line in istiod.log if istiod.has("log") else ():
+                match = _UNAUTHORIZED.search(line)
+                if match:
+                    found[match["proxy"]] = Refused(istiod, line, match["why"].strip().rstrip(":"))
+    return found.get(f"{pod.name}.{pod.namespace}")

@@ -1,0 +1,53 @@
+"""Reads what lists leave out of the definitions of Istio's and the Gateway API's kinds: their versions, without the schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from meshdoctor.kube.session import Session
+from meshdoctor.model.errors import ClusterError
+
+ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+class Version(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One version of a kind; what its fields may be is left out."""
+
+    name: str = ""
+    served: bool = False
+    storage: bool = False
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What versions there are."""
+
+    versions: tuple[Version, ...] = ()
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """Which definition it is."""
+
+    name: str = ""
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """A definition, as far as its versions go."""
+
+    metadata: Metadata = Metadata()
+    spec: Spec = Spec()
+    status: dict[str, Any] = {}
+
+
+async def versions_of(session: Session, name: str) -> Versions:
+    """The versions of a definition. Its schema, most of the answer, is neither decoded nor recorded."""
+    async with session.gate, session.open(f"{ROOT}/{name}") as response:
+        body = await response.aread()
+        response.extensions["size"][0] = len(body)
+        try:
+            found = msgspec.json.decode(body, type=Versions)
+        except msgspec.MsgspecError as why:
+            raise ClusterError(f"GET {ROOT}/{name} answered what cannot be decoded: {why}.") from why
+        session.record(session.shown(response), response.status_code, "application/json", msgspec.json.encode(found))
+        return found
