@@ -113,7 +113,7 @@ async def _with_versions(api: ApiClient, definition: CustomResourceDefinition) -
     if definition.name.partition(".")[2] not in kinds.MESH_GROUPS:
         return definition
     try:
-        found = await api.versions_of(definition.name)
+        found = await api.versions_of(definition.name, definition.metadata.resource_version)
     except MeshdoctorError:
         return definition
     return msgspec.structs.replace(definition, spec=msgspec.to_builtins(found.spec), status=found.status)
