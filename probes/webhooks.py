@@ -145,7 +145,8 @@ def injector_slow(mesh: Mesh) -> Iterator[Draft]:
         if not active(configuration):
             continue
         late = [d for d in mesh.dry_runs if d.seconds > SLOW_SECONDS]
-        recent = [e for e in mesh[Event] if TIMED_OUT.search(e.message) and e.last_seen and mesh.now - e.last_seen < RECENT]
+        since = max(mesh.now - RECENT, configuration.changed or mesh.now - RECENT)  # what was before it was mended is over
+        recent = [e for e in mesh[Event] if TIMED_OUT.search(e.message) and e.last_seen and e.last_seen > since]
         evidence = [Evidence(f"a dry-run create took {d.seconds:.1f} s", f"namespace {d.namespace}", d.error, "") for d in late[:2]]
         evidence += [
             Evidence("the webhook timed out", f"Event {e.namespace}/{e.name}", e.message, get(e.subject)) for e in recent[:2]

@@ -103,20 +103,22 @@ async def _read(api: ApiClient, kind: Kind, version: str, namespace: str | None)
     metadata_only = kind in kinds.METADATA_ONLY
     listing = await api.list(kind, version=version, namespace=namespace, metadata_only=metadata_only)
     if kind is CustomResourceDefinition:
-        wanted = [_with_versions(api, d) for d in listing.objects if isinstance(d, CustomResourceDefinition)]
-        listing = msgspec.structs.replace(listing, objects=tuple(await asyncio.gather(*wanted)))
+        listing = msgspec.structs.replace(listing, objects=await _with_versions(api, listing.objects))
     return _listed(kind, version, namespace, listing)
 
 
-async def _with_versions(api: ApiClient, definition: CustomResourceDefinition) -> CustomResourceDefinition:
-    """A definition of Istio or the Gateway API with its versions; where they cannot be read it stays without."""
-    if definition.name.partition(".")[2] not in kinds.MESH_GROUPS:
-        return definition
+async def _with_versions(api: ApiClient, definitions: Iterable[Any]) -> tuple[Any, ...]:
+    """Definitions, those of Istio and the Gateway API with their versions. Where the first cannot be read none is asked for."""
+    ours = [d for d in definitions if d.name.partition(".")[2] in kinds.MESH_GROUPS]
+    found: dict[str, CustomResourceDefinition] = {}
     try:
-        found = await api.versions_of(definition.name)
+        for several in (ours[:1], ours[1:]):
+            answers = await asyncio.gather(*(api.versions_of(d.name, d.metadata.resource_version) for d in several))
+            for d, told in zip(several, answers, strict=True):
+                found[d.name] = msgspec.structs.replace(d, spec=msgspec.to_builtins(told.spec), status=told.status)
     except MeshdoctorError:
-        return definition
-    return msgspec.structs.replace(definition, spec=msgspec.to_builtins(found.spec), status=found.status)
+        pass  # what was not told stays unseen, and UP-003 says so
+    return tuple(found.get(d.name, d) for d in definitions)
 
 
 def _listed(kind: Kind, version: str, namespace: str | None, listing: Listing[Any]) -> Listed:

@@ -65,6 +65,7 @@ class ApiClient:
     ) -> None:
         self._session = Session(credentials, timeout, on_request, recorder, dry_runs=dry_runs)
         self._pods = Pods(self._session, timeout, on_request)
+        self._versions: dict[tuple[str, str], Versions | ClusterError] = {}
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -141,9 +142,18 @@ class ApiClient:
         paths = [collection_path(kind, version, namespace) for namespace in namespaces]
         return await list_parts(self._session, kind, paths)
 
-    async def versions_of(self, definition: str) -> Versions:
-        """The versions of a CustomResourceDefinition: served and stored."""
-        return await versions_of(self._session, definition)
+    async def versions_of(self, definition: str, resource_version: str = "") -> Versions:
+        """The versions of a CustomResourceDefinition: served and stored. One that was read is asked for again when it changed."""
+        key = (definition, resource_version)
+        if key not in self._versions:
+            try:
+                self._versions[key] = await versions_of(self._session, definition)
+            except (Denied, NotFound) as why:
+                self._versions[key] = why
+        found = self._versions[key]
+        if isinstance(found, ClusterError):
+            raise found
+        return found
 
     async def count(self, kind: type[K], *, version: str | None = None) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
