@@ -7,6 +7,7 @@ import time
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Seconds, Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.triage.causes import causes_of
+from meshdoctor.triage.places import places_of
 from probes.runner import coverage, run
 
 
@@ -14,7 +15,7 @@ def judge(mesh: Mesh, *, collect_seconds: float = 0.0, namespace: str | None = N
     """Everything the rules say of a mesh, causes first. `namespace` limits what is reported, not what was read."""
     began = time.perf_counter()
     everything, checks = run(mesh)
-    causes = causes_of(everything, mesh.cluster.context)
+    causes = causes_of(everything, mesh.cluster.context, places_of(mesh))
     findings = everything
     if namespace is not None:
         findings = tuple(f for f in everything if _concerns(f, namespace))

@@ -45,7 +45,7 @@ def proof(about: About, seen: Seen, *, brief: bool = False) -> list[Item]:
     if words is not None:
         items.append(Item(words.means, label="MEANS"))
         items.append(Item(words.do, label="DO"))
-    items += _fixes(about, text, seen.mesh.cluster.context if seen.mesh else "", brief)
+    items += _fixes(about, text, seen, brief)
     items += _explains(about, seen)
     if not brief and text is not None:
         items += [Item(""), *_fine_print(text)]
@@ -107,12 +107,14 @@ def _because(about: About, seen: Seen) -> Iterator[Item]:
         yield Item(f"{moment(about.since, now)}, for {duration((now - about.since).total_seconds())}", label="SINCE", note=changed)
 
 
-def _fixes(about: About, text: Page | None, context: str, brief: bool) -> Iterator[Item]:
+def _fixes(about: About, text: Page | None, seen: Seen, brief: bool) -> Iterator[Item]:
     fixes: tuple[Fix, ...] = about.fixes if isinstance(about, Cause) else ()
     if not fixes and text is not None and isinstance(about, Finding):
         from meshdoctor.triage.commands import fixes_for
+        from meshdoctor.triage.places import NOWHERE, places_of
 
-        fixes = fixes_for(about, context)
+        context = seen.mesh.cluster.context if seen.mesh else ""
+        fixes = fixes_for(about, context, places_of(seen.mesh) if seen.mesh else NOWHERE)
     for number, fix in enumerate(fixes):
         yield Item((Run(fix.title), Run(f"   risk {fix.risk}", "dim")), label="FIX" if number == 0 else "")
         for place, command in enumerate(fix.commands):

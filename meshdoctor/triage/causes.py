@@ -10,8 +10,9 @@ from importlib.resources import files
 
 import msgspec
 
-from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Impact, Status
+from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Fix, Impact, Status
 from meshdoctor.triage.commands import fixes_for
+from meshdoctor.triage.places import NOWHERE, Places
 from meshdoctor.triage.relations import RELATIONS, Relation
 
 LEAST_CONFIDENCE = 0.5  # a hint is a lead, never a cause
@@ -68,14 +69,14 @@ def _join(relation: Relation, causes: list[Finding], symptoms: list[Finding], fo
                     found[cause.id][symptom.id] = symptom
 
 
-def causes_of(findings: Iterable[Finding], context: str = "") -> tuple[Cause, ...]:
+def causes_of(findings: Iterable[Finding], context: str = "", places: Places = NOWHERE) -> tuple[Cause, ...]:
     """The findings that no other explains, most likely and most harmful first."""
     able = [f for f in findings if _can_be_cause(f)]
     explained = explained_by(able)
     reached = {id_: {s.id for s in symptoms} for id_, symptoms in explained.items()}
     taken = {s.id for c in able for s in explained[c.id] if not _mutual(c, s, reached)}
     roots = [f for f in able if f.id not in taken]
-    made = [_cause(f, _reach(f, explained), context) for f in roots]
+    made = [_cause(f, _reach(f, explained), fixes_for(f, context, places)) for f in roots]
     return tuple(sorted(made, key=_rank))
 
 
@@ -109,7 +110,7 @@ def _reach(root: Finding, explained: dict[str, list[Finding]]) -> list[Finding]:
     return list(seen.values())
 
 
-def _cause(finding: Finding, symptoms: list[Finding], context: str) -> Cause:
+def _cause(finding: Finding, symptoms: list[Finding], fixes: tuple[Fix, ...]) -> Cause:
     harms = [f.harm for f in (finding, *symptoms) if f.harm is not None]
     rates = [h.requests_failed_per_s for h in harms if h.requests_failed_per_s is not None]
     workloads = tuple(dict.fromkeys(w for h in harms for w in h.workloads))
@@ -127,7 +128,7 @@ def _cause(finding: Finding, symptoms: list[Finding], context: str) -> Cause:
         impact=Impact(workloads, round(max(rates), 2) if rates else None),
         evidence=finding.evidence,
         explains=tuple(s.id for s in symptoms),
-        fixes=fixes_for(finding, context),
+        fixes=fixes,
         finding=finding.id,
     )
 

@@ -10,6 +10,7 @@ from meshdoctor.model.findings import Finding, Fix
 from meshdoctor.model.pages import page
 from meshdoctor.model.remedies import remedies_for
 from meshdoctor.model.subject import Subject
+from meshdoctor.triage.places import NOWHERE, Places
 
 _PARAM = re.compile(r"\$\{(\w+)\}")
 
@@ -40,15 +41,17 @@ _NAMES = {
 }
 
 
-_SPACES = ("ns", "gw_ns", "istio_ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns", "monitoring_ns", "ztunnel_ns")
+_SPACES = ("ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns")
+_RUNS = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Service", "HorizontalPodAutoscaler")
+_SPACES_OF_RUNS = ("gw_ns", "monitoring_ns", "ztunnel_ns")  # where the problem is about such a workload itself
 
 
-def fixes_for(finding: Finding, context: str = "") -> tuple[Fix, ...]:
+def fixes_for(finding: Finding, context: str = "", places: Places = NOWHERE) -> tuple[Fix, ...]:
     """The fixes of the problem's page, those that `meshdoctor fix` does first. A `<word>` is what only the operator knows."""
     if finding.problem is None:
         return ()
     subject = finding.subject
-    known = _known(subject)
+    known = _known(subject, places)
     made = []
     for id_, title, risk, ours, commands in _ways_out(finding.problem, subject.kind):
         told = [_filled(c, known, context) for c in commands]
@@ -72,19 +75,27 @@ def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
     return f"meshdoctor fix {problem} {about} --fix {id_}{where}"
 
 
-def filled(command: str, subject: Subject | None, context: str = "") -> str:
-    """A command with what is known of an object filled in; `<word>` stands for what only the operator knows."""
-    return _filled(command, _known(subject) if subject else {}, context)
+def filled(command: str, subject: Subject | None, context: str = "", places: Places = NOWHERE) -> str:
+    """A command with what is known of an object and of the mesh filled in; `<word>` stands for what only the operator knows."""
+    return _filled(command, _known(subject, places), context)
 
 
-def _known(subject: Subject) -> dict[str, str]:
+def _known(subject: Subject | None, places: Places) -> dict[str, str]:
     """The values of parameters, as a shell takes them."""
+    values = {name: shlex.quote(value) for name, value in places.values.items()}
+    if subject is None:
+        return values
     kind, name = subject.kind.lower(), shlex.quote(subject.name)
-    values = {"kind": shlex.quote(kind), "owner_kind": shlex.quote(kind)}
+    values |= {"kind": shlex.quote(kind), "owner_kind": shlex.quote(kind)}
+    is_istiods = subject.namespace in places.planes
     for parameter in _NAMES.get(subject.kind, ("name",)):
-        values[parameter] = name
+        if is_istiods or not parameter.startswith("istiod_"):
+            values[parameter] = name
+    if is_istiods:
+        values["istio_ns"] = shlex.quote(subject.namespace)
     if subject.namespace:
-        values |= dict.fromkeys(_SPACES, shlex.quote(subject.namespace))
+        spaces = _SPACES + (_SPACES_OF_RUNS if subject.kind in _RUNS else ())
+        values |= dict.fromkeys(spaces, shlex.quote(subject.namespace))
     return values
 
 

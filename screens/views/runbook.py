@@ -14,6 +14,7 @@ from meshdoctor.model.runbooks import Runbook, RunbookStep, of_page
 from meshdoctor.model.subject import Subject
 from meshdoctor.triage import acted, incident
 from meshdoctor.triage.commands import filled
+from meshdoctor.triage.places import NOWHERE, places_of
 from screens.seen import Seen
 from screens.text import Run, badge, glued
 from screens.threads import aside
@@ -40,6 +41,7 @@ class RunbookView(DocumentView):
         super().__init__()
         self.book, self.subject = book, subject
         self._done: set[int] = set()
+        self._places = NOWHERE
 
     @property
     def crumb(self) -> str:
@@ -54,6 +56,7 @@ class RunbookView(DocumentView):
         done = glued(f"   {len(self._done)} of {len(self.book.step)} done") if self._done else ""
         head = (Run(f"{self.book.id}  ", "strong"), Run(self.book.title, "strong"), Run(f"{about}{done}", "dim"))
         self.head.set_items([Item(head)])
+        self._places = places_of(seen.mesh) if seen.mesh else NOWHERE
         self.doc.set_items(self._items(seen.context))
 
     def _items(self, context: str) -> Iterator[Item]:
@@ -69,7 +72,7 @@ class RunbookView(DocumentView):
             yield from self._step(number, step, context)
         yield Item("")
         yield Item(book.resolved, label="RESOLVED")
-        yield Item(filled(book.rollback, self.subject, context), label="BACK OUT")
+        yield Item(filled(book.rollback, self.subject, context, self._places), label="BACK OUT")
         related = [p for p in book.problems if p != book.id]
         if related:
             yield Item(", ".join(related), "dim", label="SEE ALSO")
@@ -81,7 +84,7 @@ class RunbookView(DocumentView):
 
     def _step(self, number: int, step: RunbookStep, context: str) -> Iterator[Item]:
         mark = badge("OK", "") if number in self._done else Run("○", "dim")
-        lines = filled(step.command, self.subject, context).split("\n")
+        lines = filled(step.command, self.subject, context, self._places).split("\n")
         yield Item((mark, Run(f" $ {lines[0]}", "key")), key=f"step {number}", payload=number)
         yield from (Item(f"    {line}", "key") for line in lines[1:])
         if step.expect:
@@ -89,7 +92,7 @@ class RunbookView(DocumentView):
 
     def command(self, number: int) -> str:
         """The command of a step, filled in."""
-        return filled(self.book.step[number].command, self.subject, self.boss.feed.context)
+        return filled(self.book.step[number].command, self.subject, self.boss.feed.context, self._places)
 
     async def on_listing_opened(self, event: Listing.Opened) -> None:
         event.stop()
