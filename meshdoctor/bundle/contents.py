@@ -134,7 +134,13 @@ def parts(answers: Mapping[str, Answer]) -> Iterator[Part]:
 
 
 def _answer_part(key: str, answer: Answer) -> Part:
-    piece = Piece(path=answer_path(key), body=answer.body, key=key, status=answer.status, content_type=answer.content_type)
+    piece = Piece(
+        path=answer_path(key, answer.body),
+        body=answer.body,
+        key=key,
+        status=answer.status,
+        content_type=answer.content_type,
+    )
     if key.startswith("pod "):
         namespace = key.removeprefix("pod ").partition("/")[0]
         bulky = "/config_dump?mask=" in key or any(f" GET {question}" in key for question in ISTIOD)
@@ -155,7 +161,7 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
     if listed.failed is not None:
         key = next((k for k in listed.keys if answers[k] is listed.failed), key)
         piece = Piece(
-            path=answer_path(key),
+            path=answer_path(key, listed.failed.body),
             body=listed.failed.body,
             key=key,
             status=listed.failed.status,

@@ -33,14 +33,15 @@ def is_wrapped(place: Place) -> bool:
     return place.resource in _TROUBLESHOOT
 
 
-def answer_path(key: str) -> str:
-    """The file of one answer."""
+def answer_path(key: str, body: bytes) -> str:
+    """The file of one answer. What it ends in keeps it apart from a folder: `/api` is answered, and so is `/api/v1`."""
+    ending = ".json" if body[:1] in (b"{", b"[") else ".txt"  # Envoy calls its JSON plain text
     source, _, rest = key.partition(" ")
     if source == "pod":
         where, _, target = rest.partition(" GET ")
         pod, _, port = where.rpartition(":")
         namespace, _, name = pod.partition("/")
-        return f"mesh/pods/{_safe(namespace)}/{_safe(name)}/{_safe(port)}{_named(target)}"
+        return f"mesh/pods/{_safe(namespace)}/{_safe(name)}/{_safe(port)}{_named(target)}{ending}"
     target = rest.removeprefix("GET ")
     path, pairs = split(target)
     place = place_of(path)
@@ -49,7 +50,7 @@ def answer_path(key: str) -> str:
         previous = "-previous" if given.get("previous") == "true" else ""
         container = given.get("container", "log")
         return f"{ROOT}/pods/logs/{_safe(place.namespace)}/{_safe(place.name)}/{_safe(container)}{previous}.log"
-    return f"mesh/answers{_named(target)}"
+    return f"mesh/answers{_named(target)}{ending}"
 
 
 def _named(target: str) -> str:

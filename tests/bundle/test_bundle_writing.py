@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -87,6 +88,14 @@ def test_two_files_never_have_one_name(tmp_path: Path) -> None:
             writer.add(Piece(path="a/B.json", body=b"1", head=ListHead()))
         writer.add(Piece(path="a/b.json", body=b"1"))
     assert [f.path for f in writer.files] == ["a/B.json", "a/B-2.json", "a/b-3.json"]
+
+
+def test_no_file_stands_where_a_folder_has_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "b.tar.gz"
+    assert create("-o", str(path)).returncode == 0
+    with tarfile.open(path) as archive:
+        names = {name.rstrip("/") for name in archive.getnames()}
+    assert not {str(folder) for name in names for folder in Path(name).parents} & names
 
 
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
