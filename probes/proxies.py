@@ -10,34 +10,54 @@ from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_l
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.containers import StateTerminated
 from meshdoctor.model.envoy import Envoy
-from meshdoctor.model.findings import Evidence, Harm
+from meshdoctor.model.findings import STRONG, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Job, Pod
 from probes.registry import Draft, fail, get, probe
 
 OOM_WINDOW = timedelta(hours=24)
+MAY_BE_KILLED = "Envoy may have been out of memory killed"  # istio: pkg/envoy/agent.go
 NOT_READY_AFTER = timedelta(seconds=20)
 LEFT_RUNNING_AFTER = timedelta(minutes=2)
 _NOT_READY = re.compile(r"Envoy proxy is NOT ready: (?P<why>.*)")
 
 
-@probe("PRX-001", needs=(Pod, Service))
+@probe("PRX-001", needs=(Pod, Service, Envoy))
 def proxy_killed_for_memory(mesh: Mesh) -> Iterator[Draft]:
-    """The kernel killed istio-proxy because it passed its memory limit."""
-    killed = [(p, ended) for p in injected_pods(mesh) if (ended := _out_of_memory(p)) is not None]
-    recent = [(p, e) for p, e in killed if e.finished_at is None or mesh.now - e.finished_at < OOM_WINDOW]
-    for owner, pods in by_owner(mesh, [p for p, _ in recent]).items():
+    """The kernel killed istio-proxy because it passed its memory limit, or killed Envoy in it, as the agent says."""
+    killed = {p: e for p in injected_pods(mesh) if (e := _out_of_memory(p)) and _is_recent(mesh, e)}
+    for owner, pods in by_owner(mesh, killed).items():
         pod = pods[0]
-        proxy, status = pod.proxy, pod.proxy_status
-        limit = proxy.resources.limits.get("memory", "none") if proxy else "none"
+        status, limit = pod.proxy_status, _limit(pod) or "none"
         says = f"istio-proxy of {len(pods)} pods was OOMKilled at its memory limit of {limit}"
         words = f"lastState.terminated.reason: OOMKilled, {status.restart_count if status else 0} restarts, limit {limit}"
         evidence = [Evidence(f"{pod.name} was killed", str(pod.subject), words, get(pod))]
-        ended = _out_of_memory(pod)
-        since = ended.finished_at if ended else None
         also = [*pods, *services_of(mesh, pod)]
-        yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, since=since)
+        yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, since=killed[pod].finished_at)
+    inside = {p: line for p, e in asked_pods(mesh) if p not in killed and (line := _killed_inside(p, e))}
+    for owner, pods in by_owner(mesh, inside).items():
+        pod = pods[0]
+        says = f"Envoy of {len(pods)} pods was killed within istio-proxy's memory limit of {_limit(pod)}"
+        command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --tail=50"
+        evidence = [Evidence(f"{pod.name}: its agent says so", f"istio-proxy log of {pod.name}", inside[pod], command)]
+        also = [*pods, *services_of(mesh, pod)]
+        yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, confidence=STRONG)
+
+
+def _is_recent(mesh: Mesh, ended: StateTerminated) -> bool:
+    return ended.finished_at is None or mesh.now - ended.finished_at < OOM_WINDOW
+
+
+def _killed_inside(pod: Pod, envoy: Envoy) -> str:
+    """The agent's line. The container itself may have ended well: its state then says Completed, not OOMKilled."""
+    if not envoy.has("logs") or not _limit(pod):
+        return ""
+    return next((text for _, text in reversed(envoy.logs.lines) if MAY_BE_KILLED in text), "")
+
+
+def _limit(pod: Pod) -> str:
+    return pod.proxy.resources.limits.get("memory", "") if pod.proxy else ""
 
 
 def _suffers(owner: Subject) -> Harm:

@@ -178,6 +178,15 @@ def test_an_oom_killed_native_sidecar() -> None:
     assert judged("PRX-001", killed.replace(ago(60).isoformat(), ago(3 * 86400).isoformat())) == []
 
 
+@pytest.mark.parametrize("limit", ["32Mi", ""])
+def test_an_envoy_that_was_killed_within_a_container_that_says_completed(limit: str) -> None:
+    ended = f"lastState: {{terminated: {{reason: Completed, exitCode: 0, finishedAt: '{ago(9).isoformat()}'}}}}, state: {{running"
+    room = f"{{name: istio-proxy, resources: {{limits: {{memory: {limit}}}}}}}" if limit else "{name: istio-proxy}"
+    killed = pod("fat-1", "shop", "fat", "10.1.0.8").replace("state: {running", ended).replace("{name: istio-proxy}", room)
+    says = envoy("shop/fat-1", lines=("warn\tEnvoy may have been out of memory killed. Check memory usage and limits.",))
+    assert subjects(judged("PRX-001", killed, envoys=(says,))) == (["Pod shop/fat-1"] if limit else [])
+
+
 def test_a_proxy_says_why_it_is_not_ready() -> None:
     waiting = pod("wait-1", "shop", "wait", "10.1.0.7", ready=False)
     says = envoy("shop/wait-1", lines=("Envoy proxy is NOT ready: config received from XDS server, but was rejected",))
