@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -24,15 +25,15 @@ NOWHERE = Places()
 
 def places_of(mesh: Mesh) -> Places:
     """Namespaces of istiod and of the gateways, istiod's Deployment, and the root namespace."""
-    found = {"root_ns": mesh.mesh_config.root_namespace}
+    found: dict[str, str] = {}
     planes: frozenset[str] = frozenset()
-    try:
+    with contextlib.suppress(Unseen):
+        found["root_ns"] = mesh.mesh_config.root_namespace
+    with contextlib.suppress(Unseen):  # whoever may not see pods fills in the rest
         planes = control_plane_namespaces(mesh)
         found["istio_ns"] = _only(planes)
         found["istiod_deploy"] = _only(p.deployment.name for p in control_planes(mesh) if p.deployment)
         found["gw_ns"] = _only(p.namespace for p in gateway_pods(mesh))
-    except Unseen:
-        pass  # whoever may not see pods fills in the rest
     return Places({name: value for name, value in found.items() if value}, planes)
 
 
