@@ -63,8 +63,8 @@ def _run(kubeconfig: str, where: tuple[str, str], some: list[Try]) -> str:
     return subprocess.run([*command, "sh", "-c", script], capture_output=True, text=True, timeout=120, check=False).stdout
 
 
-def inbound_lines(kubeconfig: str, namespace: str, pod: str) -> list[dict[str, Any]]:
-    """The lines of the last minute in which a pod's proxy handed something to its application."""
-    text = kubectl(kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", "--since=60s")
+def inbound_lines(kubeconfig: str, namespace: str, pod: str, seconds: int = 60) -> list[dict[str, Any]]:
+    """The lines of the last seconds in which a pod's proxy handed something to its application."""
+    text = kubectl(kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", f"--since={seconds}s")
     made = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
     return [m for m in made if str(m.get("upstream_cluster") or "").lower().startswith("inbound")]

@@ -16,6 +16,7 @@ from tests.rig.conftest import kubectl
 pytestmark = pytest.mark.rig
 NAMESPACES = ("shop", "bank", "legacy")
 TCP = 8078
+ROUNDS = 6
 
 
 def picture(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
@@ -52,24 +53,38 @@ def test_every_cell_is_what_a_real_connection_is(kubeconfig: str, capsys: pytest
     for pair in told:
         client, server = pods[key(pair["client"])], pods[key(pair["server"])]
         host, port = (pair["host"], pair["service_port"]) if pair["host"] else (server[1], pair["port"])
-        times = 25 if pair["host"] and pair["host"].startswith("catalog") else 1  # until both versions were met
         number = next(numbers)
+        times = 25 if shared(pair) else 1
         one = Try(pair["client"]["namespace"], client[0], host, port, number, tcp=pair["port"] == TCP, times=times)
         tries[number] = (one, pair)
+    real = outcomes(kubeconfig, pods, tries)
+    for _ in range(ROUNDS):  # the version that gets a tenth of the calls is called until it was met
+        unmet = {n: t for n, t in tries.items() if shared(t[1]) and real[n] == "broken" != t[1]["configured"]["verdict"]}
+        real |= outcomes(kubeconfig, pods, unmet) if unmet else {}
+    differ = []
+    for number, (one, pair) in tries.items():
+        if real[number] != pair["configured"]["verdict"]:
+            words = f"{one.pod} -> {pair['server']['name']}:{pair['port']} by {one.host}"
+            differ.append(f"{words}: {real[number]}, told {pair['configured']['verdict']} ({pair['configured']['why']})")
+    print(f"{len(tries)} cells, {len(differ)} differ, seen: {sorted(set(real.values()))}")
+    assert differ == []
+    assert set(real.values()) == {"mTLS", "plaintext", "broken"}
+    assert len(tries) > 100
+
+
+def shared(pair: dict[str, Any]) -> bool:
+    """Whether one call by this host may land on another workload than the one that is looked at."""
+    return (pair["host"] or "").startswith("catalog")
+
+
+def outcomes(kubeconfig: str, pods: dict[Any, Any], tries: dict[int, tuple[Try, dict[str, Any]]]) -> dict[int, str]:
+    """Make the calls; number to what came of it."""
+    begin = time.monotonic()
     answered = make(kubeconfig, [t for t, _ in tries.values()])
     time.sleep(2)  # proxies write their logs once a second
-    logs = {k: inbound_lines(kubeconfig, k[0], pod[0]) for k, pod in pods.items() if pod[2]}
-    differ, kinds = [], set()
-    for number, (one, pair) in tries.items():
-        real = outcome(one, pods, pair, logs, answered=answered.get(number, False))
-        kinds.add(real)
-        if real != pair["configured"]["verdict"]:
-            words = f"{one.pod} -> {pair['server']['name']}:{pair['port']} by {one.host}"
-            differ.append(f"{words}: {real}, told {pair['configured']['verdict']} ({pair['configured']['why']})")
-    print(f"{len(tries)} cells, {len(differ)} differ, seen: {sorted(kinds)}")
-    assert differ == []
-    assert kinds == {"mTLS", "plaintext", "broken"}
-    assert len(tries) > 100
+    seconds = int(time.monotonic() - begin) + 2  # a busy machine takes more than a minute for all the calls
+    logs = {k: inbound_lines(kubeconfig, k[0], pod[0], seconds) for k, pod in pods.items() if pod[2]}
+    return {n: outcome(one, pods, pair, logs, answered=answered.get(n, False)) for n, (one, pair) in tries.items()}
 
 
 def outcome(one: Try, pods: dict[Any, Any], pair: dict[str, Any], logs: dict[Any, Any], *, answered: bool) -> str:
