@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
+import httpcore
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import ProtocolError
@@ -80,7 +81,7 @@ class WebSocket:
         """Say good-bye where that is still possible, and close the connection below."""
         if not self.closed:
             self.closed = True
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(httpcore.NetworkError, httpcore.TimeoutException, ProtocolError, OSError):
                 await self._stream.write(self._frames.send(CloseConnection(code=1000)), 1.0)
         await self._opened.aclose()
 
