@@ -28,6 +28,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, Sidecar, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, StatefulSet, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -201,4 +202,4 @@ LIST_INJECTORS = "kubectl get mutatingwebhookconfigurations -l app=sidecar-injec
 
 
 def _bare(pods: list[Pod]) -> str:
-    return f"{len(pods)} pods there run without a sidecar" if pods else "no pod runs there yet"
+    return f"{counted(len(pods), 'pod')} there without a sidecar" if pods else "no pod runs there yet"

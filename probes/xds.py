@@ -20,6 +20,7 @@ from meshdoctor.model.networking import Gateway
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -72,7 +73,7 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         all_told(mesh)
     for subject, refused in told.items():
         pod, kind, error = refused[0]
-        says = f"{len({p.name for p, _, _ in refused})} proxies refuse {kind}: {error}"
+        says = f"{kind} is refused by {counted(len({p.name for p, _, _ in refused}), 'proxy', 'proxies')}: {error}"
         command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
         evidence = [
             Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command),
