@@ -29,7 +29,13 @@ _PLAIN = frozenset({"apiVersion", "kind", "uid", "resourceVersion", "creationTim
 _MATCHES = frozenset({"exact", "prefix", "regex", "suffix", "contains"})
 _WHEN = re.compile(r"request\.headers\[(.+)\]")
 _NAMED = ("name", "key", "header", "headerName", "header_name")
-_VALUED = ("value", "raw_value", "rawValue", "values", "notValues")
+_VALUED = frozenset({"value", "raw_value", "rawValue", "values", "notValues"})
+_VARIABLES = frozenset({"env", "envFrom", "env_vars"})
+_TREATED = (
+    frozenset({"data", "stringData", "binaryData", "annotations", "labels", "openAPIV3Schema", "args", "command", "jwks"})
+    | _CODE | _PLUGIN | _KEY_MATERIAL
+)  # fmt: skip
+MOST_KNOWN = 65_536  # texts and names of which is remembered that there is nothing to remove in them
 
 
 class Cleaner:
@@ -37,14 +43,18 @@ class Cleaner:
 
     def __init__(self, marks: Marks, *, keep_code: bool = False) -> None:
         self._marks, self._keep_code = marks, keep_code
+        # Whether there is nothing to remove depends on nothing but the text: most of a mesh's texts occur many times.
+        self._clean: set[str] = set()
+        self._clean_arguments: set[str] = set()
+        self._usual: set[str] = set()  # names of fields whose values are judged by themselves
 
     def value(self, value: Any, name: str = "") -> Any:
         """Any value; `name` is the field it stands in."""
         if isinstance(value, str):
-            return self._text(value, name)
-        if isinstance(value, list):
-            return [self.value(v, name) for v in value]
-        return self._object(value, name) if isinstance(value, dict) else value
+            return value if len(value) < 8 or value in self._clean else self._text(value, name)
+        if isinstance(value, dict):
+            return self._object(value, name)
+        return [self.value(v, name) for v in value] if isinstance(value, list) else value
 
     def schema(self, value: Any) -> Any:
         """A schema of JSON: its names are names of fields, no fields; texts in it are looked at by themselves."""
@@ -61,21 +71,27 @@ class Cleaner:
             value = _metadata(value)
         if "kty" in value:
             return {k: self._marks.put("jwk", str(v)) if k in _JWK_PRIVATE else v for k, v in value.items()}
-        if name in ("env", "envFrom", "env_vars"):
+        if name in _VARIABLES:
             return self._variable(value)
-        named = self._named_pair(value)
-        return (
-            named
-            if named is not None
-            else {self._key(k): self._field(k, v, name) for k, v in value.items() if SAME_OBJECT.search(k) is None}
-        )
+        if not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
+            return named
+        usual, cleaned = self._usual, {}
+        for key, each in value.items():
+            if key in usual:
+                cleaned[key] = self.value(each, key)
+            elif key in _PLAIN:
+                cleaned[key] = each
+            elif SAME_OBJECT.search(key) is None:
+                cleaned[self._key(key)] = self._field(key, each)
+        return cleaned
 
     def _key(self, key: str) -> str:
-        return texts.clean(key, self._marks) if len(key) > 16 else key
+        cleaned = texts.clean(key, self._marks) if len(key) > 16 else key
+        if cleaned == key and key not in _TREATED and not names.is_secret(key):
+            _remember(self._usual, key)
+        return cleaned
 
-    def _field(self, key: str, value: Any, parent: str) -> Any:
-        if key in _PLAIN:
-            return value
+    def _field(self, key: str, value: Any) -> Any:
         if key in ("data", "stringData", "binaryData") and isinstance(value, dict):
             return {k: self._entry(k, v) for k, v in value.items()}
         if key in ("annotations", "labels") and isinstance(value, dict):
@@ -119,7 +135,7 @@ class Cleaner:
         """`{name: Authorization, value: ...}`, and the conditions of policies on such headers."""
         name = next((value[k] for k in _NAMED if isinstance(value.get(k), str)), "")
         when = _WHEN.fullmatch(name)
-        if not name or not names.is_secret(when[1] if when else name) or not any(k in value for k in _VALUED):
+        if not name or not names.is_secret(when[1] if when else name):
             return None
         return {k: self._leaves(v, "named") if k in _VALUED else self.value(v, k) for k, v in value.items()}
 
@@ -171,7 +187,14 @@ class Cleaner:
             return value
         if names.is_secret(key.rpartition("/")[2]) and not names.is_harmless(value):
             return self._marks.put("annotation", value)
-        return self._nested(value, key, texts.clean_argument)
+        return value if value in self._clean_arguments else self._argument(value, key)
+
+    def _argument(self, value: str, key: str = "") -> str:
+        """Text that may be a command line, or JSON in a text."""
+        cleaned = self._nested(value, key, texts.clean_argument)
+        if cleaned == value and len(value) <= texts.MOST_REMEMBERED and value[:1] not in "{[":
+            _remember(self._clean_arguments, value)
+        return cleaned
 
     def _entry(self, key: str, value: Any) -> Any:
         """One entry of a ConfigMap."""
@@ -205,7 +228,10 @@ class Cleaner:
     def _text(self, value: str, name: str) -> str:
         if len(value) < 8 or (MARK.fullmatch(value) is not None):
             return value
-        return self._nested(value, name)
+        cleaned = self._nested(value, name)
+        if cleaned == value and len(value) <= texts.MOST_REMEMBERED and value[0] not in "{[":  # JSON is judged by its name too
+            _remember(self._clean, value)
+        return cleaned
 
     def _nested(self, value: str, name: str, clean: Any = texts.clean) -> str:
         """Text that may itself be JSON: then what is in it is judged by its names too."""
@@ -217,6 +243,12 @@ class Cleaner:
             cleaned = self.value(told, name)
             return value if cleaned == told else msgspec.json.encode(cleaned).decode()
         return str(clean(value, self._marks))
+
+
+def _remember(known: set[str], text: str) -> None:
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known.add(text)
 
 
 def _metadata(value: Json) -> Json:
