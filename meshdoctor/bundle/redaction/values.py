@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,7 +36,23 @@ _TREATED = (
     frozenset({"data", "stringData", "binaryData", "annotations", "labels", "openAPIV3Schema", "args", "command", "jwks"})
     | _CODE | _PLUGIN | _KEY_MATERIAL
 )  # fmt: skip
-MOST_KNOWN = 65_536  # texts and names of which is remembered that there is nothing to remove in them
+MOST_KNOWN, LONGEST_KNOWN = 16_000_000, 2_000  # characters of all texts that are remembered, and of one of them
+
+
+class _Known(set[str]):
+    """Texts in which there was nothing to remove. Most texts of a mesh occur many times, and nothing but the text decides."""
+
+    size = 0
+
+    def keep(self, text: str) -> None:
+        """Remember a text; all are forgotten where they become too many. JSON is judged by the name that it has, too: not it."""
+        if len(text) > LONGEST_KNOWN or text[:1] in ("{", "["):
+            return
+        if self.size > MOST_KNOWN:
+            self.clear()
+            self.size = 0
+        self.add(text)
+        self.size += len(text)
 
 
 class Cleaner:
@@ -43,10 +60,8 @@ class Cleaner:
 
     def __init__(self, marks: Marks, *, keep_code: bool = False) -> None:
         self._marks, self._keep_code = marks, keep_code
-        # Whether there is nothing to remove depends on nothing but the text: most of a mesh's texts occur many times.
-        self._clean: set[str] = set()
-        self._clean_arguments: set[str] = set()
-        self._usual: set[str] = set()  # names of fields whose values are judged by themselves
+        self._clean, self._clean_arguments = _Known(), _Known()
+        self._usual = _Known()  # names of fields whose values are judged by themselves
 
     def value(self, value: Any, name: str = "") -> Any:
         """Any value; `name` is the field it stands in."""
@@ -62,7 +77,12 @@ class Cleaner:
             return {k: self.schema(v) for k, v in value.items()}
         if isinstance(value, list):
             return [self.schema(v) for v in value]
-        return texts.clean(value, self._marks) if isinstance(value, str) else value
+        if not isinstance(value, str) or value in self._clean:
+            return value
+        cleaned = texts.clean(value, self._marks)
+        if cleaned == value:
+            self._clean.keep(value)
+        return cleaned
 
     def _object(self, value: Json, name: str) -> Json:
         if value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value):
@@ -75,10 +95,10 @@ class Cleaner:
             return self._variable(value)
         if not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
             return named
-        usual, cleaned = self._usual, {}
+        usual, clean, cleaned = self._usual, self._clean, {}
         for key, each in value.items():
             if key in usual:
-                cleaned[key] = self.value(each, key)
+                cleaned[key] = each if isinstance(each, str) and each in clean else self.value(each, key)
             elif key in _PLAIN:
                 cleaned[key] = each
             elif SAME_OBJECT.search(key) is None:
@@ -88,7 +108,7 @@ class Cleaner:
     def _key(self, key: str) -> str:
         cleaned = texts.clean(key, self._marks) if len(key) > 16 else key
         if cleaned == key and key not in _TREATED and not names.is_secret(key):
-            _remember(self._usual, key)
+            self._usual.keep(key)
         return cleaned
 
     def _field(self, key: str, value: Any) -> Any:
@@ -107,7 +127,7 @@ class Cleaner:
         if names.is_secret(key):
             return self._secret_field(key, value)
         if key == "jwks" and isinstance(value, str):
-            return self._nested(value, key)
+            return self._nested(value, key, self._words)
         return self.value(value, key)
 
     def _secret(self, value: Json) -> Json:
@@ -128,7 +148,7 @@ class Cleaner:
             return value | {"value": self._text(text, name)}
         if names.is_secret(name) and not names.is_harmless(text):
             return value | {"value": self._marks.put("env", text)}
-        texts.clean_argument(text, self._marks)  # what is secret in it for certain may stand elsewhere too
+        self._argument(text)  # what is secret in it for certain may stand elsewhere too
         return value | {"value": self._marks.put("env", text, certain=False)}
 
     def _named_pair(self, value: Json) -> Json | None:
@@ -187,13 +207,15 @@ class Cleaner:
             return value
         if names.is_secret(key.rpartition("/")[2]) and not names.is_harmless(value):
             return self._marks.put("annotation", value)
-        return value if value in self._clean_arguments else self._argument(value, key)
+        return self._nested(value, key, self._argument)
 
-    def _argument(self, value: str, key: str = "") -> str:
-        """Text that may be a command line, or JSON in a text."""
-        cleaned = self._nested(value, key, texts.clean_argument)
-        if cleaned == value and len(value) <= texts.MOST_REMEMBERED and value[:1] not in "{[":
-            _remember(self._clean_arguments, value)
+    def _argument(self, text: str) -> str:
+        """A command line, or one argument of it."""
+        if text in self._clean_arguments:
+            return text
+        cleaned = texts.clean_argument(text, self._marks)
+        if cleaned == text:
+            self._clean_arguments.keep(text)
         return cleaned
 
     def _entry(self, key: str, value: Any) -> Any:
@@ -202,7 +224,7 @@ class Cleaner:
             return self.value(value, key)
         if names.is_secret(key.partition(".")[0]) and not names.is_harmless(value):
             return self._marks.put("config", value)
-        return self._nested(value, key, texts.clean_argument)
+        return self._nested(value, key, self._argument)
 
     def _arguments(self, arguments: list[Any]) -> list[Any]:
         """A command line; `--password` hides the next argument."""
@@ -221,34 +243,31 @@ class Cleaner:
             elif sensitive and equals and not names.is_harmless(value):
                 cleaned.append(f"{flag}={self._marks.put('argument', value)}")
             else:
-                cleaned.append(texts.clean_argument(argument, self._marks))
+                cleaned.append(self._argument(argument))
             hidden, before = sensitive and not equals, argument
         return cleaned
 
     def _text(self, value: str, name: str) -> str:
         if len(value) < 8 or (MARK.fullmatch(value) is not None):
             return value
-        cleaned = self._nested(value, name)
-        if cleaned == value and len(value) <= texts.MOST_REMEMBERED and value[0] not in "{[":  # JSON is judged by its name too
-            _remember(self._clean, value)
+        cleaned = self._nested(value, name, self._words)
+        if cleaned == value:
+            self._clean.keep(value)
         return cleaned
 
-    def _nested(self, value: str, name: str, clean: Any = texts.clean) -> str:
+    def _words(self, text: str) -> str:
+        return texts.clean(text, self._marks)
+
+    def _nested(self, value: str, name: str, clean: Callable[[str], str]) -> str:
         """Text that may itself be JSON: then what is in it is judged by its names too."""
         if value[:1] in "{[" and value.rstrip()[-1:] in "}]":
             try:
                 told = msgspec.json.decode(value)
             except (msgspec.DecodeError, RecursionError):
-                return str(clean(value, self._marks))
+                return clean(value)
             cleaned = self.value(told, name)
             return value if cleaned == told else msgspec.json.encode(cleaned).decode()
-        return str(clean(value, self._marks))
-
-
-def _remember(known: set[str], text: str) -> None:
-    if len(known) >= MOST_KNOWN:
-        known.clear()
-    known.add(text)
+        return clean(value)
 
 
 def _metadata(value: Json) -> Json:
