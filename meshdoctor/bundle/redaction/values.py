@@ -32,6 +32,7 @@ _WHEN = re.compile(r"request\.headers\[(.+)\]")
 _NAMED = ("name", "key", "header", "headerName", "header_name")
 _VALUED = frozenset({"value", "raw_value", "rawValue", "values", "notValues"})
 _VARIABLES = frozenset({"env", "envFrom", "env_vars"})
+_TELLING = _VALUED | {"kind", "type", "kty"}  # what says of an object that it is a special one
 _TREATED = (
     frozenset({"data", "stringData", "binaryData", "annotations", "labels", "openAPIV3Schema", "args", "command", "jwks"})
     | _CODE | _PLUGIN | _KEY_MATERIAL
@@ -85,20 +86,24 @@ class Cleaner:
         return cleaned
 
     def _object(self, value: Json, name: str) -> Json:
-        if value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value):
+        telling = not _TELLING.isdisjoint(value)
+        if telling and (value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value)):
             value = self._secret(value)
         if name == "metadata":
             value = _metadata(value)
-        if "kty" in value:
+        if telling and "kty" in value:
             return {k: self._marks.put("jwk", str(v)) if k in _JWK_PRIVATE else v for k, v in value.items()}
         if name in _VARIABLES:
             return self._variable(value)
-        if not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
+        if telling and not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
             return named
         usual, clean, cleaned = self._usual, self._clean, {}
         for key, each in value.items():
             if key in usual:
-                cleaned[key] = each if isinstance(each, str) and each in clean else self.value(each, key)
+                if type(each) is dict:
+                    cleaned[key] = self._object(each, key)
+                else:
+                    cleaned[key] = each if type(each) is str and each in clean else self.value(each, key)
             elif key in _PLAIN:
                 cleaned[key] = each
             elif SAME_OBJECT.search(key) is None:
