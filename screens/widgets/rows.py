@@ -5,6 +5,7 @@ A DataTable takes a quarter of a second for a thousand rows, so it would need sl
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -125,6 +126,8 @@ class Rows(Listing):
         least = [min(n, max(c.least, width_of(c.title))) for c, n in zip(self.columns, natural, strict=True)]
         shown = list(range(len(self.columns)))
         if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
+            least = [self._telling(i, least[i], min(natural[i], max(least[i], room * 2 // 5))) for i in shown]
+        if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
             shown = [i for i in shown if filled[i] or self.columns[i].keep]
         while len(shown) > 1 and sum(least[i] + GAP for i in shown) - GAP > room:
             loose = [i for i in shown if not self.columns[i].keep]
@@ -136,6 +139,19 @@ class Rows(Listing):
             widths[i] += more
             spare -= more
         self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+
+    def _telling(self, index: int, least: int, most: int) -> int:
+        """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
+        column = self.columns[index]
+        if not column.is_name or least >= most or len(self.rows) > SHARED:
+            return least
+        names = set(self._texts(index, self.rows))
+        prefix = common_prefix(names)
+
+        def tells(width: int) -> bool:
+            return len({_shortened(n, Fitted(index, column, width, prefix)) for n in names}) == len(names)
+
+        return bisect_left(range(most), True, lo=least, key=tells)
 
     def _sample(self, index: int) -> list[str]:
         return self._texts(index, self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE])
