@@ -11,7 +11,7 @@ from meshdoctor.istio.responses import flag
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.reports.graph import GLYPHS, cells, known_from, per_second
 from meshdoctor.topology.parts import Edge, Kind, Node
-from screens.text import Run, age, count
+from screens.text import GLUE, Run, age, count
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
@@ -28,9 +28,9 @@ STATES = {
 ROLES = {"Failure": "bad", "Degraded": "warn"}
 AROUND = (
     Column("CALLERS", least=12, most=48, align="right", is_name=True, keep=True),
-    Column("", least=13, most=34, align="right", keep=True),
+    Column("", least=17, most=34, align="right", keep=True),
     Column("", least=12, most=44, is_name=True, keep=True),
-    Column("", least=13, most=34, keep=True),
+    Column("", least=17, most=34, keep=True),
     Column("CALLEES", least=12, most=48, is_name=True, keep=True),
 )
 TREE = (
@@ -190,7 +190,7 @@ def edge_detail(edge: Edge) -> list[Item]:
         source = f"   {told.source} ({told.how}), {told.window_s:.0f} s window, {age(told.age_s) or '0 s'} old"
         items.append(Item((Run(f"{figure}{failed}{slow}{secured}"), Run(source, "dim")), indent=2))
     if edge.threshold:
-        items.append(Item(f"{edge.health}: {edge.threshold}", ROLES.get(edge.health, "dim"), indent=2))
+        items.append(Item(f"{edge.health}: {edge.threshold}".replace(" %", f"{GLUE}%"), ROLES.get(edge.health, "dim"), indent=2))
     for word in list(edge.flags)[:3]:
         said = flag(word)
         items.append(Item((Run(f"{word}  ", "bad"), Run(said.means), Run(f"   look at: {said.look}", "dim")), indent=2))

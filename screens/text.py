@@ -31,6 +31,8 @@ GLYPHS: dict[str, tuple[str, str]] = {
 GLUE = "\u00a0"
 BREAKS = ",;|&/.:={?"  # after these a long word may go on in the next line
 _POD = re.compile(r"([^/]*/)?(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})")
+_QUOTED = re.compile(r"'[^'\n]{1,40}'|\"[^\"\n]{1,40}\"")
+_FLAG = re.compile(r"(?<= )(--?[A-Za-z][\w-]*|[|>]) ([^ -][^ ]{0,39})(?= |$)")
 _HOST = re.compile(r"(…/)?((?=.*[a-z])[a-z0-9*-]+(?:\.[a-z0-9-]+)+)(:\d+)?")
 
 
@@ -148,6 +150,12 @@ def _shared_start(one: str, other: str) -> str:
 def glued(text: str) -> str:
     """Text whose words stay in one line: `0.8 s` and `95 % sure` do not break."""
     return text.replace(" ", GLUE)
+
+
+def shell(command: str) -> str:
+    """A command whose lines break between its arguments: a flag stays with its value, short quoted text in one piece."""
+    command = _QUOTED.sub(lambda found: glued(found[0]), command)
+    return _FLAG.sub(rf"\1{GLUE}\2", command)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -43,7 +43,7 @@ class Trace(AskedText):
     )
     has_header = True
     narrows_by = "WORKLOAD HOST[:PORT][/PATH]"
-    empty = "Nothing traced yet: type / and a request, for instance: shop/storefront cart.shop:8080/items"
+    empty = "Nothing traced yet: type / and a request, for instance: shop/storefront\u00a0cart.shop:8080/items"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "app.ask('/')", "request", id="trace.request", tooltip="the request: WORKLOAD HOST[:PORT][/PATH]"),
         Binding("w", "export", "copy", show=False, id="trace.copy", tooltip="copy both ways as tab-separated text"),
@@ -132,7 +132,8 @@ class Trace(AskedText):
         if self._found:
             return [*items, *(Item((badge("WARN"), Run(f"  {d.says}", "warn"))) for d in self._found[:3])]
         if unknown:
-            said = f"  {unknown} of Envoy's steps are unknown; what was seen is as configured"
+            steps = "1 of Envoy's steps is" if unknown == 1 else f"{unknown} of Envoy's steps are"
+            said = f"  {steps} unknown; what was seen is as configured"
             return [*items, Item((badge("UNKNOWN"), Run(said)))]
         return [*items, Item((badge("OK"), Run("  Envoy does what is configured")))]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from textual import events
@@ -138,7 +138,24 @@ class Rows(Listing):
             more = min(natural[i] - widths[i], spare // (len(shown) - number))  # a fair share of what is left
             widths[i] += more
             spare -= more
-        self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+        fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+        self._fitted = self._tightened(fitted, natural)
+
+    def _tightened(self, fitted: list[Fitted], natural: list[int]) -> list[Fitted]:
+        """Names that were cut take fewer cells than they were given: the rest goes to the first texts that are cut."""
+        spare = 0
+        made: list[Fitted] = []
+        for f in fitted:
+            if f.column.is_name and f.width < natural[f.index] and len(self.rows) <= SHARED:
+                texts = (_shortened(t, f) for t in self._texts(f.index, self.rows))
+                width = max((width_of(f.column.title), *map(width_of, texts)))
+                spare += f.width - width
+                f = replace(f, width=width)
+            made.append(f)
+        for number, f in enumerate(made):
+            more = 0 if f.column.is_name else min(natural[f.index] - f.width, spare)
+            made[number], spare = replace(f, width=f.width + more), spare - more
+        return made
 
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""

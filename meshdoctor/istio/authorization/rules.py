@@ -32,6 +32,7 @@ OPERATION = {
     "ports": "destination.port",
 }
 NOBODY = "a caller without identity"
+MOST = 4  # values of a list that a sentence names
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -52,7 +53,8 @@ class Test(msgspec.Struct, frozen=True):
         """Why a request does not pass."""
         has = self.attribute.shows(request)
         shown = NOBODY if self.attribute.name.startswith("source.") and has == "" else "nothing" if has in (None, "") else has
-        return f"{self.words} {list(self.values)} {'matches' if self.is_negated else 'does not match'} {shown}"
+        wanted = ", ".join(self.values[:MOST]) + (f" and {len(self.values) - MOST} more" if len(self.values) > MOST else "")
+        return f"{self.words} {wanted} {'matches' if self.is_negated else 'does not match'} {shown}"
 
 
 class Miss(msgspec.Struct, frozen=True):
