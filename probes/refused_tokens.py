@@ -129,7 +129,8 @@ def keys_refused(mesh: Mesh) -> Iterator[Draft]:
     for key, refused in told_of.items():
         rule, (pod, error) = rules[key], refused[0]
         pods = {p.name for p, _ in refused}
-        says = f"{len(pods)} proxies refuse the keys of issuer {rule.rule.issuer}, and all that came with them: {error}"
+        who = "1 proxy refuses" if len(pods) == 1 else f"{len(pods)} proxies refuse"
+        says = f"{who} the keys of issuer {rule.rule.issuer}, and all that came with them: {error}"
         at = f"{rule.path}.{'jwks' if rule.rule.jwks else 'jwksUri'}"
         evidence = [
             Evidence(

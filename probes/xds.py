@@ -72,7 +72,8 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         all_told(mesh)
     for subject, refused in told.items():
         pod, kind, error = refused[0]
-        says = f"{len({p.name for p, _, _ in refused})} proxies refuse {kind}: {error}"
+        number = len({p.name for p, _, _ in refused})
+        says = f"{'1 proxy refuses' if number == 1 else f'{number} proxies refuse'} {kind}: {error}"
         command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
         evidence = [
             Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command),
@@ -139,7 +140,7 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
     for owner, pods in by_owner(mesh, lost).items():
         pod = pods[0]
         why, proof = _why_disconnected(mesh, pod)
-        says = f"{len(pods)} of its proxies are connected to no istiod{': ' + why if why else ''}"
+        says = f"{len(pods)} of its proxies {'is' if len(pods) == 1 else 'are'} connected to no istiod{': ' + why if why else ''}"
         command = "istioctl proxy-status"
         evidence = [Evidence(f"{pod.name} is in no replica's list", "/debug/syncz of every istiod", "", command), *proof]
         harm = Harm((f"{owner.namespace}/{owner.name}",))

@@ -25,6 +25,10 @@ from screens.widgets.rows import Column, Row
 
 MEANS = {"CDS": "clusters", "LDS": "listeners", "EDS": "endpoints", "RDS": "routes", "ECDS": "extensions"}
 TYPES = tuple(MEANS)
+NOT_TOLD = {
+    "fail": "No replica of istiod knows this proxy: its configuration and certificate stand still.",
+    "unknown": "No replica told of this proxy, and not every one was heard: whether its configuration is current is not known.",
+}
 ORDER = ("FAIL", "UNKNOWN", "WARN", "OK")
 WORDS = {
     "SYNCED": ("● ", "acknowledged", "ok"),
@@ -92,8 +96,7 @@ class Proxies(TableView):
         sync: ProxySync | None = row.payload[1]
         name = Run(f"{row.payload[0]}", "strong")
         if sync is None:
-            says = "No replica of istiod that told knows this proxy: its configuration and certificate stand still."
-            return [Item((name,)), Item(says)]
+            return [Item((name,)), Item(NOT_TOLD[row.fields["state"]])]
         by = f"   {f'version {sync.version}, ' if sync.version else ''}configured by {sync.istiod}"
         now = self.seen.mesh.now if self.seen and self.seen.mesh else None
         return [Item((name, Run(by, "dim"))), *(_in_words(t, sync.types.get(t), now) for t in TYPES)]

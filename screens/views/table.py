@@ -114,8 +114,8 @@ class TableView(View):
         return []
 
     def detail_of(self, row: Row) -> list[Item]:
-        """The selected row in full, for tall screens."""
-        return []
+        """The selected row in full: here the cells that the table has no room for."""
+        return [Item((Run(f"{title}  ", "head"), Run(text))) for title, text in self.table.cut_of(row)]
 
     def offers(self, action: str) -> bool:
         if action in ON_A_ROW:

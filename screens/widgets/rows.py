@@ -143,19 +143,18 @@ class Rows(Listing):
 
     def _tightened(self, fitted: list[Fitted], natural: list[int]) -> list[Fitted]:
         """Names that were cut take fewer cells than they were given: the rest goes to the first texts that are cut."""
-        spare = 0
-        made: list[Fitted] = []
-        for f in fitted:
-            if f.column.is_name and f.width < natural[f.index] and len(self.rows) <= SHARED:
-                texts = (_shortened(t, f) for t in self._texts(f.index, self.rows))
-                width = max((width_of(f.column.title), *map(width_of, texts)))
-                spare += f.width - width
-                f = replace(f, width=width)
-            made.append(f)
+        made = [self._tight(f) if f.column.is_name and f.width < natural[f.index] else f for f in fitted]
+        spare = sum(one.width - other.width for one, other in zip(fitted, made, strict=True))
         for number, f in enumerate(made):
             more = 0 if f.column.is_name else min(natural[f.index] - f.width, spare)
             made[number], spare = replace(f, width=f.width + more), spare - more
         return made
+
+    def _tight(self, fitted: Fitted) -> Fitted:
+        if len(self.rows) > SHARED:
+            return fitted
+        texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
+        return replace(fitted, width=max(width_of(fitted.column.title), *map(width_of, texts)))
 
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
@@ -181,6 +180,12 @@ class Rows(Listing):
         if not self.columns[index].is_name or width >= natural or len(self.rows) > SHARED:
             return ""
         return common_prefix(self._texts(index, self.rows))
+
+    def cut_of(self, row: Row) -> list[tuple[str, str]]:
+        """Title and text of the cells that are not shown, or not in full."""
+        widths = {f.index: f.width for f in self._fitted}
+        texts = ((i, c if isinstance(c, str) else c.text) for i, c in enumerate(row.cells[: len(self.columns)]))
+        return [(self.columns[i].title, text) for i, text in texts if width_of(clean(text, 4000)) > widths.get(i, 0)]
 
     # Painting.
 
