@@ -21,7 +21,7 @@ def table_of(rows: Iterable[Any], *, colour: bool = False, columns: int | None =
     longest = LONGEST_WHO if columns is None else min(LONGEST_WHO, max(20, columns // 3))
     ports: dict[tuple[str, str, str], list[Any]] = {}
     for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), not r.principal)):
-        ports.setdefault((glyph(row), _cut(_who(row), longest), why(row)), []).append(row.entrance)
+        ports.setdefault((glyph(row), _cut(who(row), longest), why(row)), []).append(row.entrance)
     made = [(mark, who, _ports(some), reason) for (mark, who, reason), some in ports.items()]
     if columns is not None:
         left = sum(max(len(r[i]) for r in (HEAD, *made)) + 2 for i in range(len(HEAD) - 1))
@@ -72,7 +72,7 @@ def short(principal: str | None) -> str:
     return f"{namespace}/{account}" if account else principal or "no identity"
 
 
-def _who(row: Any) -> str:
+def who(row: Any) -> str:
     """The identity, and the workloads that show it."""
     namespace = short(row.principal).partition("/")[0]
     names = [c.name if c.namespace == namespace else f"{c.namespace}/{c.name}" for c in row.callers]
