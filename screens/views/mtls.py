@@ -43,6 +43,7 @@ class MutualTls(TableView):
         Binding("m", "matrix", "matrix/list", id="mtls.matrix", tooltip="a matrix of clients and servers, or one row a pair"),
         Binding("right_square_bracket", "more", "more servers", key_display="]", id="mtls.more", tooltip="servers to the right"),
         Binding("left_square_bracket", "less", "", key_display="[", show=False, id="mtls.less", tooltip="servers to the left"),
+        Binding("l", "logs", "access log", show=False, id="mtls.logs", tooltip="requests of the client; in the list of the server"),
         Binding("x", "what_if", "what if STRICT", id="mtls.what_if", tooltip="who would break if this namespace were STRICT"),
     ]
 
@@ -164,6 +165,13 @@ class MutualTls(TableView):
         if self._is_matrix:
             self._first = min(max(self._first + by, 0), max(len(self._servers) - 1, 0))
             self._draw()
+
+    async def action_logs(self) -> None:
+        from screens.views.access_log import AccessLog
+
+        if self.row is not None:
+            pair: Pair = self.row.payload[0]
+            await self.boss.open(AccessLog(pair.cell.client if self._is_matrix else pair.cell.server))
 
     async def action_what_if(self) -> None:
         from screens.views.what_if import WhatIf
