@@ -140,7 +140,7 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
     for owner, pods in by_owner(mesh, lost).items():
         pod = pods[0]
         why, proof = _why_disconnected(mesh, pod)
-        says = f"{len(pods)} of its proxies are connected to no istiod{': ' + why if why else ''}"
+        says = f"{len(pods)} of its proxies {'is' if len(pods) == 1 else 'are'} connected to no istiod{': ' + why if why else ''}"
         command = "istioctl proxy-status"
         evidence = [Evidence(f"{pod.name} is in no replica's list", "/debug/syncz of every istiod", "", command), *proof]
         harm = Harm((f"{owner.namespace}/{owner.name}",))

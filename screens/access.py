@@ -114,11 +114,11 @@ def _unread(found: Lines) -> Iterable[Item]:
 
 def detail(entry: AccessLogEntry) -> list[Item]:
     """One line in full: each word that means something with its meaning and where to look, then the addresses."""
-    items = []
+    items = [Item(redact(f"{entry.method} {entry.authority}{entry.path}").strip() or entry.sni or entry.protocol, "strong")]
     for said in explained(entry):
         items.append(Item((Run(f"{redact(said.word)}  ", "strong"), Run(said.means)), indent=2))
         items.append(Item(f"look at: {said.look}", "dim", indent=4))
-    if not items:
+    if len(items) == 1:
         items.append(Item("nothing in this line tells of trouble", "dim", indent=2))
     places = (
         ("cluster", entry.upstream_cluster),

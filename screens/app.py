@@ -60,7 +60,7 @@ class MeshdoctorApp(App[int]):
         self._link, self._link_at = feed.link, time.monotonic()
         self._due, self._asked_to_leave, self._said_until = False, 0.0, 0.0
         self._known_causes = observed(feed.diagnosis) if feed.diagnosis else None
-        self._colourless = theme.colourless() if self.no_color else None
+        self._colours = theme.filter_for(self.console.color_system, no_color=self.no_color)
         for each in (theme.DARK, theme.LIGHT):
             self.register_theme(each)
         self.theme = theme.chosen(self.options.theme)
@@ -69,8 +69,8 @@ class MeshdoctorApp(App[int]):
                 self.bind(registry.digit(entry, self.options.keys), f"go('{entry.name}')", description=entry.title, show=False)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """NO_COLOR means none, not grey."""
-        return (self._colourless,) if self._colourless else super().get_line_filters()
+        """NO_COLOR means none, not grey; sixteen colours are the terminal's own."""
+        return (self._colours,) if self._colours else super().get_line_filters()
 
     def compose(self) -> ComposeResult:
         yield self._top
@@ -281,7 +281,7 @@ class MeshdoctorApp(App[int]):
             return
         value = self.view.filter_text if mode == "/" and self.view else ""
         self._footer.display = False
-        self._prompt.open(mode, value)
+        self._prompt.open(mode, value, anew=mode == "/" and bool(self.view and self.view.narrows_by))
 
     @property
     def is_asking(self) -> bool:

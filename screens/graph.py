@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from meshdoctor.istio.hosts import long_name, registered
 from meshdoctor.istio.responses import flag
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.reports.graph import GLYPHS, cells, known_from
+from meshdoctor.reports.graph import GLYPHS, cells, known_from, per_second
 from meshdoctor.topology.parts import Edge, Kind, Node
-from screens.text import Run, age, count
+from screens.text import GLUE, Run, age, count
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
@@ -28,9 +28,9 @@ STATES = {
 ROLES = {"Failure": "bad", "Degraded": "warn"}
 AROUND = (
     Column("CALLERS", least=12, most=48, align="right", is_name=True, keep=True),
-    Column("", least=13, most=34, align="right", keep=True),
+    Column("", least=17, most=34, align="right", keep=True),
     Column("", least=12, most=44, is_name=True, keep=True),
-    Column("", least=13, most=34, keep=True),
+    Column("", least=17, most=34, keep=True),
     Column("CALLEES", least=12, most=48, is_name=True, keep=True),
 )
 TREE = (
@@ -183,14 +183,14 @@ def edge_detail(edge: Edge) -> list[Item]:
     if edge.unknown:
         items.append(Item((Run("? UNKNOWN  ", "unknown"), Run(edge.unknown))))
     for told in edge.traffic[:3]:
-        figure = "rate unknown" if told.per_second is None else f"{'≥' if told.is_partial else ''}{told.per_second:.3g}/s"
+        figure = "rate unknown" if told.per_second is None else f"{'≥' if told.is_partial else ''}{per_second(told.per_second)}/s"
         failed = "" if told.error_share is None else f", {100 * told.error_share:.1f} % fail"
         slow = f", p95 {told.latency_ms.p95:.0f} ms" if told.latency_ms else ""
         secured = "" if told.mtls_share is None else f", mTLS {100 * told.mtls_share:.0f} %"
-        note = f"{told.source} ({told.how}), {told.window_s:.0f} s window, {age(told.age_s) or '0 s'} old"
-        items.append(Item(f"{figure}{failed}{slow}{secured}", indent=2, note=note))
+        source = f"   {told.source} ({told.how}), {told.window_s:.0f} s window, {age(told.age_s) or '0 s'} old"
+        items.append(Item((Run(f"{figure}{failed}{slow}{secured}"), Run(source, "dim")), indent=2))
     if edge.threshold:
-        items.append(Item(f"{edge.health}: {edge.threshold}", ROLES.get(edge.health, "dim"), indent=2))
+        items.append(Item(f"{edge.health}: {edge.threshold}".replace(" %", f"{GLUE}%"), ROLES.get(edge.health, "dim"), indent=2))
     for word in list(edge.flags)[:3]:
         said = flag(word)
         items.append(Item((Run(f"{word}  ", "bad"), Run(said.means), Run(f"   look at: {said.look}", "dim")), indent=2))

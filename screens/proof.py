@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from meshdoctor.model.findings import Cause, Evidence, Finding, Fix
 from meshdoctor.model.pages import Page, advice, page
 from screens.seen import Seen, findings_by_id, thing
-from screens.text import Run, age, badge, duration, moment
+from screens.text import Run, age, badge, clean, cut_name, duration, moment, shell
 from screens.verdict import changed_by, harm, sure
 from screens.widgets.doc import Item
 
@@ -90,7 +90,7 @@ def _note(evidence: Evidence, seen: Seen) -> str:
     """Which source said it, and how long ago."""
     source = next((s for s in seen.mesh.sources if s.name == evidence.source), None) if seen.mesh else None
     seconds = (source.age_s if source and source.age_s is not None else 0.0) + seen.elapsed
-    said = evidence.source if len(evidence.source) <= 40 else f"…{evidence.source[-39:]}"
+    said = cut_name(clean(evidence.source), 56)
     return f"{said}, {age(seconds)}" if said else age(seconds)
 
 
@@ -128,9 +128,8 @@ def _command(command: str, says: str, key: str) -> Iterator[Item]:
     lines = command.strip("\n").split("\n")
     for number, line in enumerate(lines):
         payload = Command(command, says) if number == 0 else None
-        yield Item(
-            f"{'$ ' if number == 0 else '  '}{line}", "key" if number == 0 else "", indent=2, key=f"{key} {number}", payload=payload
-        )
+        lead, role = (Run("$ ", "key"), "key") if number == 0 else (Run("  "), "")
+        yield Item(shell(line), role, indent=2, key=f"{key} {number}", payload=payload, lead=lead)
 
 
 def _explains(about: About, seen: Seen) -> Iterator[Item]:

@@ -29,7 +29,10 @@ GLYPHS: dict[str, tuple[str, str]] = {
 
 
 GLUE = "\u00a0"
+BREAKS = ",;|&/.:={?"  # after these a long word may go on in the next line
 _POD = re.compile(r"([^/]*/)?(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})")
+_QUOTED = re.compile(r"'[^'\n]{1,40}'|\"[^\"\n]{1,40}\"")
+_FLAG = re.compile(r"(?<= )(--?[A-Za-z][\w-]*|[|>]) ([^ -][^ ]{0,39})(?= |$)")
 _HOST = re.compile(r"(…/)?((?=.*[a-z])[a-z0-9*-]+(?:\.[a-z0-9-]+)+)(:\d+)?")
 
 
@@ -149,6 +152,12 @@ def glued(text: str) -> str:
     return text.replace(" ", GLUE)
 
 
+def shell(command: str) -> str:
+    """A command whose lines break between its arguments: a flag stays with its value, short quoted text in one piece."""
+    command = _QUOTED.sub(lambda found: glued(found[0]), command)
+    return _FLAG.sub(rf"\1{GLUE}\2", command)
+
+
 def wrap(text: str, width: int) -> list[str]:
     """A clean text in lines of at most `width` cells, broken at spaces where it can be."""
     width = max(width, 1)
@@ -160,10 +169,22 @@ def wrap(text: str, width: int) -> list[str]:
             continue
         if line:
             lines.append(line)
-        *full, line = chop_cells(word, width) if size > width else [word]
+        *full, line = _broken(word, width) if size > width else [word]
         lines.extend(full)
         used = width_of(line)
     return [*lines, line]
+
+
+def _broken(word: str, width: int) -> list[str]:
+    """A word longer than a line in pieces: after a mark where the last half of the line has one, else where the line ends."""
+    pieces = []
+    while width_of(word) > width:
+        piece = chop_cells(word[:width], width)[0] or word[:1]
+        edge = max(piece.rfind(mark) for mark in BREAKS) + 1
+        piece = piece[:edge] if width_of(piece[:edge]) * 2 > width else piece
+        pieces.append(piece)
+        word = word[len(piece) :]
+    return [*pieces, word]
 
 
 def age(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Two themes, and no colour at all where NO_COLOR is set: colour means state only."""
+"""Two themes; the terminal's own colours where it has sixteen, and none where NO_COLOR is set: colour means state only."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ LIGHT = Theme(
     dark=False,
     variables={"foreground-muted": "#5f6670", "border": "#c9cdd3", "cursor": "#eef0f2", "cursor-focus": "#d3e3fb"},
 )
+OWN = {"error": "red", "warning": "yellow", "success": "green", "accent": "magenta"}  # of a terminal with sixteen colours
 
 
 def chosen(wanted: str) -> str:
@@ -69,6 +70,31 @@ class Colourless(LineFilter):
         return style + Style(color=default, bgcolor=default, reverse=is_selected or style.reverse, dim=False)
 
 
-def colourless() -> Colourless:
-    """The filter for both themes."""
-    return Colourless(frozenset(t.variables["cursor-focus"] for t in (DARK, LIGHT)))
+class FewColours(LineFilter):
+    """States in the terminal's own colours, all else in its foreground and background: nearest colours would be grey on grey."""
+
+    def __init__(self, states: dict[str, str], backgrounds: frozenset[str]) -> None:
+        super().__init__()
+        self._states, self._selected = states, backgrounds
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(s.text, self._near(s.style), s.control) for s in segments]
+
+    def _near(self, style: Style | None) -> Style:
+        if style is None:
+            return Style()
+        shade = style.color.get_truecolor().hex if style.color is not None else ""
+        is_selected = style.bgcolor is not None and style.bgcolor.get_truecolor().hex in self._selected
+        own = RichColor.default() if is_selected else RichColor.parse(self._states.get(shade, "default"))
+        return style + Style(color=own, bgcolor=RichColor.default(), reverse=is_selected or style.reverse, dim=False)
+
+
+def filter_for(color_system: str | None, *, no_color: bool) -> LineFilter | None:
+    """What a terminal of that colour system (as rich names it; None: none) needs; None where it shows the themes as they are."""
+    chosen = frozenset(t.variables["cursor-focus"] for t in (DARK, LIGHT))
+    if no_color or color_system is None:
+        return Colourless(chosen)
+    if color_system in ("standard", "windows"):
+        shades = [t.to_color_system().generate() for t in (DARK, LIGHT)]  # as they are painted: rounded on their way
+        return FewColours({shade[role].lower(): own for shade in shades for role, own in OWN.items()}, chosen)
+    return None

@@ -14,7 +14,8 @@ from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.live.compare import Difference, differences
 from meshdoctor.istio.matching import Call, call_of
 from meshdoctor.istio.steps import Step
-from meshdoctor.istio.trace import from_pod, trace_from
+from meshdoctor.istio.trace import from_pod
+from meshdoctor.istio.trace_authorized import whole_trace
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Finding
 from meshdoctor.model.mesh import Mesh
@@ -49,7 +50,7 @@ async def _traced(arguments: argparse.Namespace, call: Call, waiting: Waiting) -
         mesh = await collect(api, options(arguments, api), waiting)
         pod = proxy_named(mesh, arguments.source, arguments.namespace)
         waiting(f"asking the Envoy of {pod.name}")
-        configured, live = trace_from(mesh, pod, call), await read_walk(api, mesh, pod, from_pod(call, pod))
+        configured, live = whole_trace(mesh, pod, call), await read_walk(api, mesh, pod, from_pod(call, pod))
         found = differences(mesh, configured, live)
         if found and not isinstance(arguments.demo or arguments.bundle, str):
             await asyncio.sleep(PUSH)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from typing import Any
 
 import msgspec
 
-from meshdoctor.collect.pasted import Pasted, read
+from meshdoctor.collect.pasted import Pasted
+from meshdoctor.collect.who_may import callers_named, entrances_named, pasted, service_named, why_refused
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
-from meshdoctor.istio.authorization.callers import Row, entrances, pods_calling, who_can
+from meshdoctor.istio.authorization.callers import Row, who_can
 from meshdoctor.istio.authorization.decide import Verdict
-from meshdoctor.istio.authorization.refused import Refusal, of_entry, of_request
 from meshdoctor.istio.authorization.request import Request
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.errors import UsageError
@@ -28,21 +27,21 @@ DENIED, COULD_NOT_SEE = 2, 3
 
 def run(arguments: argparse.Namespace) -> int:
     """Print who may, why not, or a proposal; 2 where the one request that was asked about is refused."""
-    pasted = _pasted(arguments.why) if arguments.why is not None else None
+    told = _pasted(arguments.why) if arguments.why is not None else None
     asked = request_of(arguments)
-    if not arguments.service and (pasted is None or pasted.is_request):
+    if not arguments.service and (told is None or told.is_request):
         raise UsageError("No Service was named.", do="Write `meshdoctor who-can NAMESPACE/NAME`.")
     mesh, _ = looked(arguments)
     try:
-        return _answer(mesh, pasted, asked, arguments)
+        return _answer(mesh, told, asked, arguments)
     except Unseen as why:
         return _blind(arguments, why)
 
 
-def _answer(mesh: Mesh, pasted: Pasted | None, asked: Request, arguments: argparse.Namespace) -> int:
+def _answer(mesh: Mesh, told: Pasted | None, asked: Request, arguments: argparse.Namespace) -> int:
     service = service_named(mesh, arguments.service, arguments.namespace) if arguments.service else None
-    if pasted is not None:
-        return _why(mesh, pasted, service, arguments)
+    if told is not None:
+        return _why(mesh, told, service, arguments)
     assert service is not None
     return _propose(mesh, service, arguments) if arguments.propose else _table(mesh, service, asked, arguments)
 
@@ -59,14 +58,8 @@ def _blind(arguments: argparse.Namespace, why: Unseen) -> int:
 
 
 def _table(mesh: Mesh, service: Service, asked: Request, arguments: argparse.Namespace) -> int:
-    callers = _callers(mesh, arguments.caller)
-    ports = entrances(mesh, service, arguments.port)
-    if not ports:
-        raise UsageError(
-            f"{service.namespace}/{service.name} has no {'port ' + str(arguments.port) if arguments.port else 'running pod'}.",
-            "Nobody can call it there.",
-            f"`kubectl -n {service.namespace} get service {service.name}` shows its ports and selector.",
-        )
+    callers = callers_named(mesh, arguments.caller)
+    ports = entrances_named(mesh, service, arguments.port)
     rows = [row for each in ports for row in who_can(mesh, each, asked, callers)]
     if arguments.output == "json":
         from meshdoctor.reports import schema
@@ -87,40 +80,17 @@ def _is_refused(row: Row) -> bool:
     return row.decision.verdict in (Verdict.DENIED, Verdict.UNAUTHENTICATED)
 
 
-def _why(mesh: Mesh, pasted: Pasted, service: Service | None, arguments: argparse.Namespace) -> int:
-    if pasted.entry is not None:
-        found = of_entry(mesh, pasted.entry, pasted.details)
-    elif pasted.is_request and service is not None:
-        found = _asked(mesh, pasted, service, arguments)
-    else:
-        found = of_entry(mesh, None, pasted.details)
+def _why(mesh: Mesh, told: Pasted, service: Service | None, arguments: argparse.Namespace) -> int:
+    found = why_refused(mesh, told, service, arguments.caller, arguments.port)
     if arguments.output == "json":
         from meshdoctor.reports import schema
 
         print(schema.encode({"schema": "meshdoctor.why-refused/v1", **reports.refusal_json(found)}))
     else:
         print(reports.refusal_text(found, colour=wants_colour(arguments), columns=_columns()), end="")
-    if pasted.is_cut:
+    if told.is_cut:
         print("meshdoctor: only the first 1 MB of what was pasted was read.", file=sys.stderr)
     return DENIED if found.is_refused else 0
-
-
-def _asked(mesh: Mesh, pasted: Pasted, service: Service, arguments: argparse.Namespace) -> Refusal:
-    """A pasted request from the caller that `--from` names, to the port of its URL or of `--port`."""
-    port = arguments.port or pasted.port
-    ports = entrances(mesh, service, port) or entrances(mesh, service)
-    if not ports:
-        raise UsageError(f"{service.namespace}/{service.name} has no running pod.", "Nobody can call it.")
-    request = Request(
-        method=pasted.method,
-        path=pasted.path,
-        host=pasted.host or None,
-        headers=pasted.headers,
-        has_all_headers=True,
-        claims=pasted.claims,
-    )
-    callers = _callers(mesh, arguments.caller) if arguments.caller else ()
-    return of_request(mesh, ports[0], request, callers)
 
 
 def _propose(mesh: Mesh, service: Service, arguments: argparse.Namespace) -> int:
@@ -159,30 +129,6 @@ def request_of(arguments: argparse.Namespace) -> Request:
     return Request(method=method, path=path, host=host, headers=headers, claims=claims)
 
 
-def service_named(mesh: Mesh, text: str, namespace: str | None) -> Service:
-    """The Service that `NAME`, `NAMESPACE/NAME` or `NAME.NAMESPACE` means. Raises UsageError with near names."""
-    name = text.partition(":")[0].lower()
-    every = list(mesh[Service])
-    found = [s for s in every if name in (f"{s.namespace}/{s.name}", f"{s.name}.{s.namespace}", f"{s.name}.{s.namespace}.svc")]
-    found += [s for s in every if name.startswith(f"{s.name}.{s.namespace}.svc.")]
-    found += [s for s in every if name == s.name and namespace in (None, s.namespace)]
-    if len({s.subject for s in found}) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{text!r} may be {', '.join(f'{s.namespace}/{s.name}' for s in found[:5])}.", do="Write NAMESPACE/NAME.")
-    near = difflib.get_close_matches(name.rpartition("/")[2], [s.name for s in every], 3, 0.4)
-    hint = f"Near: {', '.join(dict.fromkeys(near))}." if near else "`kubectl get services -A` lists them."
-    raise UsageError(f"No Service is called {text!r}.", do=hint)
-
-
-def _callers(mesh: Mesh, text: str | None) -> tuple[Any, ...]:
-    namespace, _, name = (text or "").partition("/")
-    found = pods_calling(mesh, namespace or None, name or None)
-    if not found and text:
-        raise UsageError(f"No running pod is of {text!r}.", do="Write --from NAMESPACE or NAMESPACE/WORKLOAD.")
-    return found
-
-
 def _pasted(text: str) -> Pasted:
     """What was given with --why, or by a pipe."""
     if text == "-":
@@ -191,11 +137,4 @@ def _pasted(text: str) -> Pasted:
         raw = sys.stdin.buffer.read(1_000_001)
     else:
         raw = text.encode("utf-8", "surrogateescape")
-    found = read(raw)
-    if found is None:
-        raise UsageError(
-            "What was pasted is neither a line of an access log nor a request.",
-            "Nothing in it tells who was refused.",
-            "Paste a line of `kubectl logs POD -c istio-proxy`, a request (`GET /path HTTP/1.1`) or a curl command.",
-        )
-    return found
+    return pasted(raw)

@@ -19,17 +19,17 @@ RED, BOLD, DIM = "31", "1", "2"
 def table_of(rows: Iterable[Any], *, colour: bool = False, columns: int | None = None) -> str:
     """One row for each identity and what it may, ports of which the same is true together; the last column cut to fit."""
     longest = LONGEST_WHO if columns is None else min(LONGEST_WHO, max(20, columns // 3))
-    ports: dict[tuple[str, str, str], list[Any]] = {}
+    groups: dict[tuple[str, str, str], list[Any]] = {}
     for row in sorted(rows, key=lambda r: (ORDER.index(str(r.decision.verdict)), not r.principal)):
-        ports.setdefault((glyph(row), _cut(_who(row), longest), why(row)), []).append(row.entrance)
-    made = [(mark, who, _ports(some), reason) for (mark, who, reason), some in ports.items()]
+        groups.setdefault((glyph(row), _cut(who(row), longest), why(row)), []).append(row.entrance)
+    made = [(mark, name, ports(some), reason) for (mark, name, reason), some in groups.items()]
     if columns is not None:
         left = sum(max(len(r[i]) for r in (HEAD, *made)) + 2 for i in range(len(HEAD) - 1))
         made = [(*r[:-1], _cut(r[-1], max(24, columns - left))) for r in made]
     return table(HEAD, made, colour=colour)
 
 
-def _ports(entrances: Iterable[Any]) -> str:
+def ports(entrances: Iterable[Any]) -> str:
     """`8080,8090/http 8078/tcp`; a workload's own port that is another follows the arrow."""
     by_protocol: dict[str, dict[str, None]] = {}
     for each in entrances:
@@ -72,7 +72,7 @@ def short(principal: str | None) -> str:
     return f"{namespace}/{account}" if account else principal or "no identity"
 
 
-def _who(row: Any) -> str:
+def who(row: Any) -> str:
     """The identity, and the workloads that show it."""
     namespace = short(row.principal).partition("/")[0]
     names = [c.name if c.namespace == namespace else f"{c.namespace}/{c.name}" for c in row.callers]

@@ -71,7 +71,14 @@ def rate(edge: Any) -> str:
     if not edge.per_second and edge.protocol == "tcp" and still_open:
         return f"{still_open} open"
     more = "≥" if edge.best.is_partial else ""
-    return f"{more}{edge.per_second:.3g}"
+    return f"{more}{per_second(edge.per_second)}"
+
+
+def per_second(value: float) -> str:
+    """A rate to two decimals, fewer from 10 on, so that figures below each other compare: `0.82`, `3.83`, `12.4`, `1,240`."""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
 def known_from(edge: Any) -> str:

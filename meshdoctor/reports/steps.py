@@ -11,7 +11,7 @@ from meshdoctor.model.text import plain
 NAME = 16
 ORDER = (
     *("listener", "filter chain", "gateway", "host", "port", "protocol", "virtual host", "virtual service", "delegate", "rule"),
-    *("rule does", "answer", "cluster", "destination rule", "subset", "policy", "endpoints", "mutual TLS"),
+    *("rule does", "answer", "cluster", "destination rule", "subset", "policy", "endpoints", "mutual TLS", "authorization"),
 )
 RED, DIM = "31", "2"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.workloads import Pod
 from meshdoctor.topology import nodes
+from meshdoctor.topology.health import WORSE, Health
 from meshdoctor.topology.parts import Edge, Kind, Latency, Node, Traffic
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _merged(graph: DiGraph[Node], place: Callable[[Node], Node]) -> DiGraph[Node
 
 
 def _sum(client: Node, server: Node, found: list[Edge]) -> Edge:
-    """Several edges as one: rates and counts added, shares weighed, the worst latency."""
+    """Several edges as one: rates and counts added, shares weighed, the worst latency and the worst health."""
     sources = tuple(dict.fromkeys(s for e in found for s in e.sources))
     best = [e.best for e in found if e.best is not None]
     unknown = next((e.unknown for e in found if e.unknown), "")
@@ -117,7 +118,18 @@ def _sum(client: Node, server: Node, found: list[Edge]) -> Edge:
         mtls_share=round(sum(s * w for s, w in secured) / weight, 4) if weight else None,
         is_partial=any(b.is_partial for b in best),
     )
-    return Edge(client=client, server=server, sources=sources, traffic=(total,), unknown=unknown)
+    worst = max(found, key=lambda e: WORSE.index(Health(e.health)))
+    of = f"{worst.client} → {worst.server}: " if worst.threshold and len(found) > 1 else ""
+    return Edge(
+        client=client,
+        server=server,
+        sources=sources,
+        traffic=(total,),
+        unknown=unknown,
+        health=worst.health,
+        threshold=f"{of}{worst.threshold}",
+        errors=worst.errors,
+    )
 
 
 def roots_of(edges: list[Edge]) -> list[Node]:

@@ -8,19 +8,22 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from meshdoctor.istio.authorization.refused import of_entry
 from meshdoctor.istio.workloads import is_live
 from meshdoctor.istio.workloads import pods_of as selected_by
 from meshdoctor.model.cluster import Service
+from meshdoctor.model.envoy import AccessLogEntry
 from meshdoctor.model.findings import Cause, Finding
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from screens.access import COLUMNS, Lines, detail, read, summary
+from screens.refusals import refusal
 from screens.seen import Seen
 from screens.text import Run, age, badge
 from screens.threads import aside
-from screens.views.table import TableView
+from screens.views.asking import Asking
 from screens.views.view import View
 from screens.widgets.doc import Item
 from screens.widgets.rows import Row
@@ -29,7 +32,7 @@ MOST_PODS = 12  # at once; the rest is counted and said
 EVERY = 5.0  # seconds between two reads
 
 
-class AccessLog(TableView):
+class AccessLog(Asking):
     """What the proxies of one workload logged; it follows until it is held."""
 
     about = "Requests as the proxies logged them. f failures only; / narrows: flag=UH code=503 way=in pod=…; p holds the picture."
@@ -38,6 +41,7 @@ class AccessLog(TableView):
     empty = "No line in the last hour."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "hold", "hold", id="access.hold", tooltip="stop following, or go on"),
+        Binding("A", "refused", "why refused", id="access.why", tooltip="which policy refuses this request, by which rule"),
         Binding("enter", "open", "whole log", id="access.open", tooltip="all lines of istio-proxy in this pod"),
     ]
 
@@ -79,6 +83,18 @@ class AccessLog(TableView):
         self._held = not self._held
         self._show_summary()
 
+    def offers(self, action: str) -> bool:
+        if action == "refused":
+            return self.row is not None and self.row.payload is not None and self.row.payload.code in (0, 401, 403)
+        return super().offers(action)
+
+    def action_refused(self) -> None:
+        """Why the selected line's request was refused, by the policies as they are now."""
+        entry: AccessLogEntry | None = self.row.payload if self.row is not None else None
+        if entry is not None:
+            self._held = True  # the line stays where it is while its answer is read
+            self.ask(lambda mesh: refusal(of_entry(mesh, entry, f"{entry.details} {entry.connection_details}".strip())))
+
     async def open(self, row: Row) -> None:
         from screens.views.logs import Logs
 
@@ -116,7 +132,7 @@ class AccessLog(TableView):
         state = badge("STALE", "held") if self._held else badge("OK", "following")
         more = f"   {self._left_out} more pods are not read" if self._left_out else ""
         head = Item((*said, Run("   "), state, Run(more, "dim")), note=f"read {age(time.monotonic() - self._came)} ago")
-        return [head, *summary(self._lines)]
+        return [head, *super().summary_of(seen), *summary(self._lines)]
 
     def detail_of(self, row: Row) -> list[Item]:
         return (

@@ -119,6 +119,9 @@ class BundleInside(TableView):
             items.append(Item(f"removed: {', '.join(f'{n} {kind}' for kind, n in worst)}", "dim"))
         return [*items, *(Item((badge("WARN", ""), Run(f" {line}"))) for line in (*told.left_out, *told.notes)[:4])]
 
+    def offers(self, action: str) -> bool:
+        return (action not in ("removed", "diff") or self._inside is not None) and super().offers(action)
+
     def detail_of(self, row: Row) -> list[Item]:
         part: Part = row.payload
         said = f"{count(len(part.files), 'file')}, {size(part.bytes)} unpacked" if part.files else "no file"

@@ -26,9 +26,9 @@ class Changes(TableView):
     about = "As the objects themselves tell. What meets a cause stands first. What was deleted is not seen."
     columns = (
         Column("WHEN", least=8, keep=True),
-        Column("AGO", least=6, align="right"),
+        Column("AGO", least=9, align="right"),
         Column("OBJECT", least=18, most=50, is_name=True, keep=True),
-        Column("WHAT", least=12, most=70, keep=True),
+        Column("WHAT", least=20, most=70, keep=True),
         Column("WHO", least=6, most=24),
         Column("CAUSE", least=7, most=12),
     )

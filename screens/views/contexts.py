@@ -59,7 +59,7 @@ class Contexts(TableView):
             return [Item((badge("ERROR"), Run(f"  {self._failed}")))]
         if not seen.context:
             return [Item(seen.link.reason or "no context yet", "dim")]
-        return [Item(f"now {seen.context}: {seen.link.state}", "dim")]
+        return [Item(f"now {seen.context}: {'recorded' if seen.is_recorded else seen.link.state}", "dim")]
 
     def name_in(self, row: Row) -> str:
         return row.key

@@ -16,6 +16,7 @@ from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import Pod, PodDisruptionBudget
 from screens.figures import proxy_state
 from screens.registry import screen
+from screens.replica import replica
 from screens.seen import Seen
 from screens.text import Run, age, badge, count, duration, glued
 from screens.views.table import TableView
@@ -76,6 +77,14 @@ class ControlPlanes(TableView):
         config = mesh.mesh_config
         items.append(Item(f"root namespace {config.root_namespace}   trust domain {config.trust_domain}", "dim"))
         return items
+
+    def detail_of(self, row: Row) -> list[Item]:
+        mesh = self.seen.mesh if self.seen else None
+        if mesh is None or not isinstance(row.payload, Pod):
+            return [Item("No pod of this Deployment runs: nothing is configured, and no certificate renewed.", "bad")]
+        pod = row.payload
+        said = next((i for i in mesh.istiods if (i.namespace, i.name) == (pod.namespace, pod.name)), None)
+        return [Item(f"{pod.subject}", "strong"), *replica(pod, said, mesh)]
 
     def name_in(self, row: Row) -> str:
         return row.fields["name"]

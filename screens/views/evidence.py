@@ -11,7 +11,7 @@ from textual.widget import Widget
 from meshdoctor.model.findings import Evidence
 from screens.proof import About, Command
 from screens.seen import Seen
-from screens.text import age
+from screens.text import Run, age, shell
 from screens.views.view import View
 from screens.widgets.doc import Doc, Item
 
@@ -56,7 +56,8 @@ class EvidenceView(View):
         ]
         items += [Item(line, label="QUOTE" if n == 0 else "") for n, line in enumerate(e.quote.splitlines())]
         if e.command:
-            items.append(Item(f"$ {e.command}", "key", label="SEE IT", key="command", payload=Command(e.command, e.says)))
+            command = Command(e.command, e.says)
+            items.append(Item(shell(e.command), "key", label="SEE IT", key="command", payload=command, lead=Run("$ ", "key")))
         items += [Item(""), Item(f"{self.what.problem or self.what.code}  {self.what.title}", "dim", label="PROVES")]
         self.query_one("#doc", Doc).set_items(items)
 

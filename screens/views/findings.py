@@ -23,10 +23,10 @@ class Findings(TableView):
 
     about = "What each rule says of which object. FAIL and WARN are faults; UNKNOWN could not be judged, and says why."
     columns = (
-        Column("STATUS", least=12, keep=True),
+        Column("STATUS", least=7, keep=True),
         Column("CODE", least=7, keep=True),
-        Column("FINDING", least=40, most=110, keep=True),
-        Column("OBJECT", least=16, most=60, is_name=True),
+        Column("FINDING", least=28, most=110, keep=True),
+        Column("OBJECT", least=16, most=60, is_name=True, keep=True),
         Column("SEVERITY", least=8),
         Column("SURE", least=4, align="right"),
     )

@@ -34,7 +34,7 @@ class Gateways(TableView):
     about = "From left to right the way a request takes: address, Service port, listener, hosts, routes, certificate."
     columns = (
         Column("STATE", least=16, keep=True),
-        Column("HOSTS", least=20, most=60, keep=True),
+        Column("HOSTS", least=21, most=60, keep=True),
         Column("LISTENER", least=18, most=30, keep=True),
         Column("ROUTES", least=10, most=60, is_name=True),
         Column("CERTIFICATE", least=24, most=60),
@@ -76,22 +76,34 @@ class Gateways(TableView):
                 yield from (_row(mesh, gateway, s, n, None, []) for n, s in enumerate(gateway.spec.servers))
 
     def detail_of(self, row: Row) -> list[Item]:
-        if not isinstance(row.payload, tuple):
-            return []
         gateway, server, pods = row.payload
-        names = ", ".join(server.hosts)
-        items = [Item(f"{gateway.subject}", "strong"), Item(names, label="HOSTS")]
-        if self.seen and self.seen.mesh:
-            mesh = self.seen.mesh
-            routes = [f"{v.namespace}/{v.name} ({', '.join(v.spec.hosts)})" for v in bound(mesh, gateway)]
-            items.append(Item("; ".join(routes) or "no VirtualService is bound", label="ROUTES"))
-        items.append(Item(", ".join(p.name for p in pods) or "no pod", label="PODS"))
-        return items
+        running = Item(", ".join(p.name for p in pods) or "no pod", label="PODS")
+        if gateway is None:
+            says = "No Gateway object selects these pods: nothing is let in here but what the chart's own listeners take."
+            return [Item(says), running]
+        cells = dict(zip((c.title for c in self.columns), row.cells, strict=True))
+        mesh = self.seen.mesh if self.seen else None
+        items = [
+            Item((Run(f"{gateway.subject}", "strong"), Run(f"  {', '.join(server.hosts)}"))),
+            Item((_as_run(cells["ADDRESS"]), Run(" → "), _as_run(cells["SERVICE PORT"])), label="ENTERS"),
+            Item((_as_run(cells["LISTENER"]), Run(_told(mesh, pods), "dim")), label="LISTENER"),
+        ]
+        if server.tls is not None:
+            items.append(Item((_as_run(cells["CERTIFICATE"]),), label="TLS"))
+        return [*items, Item(_bound(mesh, gateway) if mesh else "", label="ROUTES"), running]
+
+    def name_in(self, row: Row) -> str:
+        return row.fields["gateway"] if row.fields else row.key
+
+    def offers(self, action: str) -> bool:
+        if action == "yaml":
+            return self.row is not None and self.row.payload[0] is not None
+        return super().offers(action)
 
     async def open(self, row: Row) -> None:
         from screens.views.envoy import EnvoyView
 
-        pods = row.payload[2] if isinstance(row.payload, tuple) else []
+        pods = row.payload[2]
         if pods:
             await self.boss.open(EnvoyView(pods[0].subject))
         else:
@@ -100,15 +112,33 @@ class Gateways(TableView):
     async def action_logs(self) -> None:
         from screens.views.access_log import AccessLog
 
-        pods = self.row.payload[2] if self.row is not None and isinstance(self.row.payload, tuple) else []
+        pods = self.row.payload[2] if self.row is not None else []
         if pods:
             await self.boss.open(AccessLog(pods[0].subject))
 
     async def action_yaml(self) -> None:
         from screens.views.yaml import YamlView
 
-        if self.row is not None and isinstance(self.row.payload, tuple):
+        if self.row is not None and self.row.payload[0] is not None:
             await self.boss.open(YamlView(self.row.payload[0].subject))
+
+
+def _as_run(cell: Run | str) -> Run:
+    return cell if isinstance(cell, Run) else Run(cell)
+
+
+def _bound(mesh: Mesh, gateway: Gateway) -> str:
+    try:
+        routes = [f"{v.namespace}/{v.name} ({', '.join(v.spec.hosts)})" for v in bound(mesh, gateway)]
+    except Unseen as unseen:
+        return f"? UNKNOWN  {unseen}"
+    return "; ".join(routes) or "no VirtualService is bound"
+
+
+def _told(mesh: Mesh | None, pods: list[Pod]) -> str:
+    """By how many of the pods' Envoys the listener is known."""
+    told = [p for p in pods if mesh and (e := mesh.envoy(p)) is not None and e.has("listeners")]
+    return f"   as {len(told)} of {len(pods)} Envoys told" if told else "   as configured; no Envoy of it was asked"
 
 
 def _heading(owner: Subject, pods: list[Pod]) -> Row:
@@ -123,7 +153,7 @@ def _servers(mesh: Mesh, owner: Subject, pods: list[Pod], gateways: list[Gateway
         for number, server in enumerate(gateway.spec.servers):
             yield _row(mesh, gateway, server, number, owner, pods)
     if not gateways:
-        yield Row(f"{owner} none", (badge("absent"), "no Gateway object selects it", "", "", "", "", "", ""), payload=None)
+        yield Row(f"{owner} none", (badge("absent"), "no Gateway selects it"), payload=(None, None, pods))
 
 
 def _row(mesh: Mesh, gateway: Gateway, server: Server, number: int, owner: Subject | None, pods: list[Pod]) -> Row:

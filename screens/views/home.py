@@ -189,7 +189,11 @@ class Home(View):
         await self.boss.action_go("contexts")
 
     def action_demo(self) -> None:
-        self.boss.start_demo()
+        """Not while a mesh is looked at: one key does not take an operator from a live cluster to a recording."""
+        if self.seen is not None and self.seen.mesh is not None:
+            self.boss.say("A mesh is looked at here; :demo leaves it for the recorded one.", "dim")
+        else:
+            self.boss.start_demo()
 
 
 def _as_many(items: list[Item], lines: int, doc: Doc) -> list[Item]:

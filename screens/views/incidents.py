@@ -30,6 +30,7 @@ class Incidents(TableView):
     """Incidents first, then the register of temporary changes."""
 
     needs_mesh = False
+    wants = "what is wrong, in a few words"
     about = "Enter goes on with an incident; n begins one; t on a cause, finding or object begins one about it."
     columns = (
         Column("STATE", least=10, keep=True),
@@ -67,6 +68,14 @@ class Incidents(TableView):
         """A line may have been written meanwhile, here or by another process."""
         if self.seen is not None:
             self.present(self.seen)
+
+    def detail_of(self, row: Row) -> list[Item]:
+        held = row.payload
+        if isinstance(held, Temporary):
+            return [Item(f"{held.subject}", "strong"), Item(held.says, indent=2)]
+        step = funnel.current(funnel.steps(held, datetime.now(UTC)))
+        now = "closed" if held.is_closed else f"at {step.title.lower()}: {step.says}"
+        return [Item(held.title, "strong"), Item(now, indent=2), Item(str(held.folder), "dim", indent=2)]
 
     async def open(self, row: Row) -> None:
         from screens.views.incident import IncidentView

@@ -10,6 +10,7 @@ from screens.views.asked import AskedText
 from screens.widgets.rows import Row
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)[.\d]*Z ")
+_OWN = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z\s+")  # what the container writes in front of its lines tells the same once more
 
 
 class Logs(AskedText):
@@ -37,7 +38,7 @@ class Logs(AskedText):
         """The lines with the time of day only."""
         for number, line in enumerate(text.splitlines()):
             stamp = _STAMP.match(line)
-            yield Row(f"{number}", (f"{stamp[1]}  {line[stamp.end() :]}" if stamp else line,))
+            yield Row(f"{number}", (f"{stamp[1]}  {_OWN.sub('', line[stamp.end() :], count=1)}" if stamp else line,))
 
     def take(self, rows: tuple[Row, ...]) -> None:
         """The newest line is what one looks for first."""

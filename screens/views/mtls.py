@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from meshdoctor.istio.mutual.picture import Pair, Picture, picture
 from meshdoctor.reports.mtls import labels, percent, seen_words, who, word
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run
+from screens.text import Run, count
 from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -42,6 +43,7 @@ class MutualTls(TableView):
         Binding("m", "matrix", "matrix/list", id="mtls.matrix", tooltip="a matrix of clients and servers, or one row a pair"),
         Binding("right_square_bracket", "more", "more servers", key_display="]", id="mtls.more", tooltip="servers to the right"),
         Binding("left_square_bracket", "less", "", key_display="[", show=False, id="mtls.less", tooltip="servers to the left"),
+        Binding("l", "logs", "access log", show=False, id="mtls.logs", tooltip="requests of the client; in the list of the server"),
         Binding("x", "what_if", "what if STRICT", id="mtls.what_if", tooltip="who would break if this namespace were STRICT"),
     ]
 
@@ -98,7 +100,7 @@ class MutualTls(TableView):
     def summary_of(self, seen: Seen) -> list[Item]:
         if self._picture is None or not self._picture.coverage:
             return []
-        items = [Item(_coverage(self._picture.coverage[0]))]
+        items = [*_broken(self._picture.pairs), Item(_coverage(self._picture.coverage[0]))]
         missed = [c for c in self._picture.coverage[1:] if c.is_met is False]
         if missed:
             names = ", ".join(f"{c.namespace} {percent(c.share or 0)}" for c in missed)
@@ -107,7 +109,8 @@ class MutualTls(TableView):
             space = self._servers[self._first].partition("/")[0]
             items.append(
                 Item(
-                    f"servers from {space}, {self._first + 1} of {len(self._servers)}   ● seen   ○ configured, no calls seen", "dim"
+                    f"from server {self._first + 1} of {len(self._servers)} on, in {space}   ● seen   ○ configured, no calls seen",
+                    "dim",
                 )
             )
         return items
@@ -117,7 +120,8 @@ class MutualTls(TableView):
         if len(pairs) > 1:
             seen = [p for p in pairs if p.calls]
             words = "; ".join(f"{_server(p)} {seen_words(p)}" for p in seen[:8])
-            return [Item(row.key, "strong"), Item(words or "it was not seen to call", label="SEEN")]
+            items = [Item(row.key, "strong"), Item(words or "it was not seen to call", label="SEEN")]
+            return [*items, *_why_broken([p for p in pairs if p.cell.verdict == "broken" and not p.cell.is_refused])]
         cell = pairs[0].cell
         items = [Item(f"{who(cell.client)} → {_server(pairs[0])}", "strong"), Item(cell.why, label="WHY")]
         items.append(Item(f"{cell.sends.how}: {cell.sends.why}", label="SENDS"))
@@ -162,6 +166,13 @@ class MutualTls(TableView):
             self._first = min(max(self._first + by, 0), max(len(self._servers) - 1, 0))
             self._draw()
 
+    async def action_logs(self) -> None:
+        from screens.views.access_log import AccessLog
+
+        if self.row is not None:
+            pair: Pair = self.row.payload[0]
+            await self.boss.open(AccessLog(pair.cell.client if self._is_matrix else pair.cell.server))
+
     async def action_what_if(self) -> None:
         from screens.views.what_if import WhatIf
 
@@ -204,6 +215,29 @@ def _listed(pair: Pair) -> Row:
     fields = {"client": who(cell.client), "server": _server(pair), "verdict": cell.verdict, "seen": pair.known}
     key = f"{who(cell.client)} {_server(pair)} {cell.host} {cell.service_port}"
     return Row(key, cells, fields, is_fault=pair.is_fault, payload=(pair,))
+
+
+def _broken(pairs: Sequence[Pair]) -> list[Item]:
+    """The verdict first: how many pairs cannot talk, and which object decides so for most of them."""
+    bad = [p for p in pairs if p.cell.verdict == "broken" and not p.cell.is_refused]
+    if not bad:
+        return []
+    by = Counter(p.cell.decides for p in bad if p.cell.decides is not None).most_common(1)
+    calling = sum(bool(p.calls) for p in bad)
+    seen = f", {calling or 'none'} of them seen to call" if len(bad) > 1 else ", seen to call" if calling else ", not seen to call"
+    items = [Item((Run(f"✖ {count(len(bad), 'pair')} broken", "bad"), Run(seen)))]
+    if by:
+        most = "most " if by[0][1] < len(bad) else ""
+        items.append(Item(f"{most}by {by[0][0]}", "dim", indent=2))
+    return items
+
+
+def _why_broken(bad: Sequence[Pair]) -> list[Item]:
+    reasons: dict[str, list[str]] = {}
+    for pair in bad:
+        reasons.setdefault(pair.cell.why, []).append(_server(pair))
+    said = [(Run(f"{', '.join(servers)}: "), Run(why, "dim")) for why, servers in reasons.items()]
+    return [Item(runs, label="" if number else "BROKEN") for number, runs in enumerate(said[:3])]
 
 
 def _coverage(mesh: Coverage) -> tuple[Run, ...]:

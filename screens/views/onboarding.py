@@ -49,7 +49,7 @@ class Onboarding(TableView):
         Column("PASS", least=5, align="right"),
         Column("BLOCK", least=5, align="right", keep=True),
         Column("WARN", least=4, align="right"),
-        Column("?", least=1, align="right"),
+        Column("UNKNOWN", least=7, align="right"),
         Column("OWNER", least=8, most=36),
         Column("NEXT", least=30, most=120),
     )

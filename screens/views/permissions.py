@@ -11,7 +11,7 @@ from meshdoctor.model.findings import Finding, Status
 from meshdoctor.model.sources import Source, SourceState
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run, badge, count
+from screens.text import Run, badge, count, shell
 from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -52,7 +52,7 @@ class Permissions(TableView):
         items = [Item(source.reason or "denied", label="ANSWER")]
         items += [Item(f"{f.problem or f.code}  {f.title}", label="HIDES" if n == 0 else "") for n, f in enumerate(hidden[:12])]
         if source.command:
-            items.append(Item(f"$ {source.command}", label="ASK"))
+            items.append(Item(shell(source.command), lead=Run("$ "), label="ASK"))
         return items
 
     def name_in(self, row: Row) -> str:

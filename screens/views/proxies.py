@@ -23,8 +23,19 @@ from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
-TYPES = ("CDS", "LDS", "EDS", "RDS", "ECDS")
+MEANS = {"CDS": "clusters", "LDS": "listeners", "EDS": "endpoints", "RDS": "routes", "ECDS": "extensions"}
+TYPES = tuple(MEANS)
+NOT_TOLD = {
+    "fail": "No replica of istiod knows this proxy: its configuration and certificate stand still.",
+    "unknown": "No replica told of this proxy, and not every one was heard: whether its configuration is current is not known.",
+}
 ORDER = ("FAIL", "UNKNOWN", "WARN", "OK")
+WORDS = {
+    "SYNCED": ("● ", "acknowledged", "ok"),
+    "STALE": ("▲ ", "not acknowledged yet", "warn"),
+    "NACK": ("✖ ", "refused", "bad"),
+    "NOT SENT": ("○ ", "never sent: it asked for none", "dim"),
+}
 SYNC = {"SYNCED": ("● ", "ok"), "STALE": ("▲ stale ", "warn"), "NACK": ("✖ nack ", "bad"), "NOT SENT": ("○ none", "dim")}
 
 
@@ -83,13 +94,12 @@ class Proxies(TableView):
 
     def detail_of(self, row: Row) -> list[Item]:
         sync: ProxySync | None = row.payload[1]
-        items = [Item(f"{row.payload[0]}", "strong")]
-        for kind, one in sync.types.items() if sync else ():
-            if one.error:
-                items.append(Item(one.error, "bad", label=kind))
+        name = Run(f"{row.payload[0]}", "strong")
         if sync is None:
-            items.append(Item("No replica of istiod that told knows this proxy: its configuration and certificate stand still."))
-        return items
+            return [Item((name,)), Item(NOT_TOLD[row.fields["state"]])]
+        by = f"   {f'version {sync.version}, ' if sync.version else ''}configured by {sync.istiod}"
+        now = self.seen.mesh.now if self.seen and self.seen.mesh else None
+        return [Item((name, Run(by, "dim"))), *(_in_words(t, sync.types.get(t), now) for t in TYPES)]
 
     def name_in(self, row: Row) -> str:
         subject: Subject = row.payload[0]
@@ -151,6 +161,15 @@ def _unknown(pod: Pod, mesh: Mesh) -> Row:
 def _fields(namespace: str, name: str, state: str, pod: Pod | None) -> dict[str, str]:
     ready = "" if pod is None else "yes" if pod.is_ready else "no"
     return {"ns": namespace, "pod": name, "state": state.lower(), "ready": ready}
+
+
+def _in_words(kind: str, sync: TypeSync | None, now: datetime | None) -> Item:
+    """What the figures of one type of configuration say."""
+    glyph, word, role = WORDS[sync.state if sync else "NOT SENT"]
+    sent = sync.sent_at if sync and sync.state != "NOT SENT" else None
+    pushed = f", pushed {age((now - sent).total_seconds())} ago" if sent and now else ""
+    refused = Run(f": {sync.error}", "bad") if sync and sync.error else Run("")
+    return Item((Run(f"{MEANS[kind]:<10}  ", "dim"), Run(f"{glyph}{word}", role), Run(pushed), refused), label=kind)
 
 
 def _ready(pod: Pod | None) -> Run:

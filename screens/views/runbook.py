@@ -16,7 +16,7 @@ from meshdoctor.triage import acted, incident
 from meshdoctor.triage.commands import filled
 from meshdoctor.triage.places import NOWHERE, places_of
 from screens.seen import Seen
-from screens.text import Run, badge, glued
+from screens.text import Run, badge, glued, shell
 from screens.threads import aside
 from screens.views.document import DocumentView
 from screens.widgets.doc import Item
@@ -85,10 +85,11 @@ class RunbookView(DocumentView):
     def _step(self, number: int, step: RunbookStep, context: str) -> Iterator[Item]:
         mark = badge("OK", "") if number in self._done else Run("○", "dim")
         lines = filled(step.command, self.subject, context, self._places).split("\n")
-        yield Item((mark, Run(f" $ {lines[0]}", "key")), key=f"step {number}", payload=number)
-        yield from (Item(f"    {line}", "key") for line in lines[1:])
+        text = shell(lines[0])
+        yield Item(text, "key", key=f"step {number}", payload=number, lead=Run(f"{mark.text} $ ", mark.role))
+        yield from (Item(shell(line), "key", indent=4) for line in lines[1:])
         if step.expect:
-            yield Item(f"see: {step.expect}", "dim", indent=2)
+            yield Item(step.expect, "dim", indent=4, lead=Run("see: ", "dim"))
 
     def command(self, number: int) -> str:
         """The command of a step, filled in."""

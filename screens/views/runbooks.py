@@ -27,10 +27,10 @@ class Runbooks(TableView):
     about = "Enter shows the steps. Nothing here is run: commands are copied."
     columns = (
         Column("RUNBOOK", least=22, most=34, keep=True),
-        Column("WHAT FOR", least=30, most=100, keep=True),
+        Column("WHAT FOR", least=38, most=100, keep=True),
         Column("RISK", least=6),
-        Column("STEPS", least=5, align="right"),
         Column("FOUND", least=5, align="right", keep=True),
+        Column("STEPS", least=5, align="right"),
     )
     fields = frozenset({"risk", "kind"})
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,6 +56,10 @@ class Runbooks(TableView):
         said = f"{found} for what is found now, first.  " if found else ""
         return [Item(f"{said}Nothing is run from here.", "dim")]
 
+    def detail_of(self, row: Row) -> list[Item]:
+        book: Runbook = row.payload
+        return [Item(book.title, "strong"), Item(book.when, label="WHEN")]
+
     async def open(self, row: Row) -> None:
         from screens.views.runbook import RunbookView
 
@@ -67,5 +71,5 @@ class Runbooks(TableView):
 
 def _row(book: Runbook, kind: str, found: int) -> Row:
     risk = Run(book.risk, RISKS.get(book.risk, "dim"))
-    cells = (book.id, book.title, risk, str(len(book.step)), Run(f"{found}", "bad") if found else Run("-", "dim"))
+    cells = (book.id, book.title, risk, Run(f"{found}", "bad") if found else Run("-", "dim"), str(len(book.step)))
     return Row(f"{kind} {book.id}", cells, {"risk": book.risk, "kind": kind}, is_fault=bool(found), payload=book)

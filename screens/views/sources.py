@@ -11,7 +11,7 @@ from meshdoctor.model.findings import Status
 from meshdoctor.model.sources import Source, SourceState
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run, age, badge, count
+from screens.text import Run, age, badge, count, shell
 from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -74,7 +74,7 @@ class Sources(TableView):
         if source.namespaces is not None:
             items.append(Item(", ".join(source.namespaces) or "none", label="ONLY IN"))
         if source.command:
-            items.append(Item(f"$ {source.command}", label="BY HAND"))
+            items.append(Item(shell(source.command), lead=Run("$ "), label="BY HAND"))
         return items
 
     def offers(self, action: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar
 
 from textual import events
@@ -26,7 +27,8 @@ from screens.widgets.rows import Column, Row, Rows
 
 ON_A_ROW = frozenset({"open", "yaml", "logs", "fix", "proxies", "what_if", "trace", "enrol", "strict"})
 FEW = 6  # lines below which a table and details do not go together
-TALL = 32  # lines from which the selected row is told in full below the table
+TALL = 32  # lines from which the selected row is told in full below the table; on less, what of it fits
+LEAST = 12  # lines below which a long table gives up none for details
 
 
 NO_FILTER = filters.Filter()
@@ -112,8 +114,8 @@ class TableView(View):
         return []
 
     def detail_of(self, row: Row) -> list[Item]:
-        """The selected row in full, for tall screens."""
-        return []
+        """The selected row in full: here the cells that the table has no room for."""
+        return [Item((Run(f"{title}  ", "head"), Run(text))) for title, text in self.table.cut_of(row)]
 
     def offers(self, action: str) -> bool:
         if action in ON_A_ROW:
@@ -124,9 +126,10 @@ class TableView(View):
         """Enter on a row."""
 
     def name_in(self, row: Row) -> str:
-        """What `c` copies."""
-        first = row.cells[0]
-        return first.text if isinstance(first, Run) else first
+        """What `c` copies: the first column of names, else the first of all."""
+        named = next((i for i, c in enumerate(self.columns) if c.is_name and i < len(row.cells)), 0)
+        cell = row.cells[named]
+        return cell.text if isinstance(cell, Run) else cell
 
     def tick(self) -> None:
         if self.seen is not None and self.seen.mesh is None:
@@ -216,20 +219,30 @@ class TableView(View):
     def _show_detail(self) -> None:
         doc = self.query_one("#detail", Doc)
         row = self.row
-        items = self.detail_of(row) if row is not None and self.app.size.height >= self.tall else []
+        items = self.detail_of(row) if row is not None else []
+        if self.app.size.height < self.tall:
+            items = self._first_of(items, doc)
         doc.display = bool(items)
         doc.set_items([Item(""), *items] if items else ())
         self._share_out(doc)
+
+    def _first_of(self, items: list[Item], doc: Doc) -> list[Item]:
+        """As much of the details as a small screen has room for: what a short table leaves free, of a long one a third."""
+        room = self.size.height - self.query_one("#summary", Doc).height
+        free = max(room - len(self.table.rows) - 1, room // 3 if room >= LEAST else 0) - 1
+        heights = accumulate(doc.lines_of(i) for i in items)
+        return [item for item, height in zip(items, heights, strict=True) if height <= free]
 
     def _share_out(self, doc: Doc) -> None:
         """The details stand right below a short table; beside a long one they keep their share, so that nothing jumps."""
         table, summary = self.table, self.query_one("#summary", Doc)
         room = self.size.height - summary.height
-        if not doc.display or room < FEW:
+        depth = doc.height if doc.display else 0
+        wanted, self._deepest = len(table.rows) + 1, max(self._deepest, depth)
+        if room < FEW or not (depth or (self._deepest and wanted + self._deepest > room)):
             table.styles.height, doc.styles.height = "1fr", "auto"
             return
-        wanted, self._deepest = len(table.rows) + 1, max(self._deepest, doc.height)
-        short = wanted + doc.height <= room
+        short = wanted + depth <= room and depth > 0
         high = wanted if short else min(wanted, max(room * 3 // 5, room - self._deepest))
         table.styles.height, doc.styles.height = high, room - high
 

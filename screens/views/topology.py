@@ -49,6 +49,14 @@ class Topology(TableView):
         Binding("right", "side(1)", "callees", show=False, id="topology.right", tooltip="choose among the callees"),
         Binding("l", "logs", "access log", id="topology.logs", tooltip="requests of the client of this edge"),
         Binding("T", "trace", "trace", id="topology.trace", tooltip="a request along this edge, as configured and in the proxy"),
+        Binding(
+            "A",
+            "who_may",
+            "who may call",
+            show=False,
+            id="topology.who",
+            tooltip="who may call the Service here, by which rule",
+        ),
         Binding("D", "drawing('dot')", "copy DOT", show=False, id="topology.dot", tooltip="copy the graph for Graphviz"),
         Binding("M", "drawing('mermaid')", "copy Mermaid", show=False, id="topology.mermaid", tooltip="copy it for Markdown"),
     ]
@@ -206,6 +214,17 @@ class Topology(TableView):
             await self.boss.open(Trace(request))
         else:
             self.boss.say("No proxy sends requests along this edge: trace one from a workload to a Service.", "dim")
+
+    async def action_who_may(self) -> None:
+        from screens.views.authorization import WhoMay
+
+        chosen = self.row.payload if self.row is not None else None
+        ends = (chosen.server, chosen.client) if isinstance(chosen, Edge) else (chosen,) if isinstance(chosen, Node) else ()
+        place = next((n.subject for n in ends if n.kind is Kind.SERVICE), None)
+        if place is not None:
+            await self.boss.open(WhoMay(place))
+        else:
+            self.boss.say("No Service is at either end of this edge; :authorization lists them all.", "dim")
 
     async def action_drawing(self, form: str) -> None:
         from meshdoctor.reports import graph_drawn

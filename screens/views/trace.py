@@ -14,7 +14,8 @@ from meshdoctor.istio.find import proxy_named
 from meshdoctor.istio.live.compare import Difference, differences
 from meshdoctor.istio.matching import Call, call_of
 from meshdoctor.istio.steps import Step
-from meshdoctor.istio.trace import from_pod, trace_from
+from meshdoctor.istio.trace import from_pod
+from meshdoctor.istio.trace_authorized import whole_trace
 from meshdoctor.model.errors import MeshdoctorError, UsageError
 from meshdoctor.model.workloads import Pod
 from meshdoctor.reports.steps import glyph_of, pairs
@@ -43,7 +44,7 @@ class Trace(AskedText):
     )
     has_header = True
     narrows_by = "WORKLOAD HOST[:PORT][/PATH]"
-    empty = "Nothing traced yet: type / and a request, for instance: shop/storefront cart.shop:8080/items"
+    empty = "Nothing traced yet: type / and a request, for instance: shop/storefront\u00a0cart.shop:8080/items"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "app.ask('/')", "request", id="trace.request", tooltip="the request: WORKLOAD HOST[:PORT][/PATH]"),
         Binding("w", "export", "copy", show=False, id="trace.copy", tooltip="copy both ways as tab-separated text"),
@@ -87,7 +88,7 @@ class Trace(AskedText):
             raise MeshdoctorError("The mesh is still being read.")
         source, target = self._request.split(maxsplit=1)
         pod, call = self._meant(source, target)
-        configured = await aside(lambda: trace_from(mesh, pod, call))
+        configured = await aside(lambda: whole_trace(mesh, pod, call))
         live = await self.boss.feed.walk(pod, from_pod(call, pod))
         self._who = str(pod.subject)
         self._sides, self._found = (configured, live), differences(mesh, configured, live)
@@ -128,11 +129,15 @@ class Trace(AskedText):
         items = super().summary_of(seen)
         if self._came is None or self._failed or not any(self._sides):
             return items
+        ends = next((s for side in self._sides for s in side if glyph_of(s) == "✖"), None)
+        if ends is not None:
+            items.append(Item((badge("FAIL", "ends"), Run(f" at {ends.name}: {ends.says}"))))
         unknown = sum(s.is_unknown for s in self._sides[1])
         if self._found:
             return [*items, *(Item((badge("WARN"), Run(f"  {d.says}", "warn"))) for d in self._found[:3])]
         if unknown:
-            said = f"  {unknown} of Envoy's steps are unknown; what was seen is as configured"
+            steps = "1 of Envoy's steps is" if unknown == 1 else f"{unknown} of Envoy's steps are"
+            said = f"  {steps} unknown; what was seen is as configured"
             return [*items, Item((badge("UNKNOWN"), Run(said)))]
         return [*items, Item((badge("OK"), Run("  Envoy does what is configured")))]
 

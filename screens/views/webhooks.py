@@ -20,6 +20,8 @@ from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
 
+DOMAINS = (".sidecar-injector.istio.io", ".istio.io")
+
 
 @screen(name="webhooks", aliases=("wh", "webhook"), title="Webhooks", says="who injects and validates, and does it answer")
 class Webhooks(TableView):
@@ -27,13 +29,14 @@ class Webhooks(TableView):
 
     about = "Without ready endpoints a webhook blocks creation (policy Fail), or lets pods in without a sidecar (Ignore)."
     columns = (
-        Column("STATE", least=16, keep=True),
-        Column("WEBHOOK", least=24, most=84, is_name=True, keep=True),
-        Column("KIND", least=8),
-        Column("REVISION", least=8, most=20, is_name=True),
+        Column("STATE", least=9, keep=True),
+        Column("CONFIGURATION", least=24, most=48, is_name=True, keep=True),
+        Column("WEBHOOK", least=15, most=40, keep=True),
         Column("POLICY", least=6),
         Column("ENDPOINTS", least=9, align="right"),
         Column("CA", least=9, most=30),
+        Column("KIND", least=9),
+        Column("REVISION", least=8, most=20, is_name=True),
         Column("SERVICE", least=14, most=40, is_name=True),
         Column("SELECTS", least=20, most=110),
     )
@@ -56,7 +59,8 @@ class Webhooks(TableView):
         webhook: Webhook
         configuration, webhook = row.payload
         return [
-            Item(f"{configuration.subject}", "strong"),
+            Item((Run(f"{configuration.subject}", "strong"), Run(f"  {webhook.name}"))),
+            Item(_policy(webhook), label="POLICY"),
             Item(_selector(webhook.namespace_selector) or "all namespaces", label="NAMESPACES"),
             Item(_selector(webhook.object_selector) or "all objects", label="OBJECTS"),
             Item(", ".join(f"{' '.join(r.operations)} {' '.join(r.resources)}" for r in webhook.rules), label="CALLED ON"),
@@ -82,12 +86,13 @@ def _row(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook) -> R
     selects = "; ".join(part for part in (_selector(webhook.namespace_selector), _selector(webhook.object_selector)) if part)
     cells = (
         badge(worst, "answers" if worst == "OK" else "broken" if worst == "FAIL" else "unknown"),
-        f"{configuration.name}/{webhook.name}",
-        kind,
-        configuration.tag or configuration.revision,
+        configuration.name,
+        _short(webhook.name),
         webhook.failure_policy,
         Run(endpoints, "bad" if state == "FAIL" else ""),
         badge(*authority),
+        kind,
+        configuration.tag or configuration.revision,
         f"{service.namespace}/{service.name}" if service else webhook.client_config.url,
         Run(selects or "everything", "dim"),
     )
@@ -100,6 +105,18 @@ def _row(mesh: Mesh, configuration: WebhookConfiguration, webhook: Webhook) -> R
     }
     key = f"{configuration.KIND}/{configuration.name}/{webhook.name}"
     return Row(key, cells, fields, is_fault=worst == "FAIL", payload=(configuration, webhook))
+
+
+def _short(name: str) -> str:
+    """A webhook's name without the domain that all of Istio's share: `rev.namespace.…`."""
+    return next((f"{name.removesuffix(end)}.…" for end in DOMAINS if name.endswith(end)), name)
+
+
+def _policy(webhook: Webhook) -> str:
+    after = f" within {webhook.timeout_seconds} s" if webhook.timeout_seconds else ""
+    if webhook.failure_policy == "Ignore":
+        return f"Ignore: where nobody answers{after}, what is created goes through unseen"
+    return f"{webhook.failure_policy}: where nobody answers{after}, what is created is refused"
 
 
 def _endpoints(mesh: Mesh, webhook: Webhook) -> tuple[str, str]:

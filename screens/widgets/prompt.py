@@ -87,10 +87,13 @@ class Ask(Input):
         if self.asking:
             self.insert_text_at_cursor(" ".join(plain(event.text[: 4 * LONGEST], LONGEST).split()))
 
-    def begin(self, value: str) -> None:
+    def begin(self, value: str, *, anew: bool = False) -> None:
+        """Ask, with a text that is gone on with; or, `anew`, one that the first key replaces."""
         self.asking = True
         self.value = value
         self.cursor_position = len(value)
+        if anew:
+            self.select_all()
         self._place = len(self.past)
 
     def keep(self, value: str) -> None:
@@ -168,12 +171,12 @@ class Prompt(Horizontal):
             return True
         return False
 
-    def open(self, mode: Mode, value: str = "") -> None:
+    def open(self, mode: Mode, value: str = "", *, anew: bool = False) -> None:
         self.mode = mode
         self.query_one("#mark", Band).set_parts([Part((Run(mode, "strong"),))])
         ask = self.query_one(Ask)
         ask.past = [] if mode == "!" else self._past[mode]  # consent is typed each time
-        ask.begin(value)
+        ask.begin(value, anew=anew)
         self.display = True
         self._hint(value)
         self.screen.set_focus(ask)  # at once: the next key may be here already

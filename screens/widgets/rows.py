@@ -5,8 +5,9 @@ A DataTable takes a quarter of a second for a thousand rows, so it would need sl
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from textual import events
@@ -125,6 +126,8 @@ class Rows(Listing):
         least = [min(n, max(c.least, width_of(c.title))) for c, n in zip(self.columns, natural, strict=True)]
         shown = list(range(len(self.columns)))
         if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
+            least = [self._telling(i, least[i], min(natural[i], max(least[i], room * 2 // 5))) for i in shown]
+        if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
             shown = [i for i in shown if filled[i] or self.columns[i].keep]
         while len(shown) > 1 and sum(least[i] + GAP for i in shown) - GAP > room:
             loose = [i for i in shown if not self.columns[i].keep]
@@ -135,7 +138,36 @@ class Rows(Listing):
             more = min(natural[i] - widths[i], spare // (len(shown) - number))  # a fair share of what is left
             widths[i] += more
             spare -= more
-        self._fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+        fitted = [Fitted(i, self.columns[i], max(widths[i], 1), self._prefix(i, widths[i], natural[i])) for i in shown]
+        self._fitted = self._tightened(fitted, natural)
+
+    def _tightened(self, fitted: list[Fitted], natural: list[int]) -> list[Fitted]:
+        """Names that were cut take fewer cells than they were given: the rest goes to the first texts that are cut."""
+        made = [self._tight(f) if f.column.is_name and f.width < natural[f.index] else f for f in fitted]
+        spare = sum(one.width - other.width for one, other in zip(fitted, made, strict=True))
+        for number, f in enumerate(made):
+            more = 0 if f.column.is_name else min(natural[f.index] - f.width, spare)
+            made[number], spare = replace(f, width=f.width + more), spare - more
+        return made
+
+    def _tight(self, fitted: Fitted) -> Fitted:
+        if len(self.rows) > SHARED:
+            return fitted
+        texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
+        return replace(fitted, width=max(width_of(fitted.column.title), *map(width_of, texts)))
+
+    def _telling(self, index: int, least: int, most: int) -> int:
+        """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
+        column = self.columns[index]
+        if not column.is_name or least >= most or len(self.rows) > SHARED:
+            return least
+        names = set(self._texts(index, self.rows))
+        prefix = common_prefix(names)
+
+        def tells(width: int) -> bool:
+            return len({_shortened(n, Fitted(index, column, width, prefix)) for n in names}) == len(names)
+
+        return bisect_left(range(most), True, lo=least, key=tells)
 
     def _sample(self, index: int) -> list[str]:
         return self._texts(index, self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE])
@@ -148,6 +180,12 @@ class Rows(Listing):
         if not self.columns[index].is_name or width >= natural or len(self.rows) > SHARED:
             return ""
         return common_prefix(self._texts(index, self.rows))
+
+    def cut_of(self, row: Row) -> list[tuple[str, str]]:
+        """Title and text of the cells that are not shown, or not in full."""
+        widths = {f.index: f.width for f in self._fitted}
+        texts = ((i, c if isinstance(c, str) else c.text) for i, c in enumerate(row.cells[: len(self.columns)]))
+        return [(self.columns[i].title, text) for i, text in texts if width_of(clean(text, 4000)) > widths.get(i, 0)]
 
     # Painting.
 

@@ -6,6 +6,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology.parts import ENVOY, Edge, Kind, Latency, Node, Traffic
 from meshdoctor.topology.views import graph_from
 from screens.graph import around, edge_detail, figures, table, tree
+from screens.text import GLUE
 from screens.views.topology import Topology
 from screens.widgets.rows import Row
 from tests.screens.conftest import Screen, opened
@@ -61,7 +62,7 @@ def test_what_is_not_known_is_no_zero() -> None:
 
 
 def test_an_edge_in_full_tells_source_threshold_and_flags() -> None:
-    told = str(edge_detail(BROKEN))
+    told = " ".join(run.text for item in edge_detail(BROKEN) for run in item.runs).replace(GLUE, " ")
     assert all(part in told for part in (ENVOY, "60 s window", "100 % are 5XX", "no healthy endpoint", "p95 6 ms"))
 
 

@@ -32,6 +32,7 @@ OPERATION = {
     "ports": "destination.port",
 }
 NOBODY = "a caller without identity"
+MOST = 4  # values of a list that a sentence names
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -48,11 +49,17 @@ class Test(msgspec.Struct, frozen=True):
         found = _any(self.attribute.holds(value, request) for value in self.values)
         return found if found is None or not self.is_negated else not found
 
+    @property
+    def wanted(self) -> str:
+        """Its values in words; of many the first."""
+        more = f" and {len(self.values) - MOST} more" if len(self.values) > MOST else ""
+        return f"{', '.join(self.values[:MOST])}{more}"
+
     def told(self, request: Request) -> str:
         """Why a request does not pass."""
         has = self.attribute.shows(request)
         shown = NOBODY if self.attribute.name.startswith("source.") and has == "" else "nothing" if has in (None, "") else has
-        return f"{self.words} {list(self.values)} {'matches' if self.is_negated else 'does not match'} {shown}"
+        return f"{self.words} {self.wanted} {'matches' if self.is_negated else 'does not match'} {shown}"
 
 
 class Miss(msgspec.Struct, frozen=True):
@@ -106,7 +113,7 @@ def _best(alternatives: tuple[Tests, ...], request: Request) -> Match:
 def _all(tests: Tests, request: Request) -> Match:
     results = [(t, t.holds(request)) for t in tests]
     misses = tuple(Miss(t.path, t.told(request)) for t, held in results if held is False)
-    unknown = tuple(f"{t.words} {list(t.values)}" for t, held in results if held is None)
+    unknown = tuple(f"{t.words} {'is not' if t.is_negated else 'is'} {t.wanted}" for t, held in results if held is None)
     return Match(False, misses) if misses else Match(None if unknown else True, (), unknown)
 
 
