@@ -14,7 +14,7 @@ import pytest
 
 from meshdoctor.bundle.opening import open_bundle
 from meshdoctor.bundle.tiers import T0, T1, Tier
-from tests.rig.conftest import HOME, RIG, fault
+from tests.rig.conftest import HOME, RIG, fault, until
 
 pytestmark = pytest.mark.rig
 
@@ -83,6 +83,7 @@ def test_a_fault_is_in_its_bundle(kubeconfig: str, tmp_path: Path, path: Path) -
     try:
         fault(path, "inject", kubeconfig)
         time.sleep(seconds)
-        assert assert_same(kubeconfig, bundled(kubeconfig, tmp_path, "--tier", "T0"))  # which cause it is, the bench judges
+        causes = until(lambda: assert_same(kubeconfig, bundled(kubeconfig, tmp_path, "--tier", "T0")), bool, seconds=60)
+        assert causes  # which cause it is, the bench judges
     finally:
         fault(path, "heal", kubeconfig)

@@ -15,8 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from meshdoctor.cli import main
-from tests.rig.conftest import kubectl
-from tests.rig.test_rig_diagnose import until_sound
+from tests.rig.conftest import kubectl, until_sound
 
 pytestmark = pytest.mark.rig
 INGRESS = urllib.request.Request("http://10.245.0.1/", headers={"Host": "shop.example.com"})
