@@ -94,7 +94,7 @@ def _policy(found: Any) -> str:
     says = ", ".join(p for p in (mode, f"portLevelMtls {ports}" if ports else "") if p)
     servers = "1 workload" if len(found.servers) == 1 else f"{len(found.servers)} workloads"
     if not found.servers:
-        return f"{found.policy.subject} ({says}) would change what no port takes"
+        return f"{found.policy.subject} ({says}): no port takes another mode"
     verb = "a new" if found.is_new else "the existing"
     return f"by {verb} {found.policy.subject} ({says}); ports of {servers} take another mode"
 

@@ -191,7 +191,11 @@ def test_addresses(where: str, spec: dict[str, Any], created: str, events: bool,
 
 def test_what_others_say_is_told_without_their_secrets() -> None:
     about = {"kind": "Service", "namespace": "edge", "name": "ingress"}
-    told = {"reason": "SyncLoadBalancerFailed", "message": "403: Authorization: Bearer c4n4ryc4n4ry", "involvedObject": about}
+    told: dict[str, Any] = {
+        "reason": "SyncLoadBalancerFailed",
+        "message": "403: Authorization: Bearer c4n4ryc4n4ry",
+        "involvedObject": about,
+    }
     carrier = pod("edge/ingress-1", {"istio": "ingress"}, gateway=True)
     text = all_of(carrier, service("edge/ingress", spec={"type": "LoadBalancer"}), thing("v1", "Event", "edge/e", **told))
     (finding,) = judge(build(text), "GW-004")
