@@ -19,8 +19,8 @@ def refuse_blocked(blockers: Iterable[Blocker], accepted: list[str]) -> None:
     if left:
         ids = " ".join(dict.fromkeys(b.id for b in left))
         more = f" And {len(left) - 1} more." if len(left) > 1 else ""
-        do = f"{left[0].do.rstrip('.')}. Or accept it by name: --force {ids}"
-        raise Refused(Refusal("blocked", f"{left[0].title}: {left[0].says}.{more}", do))
+        do = f"{left[0].do.rstrip('.')}. Or accept" if left[0].do else "Accept"
+        raise Refused(Refusal("blocked", f"{left[0].title}: {left[0].says}.{more}", f"{do} it by name: --force {ids}"))
 
 
 def refuse_owned(step: Step, arguments: argparse.Namespace) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +24,8 @@ RIG = Path(__file__).resolve().parents[3] / "shared/rig"
 
 
 @pytest.fixture(scope="session")
-def kubeconfig() -> str:
-    """The rig's kubeconfig; skips where no rig answers."""
+def kubeconfig() -> Iterator[str]:
+    """The rig's kubeconfig; skips where no rig answers. In the end the rig is given time to recover, for what comes after."""
     path = HOME / "admin.kubeconfig"
     kubectl = HOME / "bin/kubectl"
     if not path.exists() or not kubectl.exists():
@@ -34,7 +35,9 @@ def kubeconfig() -> str:
     )
     if answer.returncode:
         pytest.skip("the rig does not answer")
-    return str(path)
+    yield str(path)
+    look = [sys.executable, "-m", "meshdoctor", "diagnose", "-o", "json", "--kubeconfig", str(path)]
+    until(lambda: subprocess.run(look, capture_output=True, check=False).returncode, lambda code: code == 0)
 
 
 def kubectl(kubeconfig: str, *arguments: str, stdin: str | None = None) -> str:
