@@ -177,7 +177,7 @@ def _failing_clients(
     """Clients whose calls to the Service fail with these flags since the rule's last change."""
     suffix = f"|{service_host(service)}"
     failing: list[tuple[Pod, AccessLogEntry]] = []
-    for pod in injected_pods(mesh):
+    for pod, _ in asked_pods(mesh):
         for entry in _entries(mesh, pod):
             wanted = entry.upstream_cluster.startswith("outbound|") and entry.upstream_cluster.endswith(suffix)
             newer = entry.time is None or rule.changed is None or entry.time > rule.changed
