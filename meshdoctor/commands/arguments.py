@@ -241,6 +241,7 @@ def _changing(sub: Sub) -> None:
     fix.add_argument("--fix", metavar="ID", help="this of its fixes (default: the first that fits)")
     fix.add_argument("--wait", metavar="SECONDS", type=_seconds, help="look so long for it to heal (default: what the fix needs)")
     _writing(fix)
+    _kept(fix)
     fix.add_argument(
         "--force", action="store_true", help="write even where a GitOps tool keeps the object, or no trial is possible"
     )
@@ -248,6 +249,7 @@ def _changing(sub: Sub) -> None:
     undo = sub("undo", "take a written change back")
     undo.add_argument("entry", metavar="ENTRY", nargs="?", help="an entry of the journal (default: the last), or a plan of several")
     _writing(undo)
+    _kept(undo)
     journal = sub("journal", "every change that was written from here, and what became of it")
     _output(journal, "table", "json")
     runbook = sub("runbook", "the steps of what one change does not heal: commands, checks, and the way back")
@@ -261,8 +263,12 @@ def _writing(to: argparse.ArgumentParser) -> None:
     which.add_argument("--dry-run", action="store_true", help="plan and try it out; write nothing")
     which.add_argument("--write", action="store_true", help="write it, after asking")
     to.add_argument("--yes", nargs="?", const="", metavar="NAME", help="do not ask; of high risk only with the object's NAME")
-    to.add_argument("--incident", metavar="NAME", help="write it into this incident, or `none` (default: the open one that fits)")
     _output(to, "text", "json")
+
+
+def _kept(to: argparse.ArgumentParser) -> None:
+    """The incident that tells of a single change; waves and stages are not written into one."""
+    to.add_argument("--incident", metavar="NAME", help="write it into this incident, or `none` (default: the open one that fits)")
 
 
 def _incidents(sub: Sub) -> None:
