@@ -97,6 +97,10 @@ class Cleaner:
             return self._variable(value)
         if telling and not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
             return named
+        return self._fields(value)
+
+    def _fields(self, value: Json) -> Json:
+        """The fields of an ordinary object: a short way through, since there are millions."""
         usual, clean = self._usual, self._clean
         cleaned: Json = {}
         for key, each in value.items():
