@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -42,7 +43,7 @@ meshdoctor open FILE                 the application on it
 meshdoctor serve FILE                a read-only Kubernetes API for kubectl and istioctl
 
 manifest.json        what is here, from where, with checksums; what is not, and why
-findings.json        the diagnosis of that moment
+findings.json        the diagnosis of that moment, {most} findings of one code at most
 requests.json        every request that was made, with its status and time
 redaction/           what was removed, where, how often
 cluster-resources/   objects and logs, as troubleshoot.sh lays them out
@@ -50,6 +51,7 @@ mesh/                what istiod and the proxies said
 """
 # What each part takes of the whole time, about: where the bar stands when it begins.
 READING, ASKING, REMOVING, WRITTEN = 0.0, 0.35, 0.7, 0.95
+MOST_FINDINGS = 200  # of one code, in the file for people: who opens a bundle judges its objects anew
 Progress = Callable[[str, float], None]
 """Told what is being done, and the share of the whole that is done."""
 
@@ -125,8 +127,8 @@ def ranks(mesh: Mesh, found: Diagnosis) -> list[str]:
         ranked |= dict.fromkeys([cause.subject.namespace, *(w.partition("/")[0] for w in cause.impact.workloads)])
     with contextlib.suppress(Unseen):
         ranked |= dict.fromkeys(p.namespace for p in injected_pods(mesh) if is_gateway(p))
-    bad = [f.subject.namespace for f in found.findings if f.status in (Status.FAIL, Status.WARN)]
-    ranked |= dict.fromkeys(sorted(set(bad), key=lambda n: (-bad.count(n), n)))
+    bad = Counter(f.subject.namespace for f in found.findings if f.status in (Status.FAIL, Status.WARN))
+    ranked |= dict.fromkeys(sorted(bad, key=lambda n: (-bad[n], n)))
     if mesh.state(Namespace) is SourceState.LIVE:
         ranked |= dict.fromkeys(n.name for n in mesh[Namespace])
     ranked.pop("", None)
@@ -145,6 +147,7 @@ def content(looked: Looked, wanted: Wanted, progress: Progress) -> Content:
         progress(f"removing secrets ({done} of {count})", REMOVING + (WRITTEN - REMOVING) * done / max(count, 1))
 
     answers = redacted(raw, redactor, pseudonyms, removing)
+    extras, left = _extras(wanted.tier, looked)
     if partial and not scope:
         looked.notes.append(f"Objects of {len(next(iter(partial.values())))} namespaces only: there was no room for the others.")
     shown = pseudonyms.text if pseudonyms else str
@@ -153,7 +156,7 @@ def content(looked: Looked, wanted: Wanted, progress: Progress) -> Content:
         answers=answers,
         redactor=redactor,
         pseudonyms=pseudonyms,
-        extras=_extras(wanted.tier, looked),
+        extras=extras,
         ranks=[shown(n) for n in ranked],
         scope=[shown(n) for n in scope],
         tier=wanted.tier,
@@ -161,7 +164,7 @@ def content(looked: Looked, wanted: Wanted, progress: Progress) -> Content:
         recorded_at=looked.at,
         seconds=looked.seconds,
         sources=looked.mesh.sources if looked.mesh is not None else (),
-        notes=looked.notes,
+        notes=[*looked.notes, *left],
         partial={path: tuple(shown(n) for n in names) for path, names in partial.items()},
     )
 
@@ -177,8 +180,10 @@ def _scope(namespaces: Sequence[str], mesh: Mesh | None) -> list[str]:
     return sorted({*namespaces, *needed})
 
 
-def _extras(tier: Tier, looked: Looked) -> dict[str, bytes]:
+def _extras(tier: Tier, looked: Looked) -> tuple[dict[str, bytes], list[str]]:
+    """The files for people, and a sentence where one of them does not tell everything."""
     from meshdoctor.reports import schema, text
+    from meshdoctor.reports.shortened import shortened
 
     found, at = looked.found, looked.at
     verdict = text.diagnosis(found, colour=False, width=100) if found is not None else "Nothing was judged: reading was cut off."
@@ -186,13 +191,17 @@ def _extras(tier: Tier, looked: Looked) -> dict[str, bytes]:
         {"method": r.method, "path": r.path, "status": r.status, "ms": round(r.ms), "bytes": r.bytes, "at": r.at}
         for r in looked.requests
     ]
-    extras = {
-        "README.md": README.format(context=looked.context, at=at, tier=tier.name, verdict=verdict).encode(),
-        "requests.json": msgspec.json.format(msgspec.json.encode(requests), indent=0),
-    }
-    if found is not None:
-        extras["findings.json"] = schema.encode(schema.diagnosis(found)).encode()
-    return extras
+    readme = README.format(context=looked.context, at=at, tier=tier.name, verdict=verdict, most=MOST_FINDINGS)
+    extras = {"README.md": readme.encode(), "requests.json": msgspec.json.format(msgspec.json.encode(requests), indent=0)}
+    if found is None:
+        return extras, []
+    short = shortened(found, MOST_FINDINGS)
+    left = {"findings": short.findings, "causes": short.causes}
+    extras["findings.json"] = schema.encode(schema.diagnosis(short.diagnosis) | {"left_out": left}).encode()
+    if not short.findings:
+        return extras, []
+    counted = ", ".join(f"{count} of {code}" for code, count in short.findings.items())
+    return extras, [f"findings.json tells {MOST_FINDINGS} findings of one code at most; besides there were {counted}."]
 
 
 def file_name(made: Content, suffix: str = "") -> str:

@@ -16,6 +16,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import DaemonSet, Pod
 from probes.ambient_workloads import asks_for_ambient, is_proxy_alone
 from probes.registry import Draft, fail, get, probe, quote
@@ -44,7 +45,7 @@ def node_without_ztunnel(mesh: Mesh) -> Iterator[Draft]:
         there = next((p for p in ztunnels if p.spec.node_name in nodes), None)
         subject = daemon.subject if daemon else mesh.owner(there or lost[0])
         owners = by_owner(mesh, lost)
-        says = f"no ready ztunnel on {', '.join(nodes[:5])}, where {len(lost)} pods need it"
+        says = f"no ready ztunnel for {counted(len(lost), 'pod')} on {', '.join(nodes[:5])}"
         proof = there or lost[0]
         evidence = Evidence(says, str(proof.subject), f"node {proof.spec.node_name}", get(proof))
         yield fail(
@@ -98,5 +99,5 @@ def ztunnel_certificates_end(mesh: Mesh) -> Iterator[Draft]:
             found.setdefault(mesh.owner(pod), ([], line))[0].append(pod)
     for owner, (pods, line) in found.items():
         command = f"kubectl -n {pods[0].namespace} logs {pods[0].name} --since=5m"
-        says = f"{len(pods)} ztunnels work with expired certificates"
+        says = f"expired certificates at {counted(len(pods), 'ztunnel')}"
         yield fail(owner, says, evidence=(Evidence(says, f"log of {pods[0].name}", line, command),), also=pods)

@@ -20,6 +20,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar, WorkloadEntry
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -99,7 +100,7 @@ def _silent(mesh: Mesh, pod: Pod, refused: list[tuple[AccessLogEntry, Nearest]])
     says = f"{names} is refused at {workload_name(mesh, pod)}: no ALLOW policy matches; nearest is {policy.name}: {field}"
     words = f"{entry.code} {entry.details or entry.connection_details} {entry.path}"
     evidence = [
-        Evidence(f"{len(refused)} requests refused", f"access log of {pod.name}", words, log_command(pod)),
+        Evidence(f"{counted(len(refused), 'request')} refused", f"access log of {pod.name}", words, log_command(pod)),
         quote(policy, near.misses[0].path if near.misses else "spec", field, says=f"{policy.subject} does not match"),
     ]
     also: list[KubernetesObject | Subject] = [mesh.owner(pod), *services_of(mesh, pod), *(mesh.owner(c) for c in who.values())]
@@ -125,7 +126,7 @@ def denied_by_policy(mesh: Mesh) -> Iterator[Draft]:
             says = f"rule {rule.rule} of {policy.name} denies {', '.join(sorted(who)) or 'callers'} at {workload_name(mesh, pod)}"
             words = f"{found[-1].code} {found[-1].details} {found[-1].path}"
             evidence = [
-                Evidence(f"{len(found)} requests denied", f"access log of {pod.name}", words, log_command(pod)),
+                Evidence(f"{counted(len(found), 'request')} denied", f"access log of {pod.name}", words, log_command(pod)),
                 quote(policy, f"spec.rules[{rule.rule}]"),
             ]
             harm = _rate(mesh, pod, found, who)
@@ -150,7 +151,7 @@ def allows_nothing(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]:
             closed.setdefault(mesh.owner(pod), pod)
     if not closed:
         return
-    says = f"allows nothing, and {len(closed)} workloads that are called have no other ALLOW policy"
+    says = f"allows nothing, and is the only ALLOW policy of {counted(len(closed), 'workload')} with callers"
     evidence = [quote(policy, "spec", "action ALLOW without rules", f"{policy.subject} allows nothing")]
     harm = None
     if refused:

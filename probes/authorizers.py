@@ -17,6 +17,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ServiceEntry
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.authorization import log_command
 from probes.registry import Draft, fail, probe, quote
@@ -84,7 +85,7 @@ def _shown(failed: Failed) -> list[Evidence]:
         return []
     pod, entry = failed[-1]
     words = f"{entry.code} {entry.flags} {entry.details} {entry.path}"
-    return [Evidence(f"{len(failed)} requests failed", f"access log of {pod.name}", words, log_command(pod))]
+    return [Evidence(f"{counted(len(failed), 'request')} failed", f"access log of {pod.name}", words, log_command(pod))]
 
 
 def _harm(mesh: Mesh, failed: Failed) -> Harm | None:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from meshdoctor.istio.annotations import known
-from meshdoctor.model.envoyfilters import EnvoyFilter
+from meshdoctor.istio.injection import INJECT
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import (
     DestinationRule,
@@ -18,18 +19,15 @@ from meshdoctor.model.networking import (
     VirtualService,
     WorkloadEntry,
 )
-from meshdoctor.model.workloads import DaemonSet, Deployment, StatefulSet, Workload
 from probes.annotations import KINDS, annotated, place
 from probes.registry import Draft, fail, probe, quote
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 OLD_VERSION = re.compile(r"(networking\.istio\.io/v1alpha3|rbac\.istio\.io/\S+|authentication\.istio\.io/\S+)")
 WITH_V1: tuple[type[NetworkingObject], ...] = (VirtualService, DestinationRule, Gateway, ServiceEntry, Sidecar, WorkloadEntry)
-TEMPLATES: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
-INJECT = "sidecar.istio.io/inject"
 
 
-@probe("UP-004", needs=(*WITH_V1, EnvoyFilter, *KINDS, StatefulSet, DaemonSet))
+@probe("UP-004", needs=(*WITH_V1, *KINDS, *WORKLOADS))
 def deprecated(mesh: Mesh) -> Iterator[Draft]:
     """An object is kept in an API version, or has an annotation or a field, that Istio is going to drop."""
     yield from _versions(mesh)
@@ -77,7 +75,7 @@ def _annotations(mesh: Mesh) -> Iterator[Draft]:
 
 
 def _in_templates(mesh: Mesh) -> Iterator[Draft]:
-    for workload in (w for kind in TEMPLATES for w in mesh[kind]):
+    for workload in (w for kind in WORKLOADS for w in mesh[kind]):
         meta = workload.template.metadata
         for name, value in meta.annotations.items():
             found = known().get(name)

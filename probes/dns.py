@@ -12,6 +12,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, Workload
 from probes.registry import Draft, fail, probe, quote
 
@@ -90,5 +91,5 @@ def unknown_virtual_address(mesh: Mesh) -> Iterator[Draft]:
         if address.startswith(MADE_UP):
             lost.setdefault(mesh.owner(line.pod), []).append(line)
     for owner, lines in lost.items():
-        says = f"{len(lines)} calls went to an address that its proxy does not know: the name was resolved before it changed"
+        says = f"{counted(len(lines), 'call')} went to an address that its proxy does not know: the name was resolved earlier"
         yield fail(owner, says, evidence=log.shown(mesh, lines), harm=log.harm(mesh, lines))

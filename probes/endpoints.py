@@ -299,7 +299,7 @@ def all_ejected(mesh: Mesh) -> Iterator[Draft]:
             failed = log.flagged(log.lines_to(mesh, up.host, subject.changed), "UH")
             yield fail(
                 subject,
-                f"all {len(cluster.hosts)} endpoints of {up.host} are ejected at {envoy.namespace}/{envoy.name}, "
+                f"all endpoints ({len(cluster.hosts)}) of {up.host} are ejected at {envoy.namespace}/{envoy.name}, "
                 f"while {len(pods)} of its pods are Ready",
                 at="spec.trafficPolicy.outlierDetection" if rules else "",
                 evidence=(

@@ -16,6 +16,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, HTTPRoute, Sidecar, VirtualService
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -72,7 +73,7 @@ def times_out(mesh: Mesh, service: Service) -> Iterator[Draft]:
         evidence = (quote(rule[0], rule[1], f"{rule[2]:g} s"), *evidence)
     yield fail(
         rule[0] if rule else next(iter(by_owner(mesh, pods)), service.subject),
-        f"{len(late)} requests to {host} ended {words}: no answer came in time",
+        f"{counted(len(late), 'request')} to {host} ended {words}: no answer came in time",
         at=rule[1] if rule else "",
         evidence=evidence,
         harm=log.harm(mesh, late),
@@ -115,7 +116,7 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
         owner = next(iter(by_owner(mesh, pods)), service.subject)
         yield fail(
             owner,
-            f"{len(cut)} of {len(calls)} requests to {host} found their kept connection closed",
+            f"{len(cut)} of {counted(len(calls), 'request')} to {host} found the kept connection closed",
             why="the application closes idle connections sooner than the proxies before it give them up",
             evidence=log.shown(mesh, cut),
             harm=log.harm(mesh, cut),

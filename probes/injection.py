@@ -24,15 +24,16 @@ from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingW
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, Sidecar, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, PeerAuthentication
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, StatefulSet, Workload
+from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import CronJob, Deployment, Job, Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
-WORKLOADS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
 ANSWERS = ("enabled", "disabled")
 MESH_KINDS: tuple[type[KubernetesObject], ...] = (DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, VirtualService)
 
@@ -201,4 +202,4 @@ LIST_INJECTORS = "kubectl get mutatingwebhookconfigurations -l app=sidecar-injec
 
 
 def _bare(pods: list[Pod]) -> str:
-    return f"{len(pods)} pods there run without a sidecar" if pods else "no pod runs there yet"
+    return f"{counted(len(pods), 'pod')} there without a sidecar" if pods else "no pod runs there yet"

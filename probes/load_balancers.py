@@ -13,6 +13,7 @@ from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import STRONG
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import Gateway
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -83,7 +84,7 @@ def nodes_without_gateway(mesh: Mesh, service: Service) -> Iterator[Draft]:
     idle = [n.name for n in _workers(mesh) if n.name not in busy]
     if busy and idle:
         checked = service.spec.health_check_node_port  # by it a load balancer finds out by itself
-        says = f"{len(idle)} nodes run no ready gateway pod and drop what is sent to them: {', '.join(sorted(idle)[:5])}"
+        says = f"no ready gateway pod on {counted(len(idle), 'node')}, where what is sent is dropped: {', '.join(sorted(idle)[:5])}"
         yield fail(
             service,
             says + (f"; a load balancer that asks port {checked} of each node knows" if checked else ""),
@@ -111,7 +112,7 @@ def host_ports_missing(mesh: Mesh) -> Iterator[Draft]:
         if idle:
             may = {n.name for n in schedulable_nodes(mesh, pods[0])}
             why = "" if set(idle) <= may else "node selector, taints or cordons keep it from some of them"
-            says = f"it listens on node ports, and {len(idle)} nodes have no ready pod of it: {', '.join(idle[:5])}"
+            says = f"it listens on node ports, and no pod of it is ready on {counted(len(idle), 'node')}: {', '.join(idle[:5])}"
             yield fail(owner, says, why=why, evidence=(quote(pods[0], "spec.hostNetwork", pods[0].spec.host_network),), also=pods)
 
 

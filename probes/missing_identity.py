@@ -15,6 +15,7 @@ from meshdoctor.model.findings import HINT, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.authorization import DECIDING, denials, log_command, silent
 from probes.registry import Draft, fail, probe, quote
@@ -49,7 +50,9 @@ def _refused_callers(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]
         says = f"asks for an identity, and {name}, which {workload_name(mesh, server)} refuses, {why}: it shows none"
         words = f"{entry.code} {entry.details or entry.connection_details} {entry.path} from {entry.downstream_remote}"
         evidence = [
-            Evidence(f"{len(lines)} requests of {name} refused", f"access log of {server.name}", words, log_command(server)),
+            Evidence(
+                f"{counted(len(lines), 'request')} of {name} refused", f"access log of {server.name}", words, log_command(server)
+            ),
             quote(policy, at),
         ]
         yield fail(policy, says, at=at, evidence=evidence, harm=Harm((name,)), also=[mesh.owner(client), mesh.owner(server)])

@@ -20,6 +20,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import ClientTLSSettings, DestinationRule
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod, ReplicaSet
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -63,7 +64,7 @@ def _plain(mesh: Mesh, owner: Subject, refused: list[tuple[Pod, Pod, AccessLogEn
     rate = per_second((e.time for _, _, e in refused), mesh.now, 60.0)
     words = f"{entry.flags} {NO_CHAIN} from {entry.downstream_remote} to {entry.downstream_local}"
     evidence = [
-        Evidence(f"{len(refused)} connections refused", f"access log of {server.name}", words, _log_command(server)),
+        Evidence(f"{counted(len(refused), 'connection')} refused", f"access log of {server.name}", words, _log_command(server)),
         Evidence(f"{caller.name} has no sidecar", str(caller.subject), "no label security.istio.io/tlsMode=istio", get(caller)),
     ]
     if policy is not None:
@@ -176,7 +177,7 @@ def _failing_clients(
     """Clients whose calls to the Service fail with these flags since the rule's last change."""
     suffix = f"|{service_host(service)}"
     failing: list[tuple[Pod, AccessLogEntry]] = []
-    for pod in injected_pods(mesh):
+    for pod, _ in asked_pods(mesh):
         for entry in _entries(mesh, pod):
             wanted = entry.upstream_cluster.startswith("outbound|") and entry.upstream_cluster.endswith(suffix)
             newer = entry.time is None or rule.changed is None or entry.time > rule.changed
@@ -186,7 +187,7 @@ def _failing_clients(
         return None, [], []
     pod, entry = failing[-1]
     words = f"{entry.code} {entry.flags} {entry.details} {entry.upstream_cluster}"
-    shown = Evidence(f"{len(failing)} calls failed", f"access log of {pod.name}", words, _log_command(pod))
+    shown = Evidence(f"{counted(len(failing), 'call')} failed", f"access log of {pod.name}", words, _log_command(pod))
     owners = list(dict.fromkeys(mesh.owner(p) for p, _ in failing))
     rate = per_second((e.time for _, e in failing), mesh.now, 60.0)
     return Harm(tuple(f"{o.namespace}/{o.name}" for o in owners), rate), owners, [shown]

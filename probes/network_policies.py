@@ -23,6 +23,7 @@ from meshdoctor.model.networking import Gateway, VirtualService
 from meshdoctor.model.networkpolicies import NetworkPolicy
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 from probes.xds import connected
@@ -59,7 +60,7 @@ def istiod_port_closed(mesh: Mesh) -> Iterator[Draft]:
     known = {(s.namespace, s.name) for s in connected(mesh)}
     for policy, those in _by_policy(lost).items():
         cut = [p for p, _ in those if mesh.istiods and (p.namespace, p.name) not in known]
-        says = f"it keeps {len(those)} proxies from port {XDS} of istiod"
+        says = f"it keeps {counted(len(those), 'proxy', 'proxies')} from port {XDS} of istiod"
         says += (
             f"; {len(cut)} of them are connected to none" if cut else "; those connected now keep their connection until it ends"
         )
@@ -222,7 +223,7 @@ def hbone_port_closed(mesh: Mesh) -> Iterator[Draft]:
     for policy, those in _by_policy(closed).items():
         yield fail(
             policy,
-            f"it opens ports of {len(those)} pods in ambient mode, but not {HBONE}, which carries them",
+            f"it opens ports of {counted(len(those), 'pod')} in ambient mode, but not {HBONE}, which carries them",
             at=f"spec.{those[0][1].direction.lower()}",
             evidence=(_closed(those[0][1], HBONE),),
             confidence=STRONG,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshdoctor.istio.workloads import by_owner, sidecar_pods
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
@@ -24,5 +25,5 @@ def keeps_nodes_busy(mesh: Mesh) -> Iterator[Draft]:
     if owners:
         names = ", ".join(str(o) for o in list(owners)[:3])
         at = "spec.template.spec.containers"
-        says = f"it keeps the nodes of {len(held)} pods with a sidecar, whose storage is local: {names}"
+        says = f"it keeps the nodes of {counted(len(held), 'pod')} with a sidecar, whose storage is local: {names}"
         yield fail(scaler, says, at=at, evidence=(quote(scaler, at, f"without {LOCAL}"),), also=list(owners)[:50])

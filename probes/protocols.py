@@ -18,6 +18,7 @@ from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Sidecar
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod, TemplateContainer, Workload
 from probes.registry import Draft, fail, probe, quote
 
@@ -79,7 +80,7 @@ def called_by_pod_address(mesh: Mesh, service: Service) -> Iterator[Draft]:
     if failed:
         yield fail(
             service,
-            f"{len(failed)} calls to its pods by address failed: proxies do not know those addresses as HTTP of the mesh",
+            f"{counted(len(failed), 'call')} to its pods by address failed: proxies do not know the addresses as HTTP of the mesh",
             at="spec.clusterIP",
             evidence=(quote(service, "spec.clusterIP", "None"), *log.shown(mesh, failed)),
             harm=log.harm(mesh, failed),

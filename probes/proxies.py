@@ -13,6 +13,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG, Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Job, Pod
 from probes.registry import Draft, fail, get, probe
 
@@ -85,7 +86,8 @@ def proxy_not_ready(mesh: Mesh) -> Iterator[Draft]:
                 continue
             command = f"kubectl -n {pod.namespace} logs {pod.name} -c istio-proxy --tail=50"
             evidence = [Evidence(f"{pod.name} is not ready", f"istio-proxy log of {pod.name}", line, command)]
-            says = f"{len(pods)} proxies of {owner.name} are not ready: {match['why']}"
+            are = "is" if len(pods) == 1 else "are"
+            says = f"{counted(len(pods), 'proxy', 'proxies')} of {owner.name} {are} not ready: {match['why']}"
             also = [*pods, *services_of(mesh, pod)]
             yield fail(owner, says, evidence=evidence, harm=_suffers(owner), also=also, since=pod.created)
             break

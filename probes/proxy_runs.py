@@ -17,6 +17,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -98,7 +99,9 @@ def proxy_held_back(mesh: Mesh) -> Iterator[Draft]:
     for owner, pods in by_owner(mesh, held).items():
         pod = max(pods, key=lambda p: held[p])
         limit = pod.proxy.resources.limits.get("cpu", "none") if pod.proxy else "none"
-        says = f"istio-proxy of {len(pods)} pods is held back in {held[pod]:.0%} of its periods at a CPU limit of {limit}"
+        says = (
+            f"istio-proxy of {counted(len(pods), 'pod')} is held back in {held[pod]:.0%} of its periods at a CPU limit of {limit}"
+        )
         evidence = shown(mesh, "throttled", f"{pod.name} {held[pod]:.2f}")
         yield fail(owner, says, evidence=(evidence,), also=pods, harm=Harm((f"{owner.namespace}/{owner.name}",)))
 

@@ -18,7 +18,7 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.text import some
+from meshdoctor.model.text import counted, some
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.authorization import SHOWING, log_command
 from probes.registry import Draft, fail, probe, quote
@@ -129,8 +129,8 @@ def keys_refused(mesh: Mesh) -> Iterator[Draft]:
     for key, refused in told_of.items():
         rule, (pod, error) = rules[key], refused[0]
         pods = {p.name for p, _ in refused}
-        who = "1 proxy refuses" if len(pods) == 1 else f"{len(pods)} proxies refuse"
-        says = f"{who} the keys of issuer {rule.rule.issuer}, and all that came with them: {error}"
+        by = counted(len(pods), "proxy", "proxies")
+        says = f"the keys of issuer {rule.rule.issuer}, and all that came with them, are refused by {by}: {error}"
         at = f"{rule.path}.{'jwks' if rule.rule.jwks else 'jwksUri'}"
         evidence = [
             Evidence(

@@ -34,6 +34,7 @@ from meshdoctor.model.networking import (
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
 
+ALIKE = 0.75  # from 0 to 1: from here on two names are taken for alike
 GUESSES = 50  # how many lost hosts get a likely one beside them
 
 
@@ -100,8 +101,25 @@ def _like(mesh: Mesh, host: str) -> str:
         return ""
     guesses.add(host)
     first, _, rest = host.partition(".")
-    near = difflib.get_close_matches(host, _alike(mesh).get(first, []) + _alike(mesh).get(rest, []), n=1, cutoff=0.75)
-    return f"there is {near[0]}" if near else ""
+    near = _nearest(host, _alike(mesh).get(first, []) + _alike(mesh).get(rest, []))
+    return f"there is {near}" if near else ""
+
+
+def _nearest(host: str, others: list[str]) -> str:
+    """The most similar one, if it is similar enough: what `difflib.get_close_matches` gives. Hundreds may share a name or a place,
+    so that they are compared in the order of what they can reach at most, until none can be nearer."""
+    matcher = difflib.SequenceMatcher(b=host)
+    reach = []
+    for other in others:
+        matcher.set_seq1(other)
+        reach.append((matcher.quick_ratio(), other))
+    nearest = (ALIKE, "")
+    for most, other in sorted(reach, reverse=True):
+        if most < nearest[0]:
+            break
+        matcher.set_seq1(other)
+        nearest = max(nearest, (matcher.ratio(), other))
+    return nearest[1]
 
 
 def _alike(mesh: Mesh) -> dict[str, list[str]]:

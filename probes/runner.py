@@ -158,7 +158,7 @@ def _as_shown(draft: Draft, why: str, context: str) -> tuple[str, str, tuple[Evi
     if len(whole) <= LONGEST_QUOTE and whole.isprintable() and whole.isascii() and is_free_of_signs(whole):
         kept = [Evidence(e.says, e.source, e.quote, with_context(e.command, context)) for e in draft.evidence]
         return draft.says, why, tuple(kept)
-    return plain(redact(draft.says)), plain(why), tuple(_shown(e, context) for e in draft.evidence)
+    return plain(redact(draft.says)), plain(redact(why)), tuple(_shown(e, context) for e in draft.evidence)
 
 
 def _shown(evidence: Evidence, context: str) -> Evidence:

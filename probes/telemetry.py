@@ -13,6 +13,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe
 
@@ -39,7 +40,7 @@ def nobody_scrapes(mesh: Mesh) -> Iterator[Draft]:
         owners = dict.fromkeys(mesh.owner(p) for _, p in down)
         yield fail(
             about,
-            f"it fails to scrape {len(down)} targets that are Ready: {', '.join(str(o) for o in owners)}",
+            f"it fails to scrape {counted(len(down), 'Ready target')}: {', '.join(str(o) for o in owners)}",
             at="up",
             evidence=[_query(prometheus, "up == 0", f"up{s.labels} 0") for s, _ in down[:2]],
             also=owners,

@@ -50,7 +50,7 @@ def roots_differ(mesh: Mesh) -> Iterator[Draft]:
         words = f"{pod.name} trusts {', '.join(sorted(roots[pod]))}; most trust {', '.join(sorted(most))}"
         yield fail(
             authority(mesh, mesh.mesh_config.root_namespace),
-            f"{len(odd)} of {len(roots)} proxies trust no root that the others trust: {names}",
+            f"no root that the others trust is trusted by {len(odd)} of {len(roots)} proxies: {names}",
             evidence=(Evidence("roots of trust by serial number", f"/certs of {pod.name}", words, command),),
             harm=Harm(tuple(f"{o.namespace}/{o.name}" for o in owners)),
             also=(*odd, *owners),

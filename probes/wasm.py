@@ -12,6 +12,7 @@ from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import WasmPlugin
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 from probes.xds import connected
@@ -29,7 +30,8 @@ def module_does_not_run(mesh: Mesh) -> Iterator[Draft]:
             told.setdefault(str(plugin.subject), (plugin, [], text, source))[1].append(pod)
     for plugin, pods, text, source in told.values():
         closes = plugin.spec.fail_strategy != "FAIL_OPEN"
-        says = f"{len(pods)} proxies do not run its module; requests {'fail' if closes else 'go on without it'}"
+        where = counted(len(pods), "proxy", "proxies")
+        says = f"its module does not run in {where}; requests {'fail' if closes else 'go on without it'}"
         command = f"kubectl -n {pods[0].namespace} logs {pods[0].name} -c istio-proxy --since=5m"
         evidence = (Evidence(f"{pods[0].name} says", source, text, command), quote(plugin, "spec.url", plugin.spec.url))
         yield fail(

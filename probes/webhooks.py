@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from meshdoctor.istio.certificates import ca_bundle, pem_certificates
 from meshdoctor.istio.controlplane import control_planes, injectors, istiod_pods, validators
-from meshdoctor.istio.injection import called, selecting
+from meshdoctor.istio.injection import INJECT, called, selecting
 from meshdoctor.model.admission import (
     MutatingWebhookConfiguration,
     ValidatingWebhookConfiguration,
@@ -260,13 +260,13 @@ def _label_sets(mesh: Mesh) -> Iterator[tuple[dict[str, str], dict[str, str], st
         sets: dict[tuple[tuple[str, str], ...], str] = {(): "any pod"}
         for pod in mesh[Pod].within(namespace.name):
             sets.setdefault(tuple(sorted(selecting(mesh, pod.labels).items())), f"pod {pod.name}")
-        sets.setdefault((("sidecar.istio.io/inject", "true"),), "a pod with inject=true")
+        sets.setdefault(((INJECT, "true"),), "a pod with inject=true")
         for labels, name in sets.items():
             yield namespace.labels, dict(labels), f"{name} in namespace {namespace.name}"
     revisions = {c.revision for c in injectors(mesh)} | {c.tag for c in injectors(mesh) if c.tag}
     synthetic: list[dict[str, str]] = [{}, {"istio-injection": "enabled"}, *({"istio.io/rev": r} for r in revisions)]
     for labels_of_namespace in synthetic:
-        for labels_of_pod in ({}, {"sidecar.istio.io/inject": "true"}, *({"istio.io/rev": r} for r in revisions)):
+        for labels_of_pod in ({}, {INJECT: "true"}, *({"istio.io/rev": r} for r in revisions)):
             yield labels_of_namespace, labels_of_pod, f"pods labelled {labels_of_pod} in a namespace labelled {labels_of_namespace}"
 
 

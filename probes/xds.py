@@ -20,6 +20,7 @@ from meshdoctor.model.networking import Gateway
 from meshdoctor.model.security import RequestAuthentication
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -72,8 +73,7 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         all_told(mesh)
     for subject, refused in told.items():
         pod, kind, error = refused[0]
-        number = len({p.name for p, _, _ in refused})
-        says = f"{'1 proxy refuses' if number == 1 else f'{number} proxies refuse'} {kind}: {error}"
+        says = f"{kind} is refused by {counted(len({p.name for p, _, _ in refused}), 'proxy', 'proxies')}: {error}"
         command = f"istioctl proxy-status {pod.name}.{pod.namespace}"
         evidence = [
             Evidence(f"{pod.name} answered NACK to {kind}", "istiod /debug/syncz", error, command),
@@ -212,6 +212,25 @@ REASONS = (
 
 _REFUSED = re.compile(r"Failed to authenticate client from (?P<peer>\S+?):\d+[:;]? ?(?P<why>.*)")
 _NOISE = re.compile(r"no verified chain is found\W*$")
+_REFUSALS = (
+    (
+        re.compile(r"token audiences \[(?P<has>[^\]]*)\] is invalid for the target audiences \[(?P<wants>[^\]]*)\]"),
+        "its token is made for the audience {has}, istiod wants {wants}",
+    ),
+    (
+        re.compile(r"token (?:has expired|is expired)|expired token"),
+        "its service account token has expired: its node's clock is wrong, or the kubelet does not renew it",
+    ),
+    (re.compile(r"not yet valid"), "its service account token is not valid yet: clocks differ"),
+    (
+        re.compile(r'claims to be in cluster "(?P<has>[^"]*)"|could not get cluster (?P<older>\S+)\'s'),
+        "it says that it is of the cluster {has}{older}, which istiod does not know",
+    ),
+    (
+        re.compile(r"token is not authenticated|invalid bearer token"),
+        "the API server does not accept its service account token: signing key, issuer or --api-audiences differ",
+    ),
+)
 
 
 @probe("XDS-006", needs=(Istiod, Pod, Deployment))
@@ -232,4 +251,15 @@ def istiod_refuses_the_proxy(mesh: Mesh) -> Iterator[Draft]:
             told.add(pod.name)
             command = f"kubectl -n {istiod.namespace} logs {istiod.name} -c discovery --since=5m | grep authenticate"
             evidence = [Evidence("istiod refused it", f"log of {istiod.name}", line, command)]
-            yield fail(mesh.owner(pod), f"istiod refuses {pod.name}: {match['why']}", evidence=evidence, also=[pod], since=when)
+            yield fail(
+                mesh.owner(pod), f"istiod refuses {pod.name}: {_refusal(match['why'])}", evidence=evidence, also=[pod], since=when
+            )
+
+
+def _refusal(why: str) -> str:
+    """What istiod's authenticators say, in words; as they say it where none are known."""
+    for pattern, words in _REFUSALS:
+        match = pattern.search(why)
+        if match is not None:
+            return words.format(**{k: v.replace('"', "") for k, v in match.groupdict("").items()})
+    return why

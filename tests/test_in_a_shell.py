@@ -43,15 +43,15 @@ def test_130_on_ctrl_c(tmp_path: Path) -> None:
         live.server.delay("/apis", 30)
         process = child("diagnose", "-o", "json", "--kubeconfig", live.kubeconfig)
         wait_for(live, "/apis")
-        with within(3):
+        with within(15):  # not the half minute that the answer takes
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in err) == (130, False)
     assert json.loads(out)["coverage"]["pass"] == 0
 
 
 def wait_for(live: Served, part: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not any(part in p for p in live.paths) and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.1)

@@ -56,22 +56,23 @@ def _groups(store: Store, root: str) -> list[Json]:
     """Aggregated discovery: the recorded groups, with the kinds that only the lists show."""
     recorded = store.recorded(root, ())
     told = msgspec.json.decode(recorded.body).get("items") if recorded is not None and _aggregated(recorded) else None
-    groups: list[Json] = [_held(store, group) for group in told or []]
-    for place, kind in _served(store):
+    served = list(_served(store))
+    known = {(place.group, place.plural) for place, _ in served} | {(k.GROUP, k.PLURAL) for k in kinds.ALL}
+    groups: list[Json] = [_held(group, known) for group in told or []]
+    for place, kind in served:
         if place.root.startswith(f"{root}/"):
             _add(groups, place, kind)
     return groups
 
 
-def _held(store: Store, group: Json) -> Json:
+def _held(group: Json, known: set[tuple[str, str]]) -> Json:
     """A group without the kinds that nobody reads and of which nothing was recorded: kubectl would ask for them in vain."""
     name = group["metadata"].get("name", "")
-    held = {(place.group, place.plural) for place, _ in _served(store)} | {(k.GROUP, k.PLURAL) for k in kinds.ALL}
     versions = [
         {
             **v,
             "resources": [
-                r for r in v.get("resources") or () if (name, r.get("resource")) in held or "list" not in r.get("verbs", ())
+                r for r in v.get("resources") or () if (name, r.get("resource")) in known or "list" not in r.get("verbs", ())
             ],
         }
         for v in group.get("versions") or ()

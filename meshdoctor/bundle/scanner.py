@@ -19,7 +19,8 @@ from meshdoctor.bundle.unpack import Limits, members
 
 MARK = "<redacted"
 _WORDS = re.compile(r"[^\s\"'<>,;(){}\[\]\\]+")
-_RUN = re.compile(r"[A-Za-z0-9+/_=-]{40,}")
+_RUN = 40  # characters of base64 without a break, from which on they are decoded
+_BREAKS = bytes(c if chr(c).isalnum() and c < 128 or chr(c) in "+/_=-" else ord(" ") for c in range(256))
 _APPLIED = re.compile(r"last-applied-configuration[^\w{<]{1,60}\{(?!\s*\})")  # however often it is escaped
 _ISSUERS = (
     "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA",
@@ -81,11 +82,24 @@ def _encoded(text: str) -> Iterator[str]:
             yield "a JSON web token"
             break
         start = text.find("eyJ", start + 3)
-    for run in _RUN.finditer(text):
-        inside = _inside(run[0])
+    for run in _runs(text):
+        inside = _inside(run)
         if any(a in inside for a in _ARMOUR) or '"password"' in inside or "client-key-data" in inside:
             yield "a secret in base64"
             return
+
+
+def _runs(text: str) -> Iterator[str]:
+    """The long runs of base64: a window as long as the shortest of them that has a break in it is left behind at one go."""
+    marked = text.encode("ascii", "replace").translate(_BREAKS)  # a byte a character
+    at = 0
+    while at + _RUN <= len(marked):
+        last = marked.rfind(b" ", at, at + _RUN)
+        if last < 0:
+            last = marked.find(b" ", at + _RUN)
+            last = len(marked) if last < 0 else last
+            yield text[at:last]
+        at = last + 1
 
 
 def _spoken(text: str) -> Iterator[str]:
@@ -135,7 +149,7 @@ def _structured(text: str) -> Iterator[str]:
     """What only the structure shows: data of Secrets, private members of keys, copies of objects."""
     if _APPLIED.search(text):
         yield "a copy of an object as it was applied"
-    stack = _decoded(text)
+    stack = _decoded(text) if _may_hold(text) else []
     while stack:
         node = stack.pop()
         if isinstance(node, list):
@@ -165,6 +179,11 @@ def _object(line: str) -> Any:
         with contextlib.suppress(ValueError, RecursionError):
             return json.JSONDecoder().raw_decode(line, start)[0]
     return None
+
+
+def _may_hold(text: str) -> bool:
+    """Whether JSON in a text can have a string that begins with Secret or kty, or one whose letters are escaped."""
+    return '"Secret' in text or '"kty' in text or "\\u00" in text
 
 
 def _speaks(text: str) -> bool:

@@ -130,8 +130,20 @@ def _worst_first(pods: Iterable[Pod], ranks: Sequence[str]) -> list[Pod]:
 def _logs(api: ApiClient, pod: Pod, container: str, tier: Tier) -> list[tuple[str, Question]]:
     """The last hour of a container's log, and the end of the one before where it restarted."""
     status = next((s for s in pod.status.container_statuses if s.name == container), None)
-    read = partial(
-        api.logs, pod.namespace, pod.name, container, since_seconds=LOG_SECONDS, tail_lines=tier.log_lines, limit_bytes=LOG_BYTES
-    )
     restarted = status is not None and status.restart_count > 0
-    return [(f"log of {pod.name}", job) for job in (read, *([partial(read, previous=True)] if restarted else []))]
+    return [
+        (
+            f"log of {pod.name}",
+            partial(
+                api.logs,
+                pod.namespace,
+                pod.name,
+                container,
+                since_seconds=LOG_SECONDS,
+                tail_lines=tier.log_lines,
+                limit_bytes=LOG_BYTES,
+                previous=previous,
+            ),
+        )
+        for previous in ((False, True) if restarted else (False,))
+    ]

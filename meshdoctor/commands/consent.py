@@ -27,8 +27,17 @@ def consents(arguments: argparse.Namespace, said: Said, context: str, name: str 
     if not sys.stdin.isatty():
         raise Refused(Refusal("consent", "Nobody is here to ask.", "In a script: --write --yes"))
     wanted = name or ("y" if arguments.write else context)
-    if input(plain(f"Type {wanted} to write it to {context}, anything else to leave it: ")).strip() == wanted:
+    if _typed(f"Type {wanted} to write it to {context}, anything else to leave it: ") == wanted:
         return True
     said.result |= {"state": "planned"}
     said.line("left      nothing was written")
     return False
+
+
+def _typed(question: str) -> str:
+    """What is typed; nothing where the terminal is closed or ctrl-d is pressed."""
+    try:
+        return input(plain(question)).strip()
+    except EOFError:
+        print()
+        return ""

@@ -12,7 +12,7 @@ from meshdoctor.commands.consent import consents
 from meshdoctor.commands.enrol_words import described, plan_lines, result_lines, result_of, step_lines
 from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned
+from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned, tried_out
 from meshdoctor.commands.outcome import EXITS, ended
 from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.enrolment.plan import Enrolment
@@ -63,7 +63,7 @@ async def _walked(walk: Walk, arguments: argparse.Namespace, said: Said, api: Ap
     """Every wave is tried out before the first is written; then wave by wave, with the operator's leave for each."""
     waves = walk.enrolment.waves
     for number, wave in enumerate(waves, 1):
-        step = await walk.step(wave)
+        step = await tried_out(walk.step(wave), arguments, said)
         if step is not None:
             lines = step_lines(step)
             said.line(*labelled(f"wave {number}", wave.title), *(lines if number <= SHOWN else lines[:2]))

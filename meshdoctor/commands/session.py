@@ -133,8 +133,14 @@ def looked(arguments: argparse.Namespace, *, fields: bool = False) -> tuple[Mesh
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end."""
-    return asyncio.run(main)
+    """Run a coroutine to its end. What it gives goes past its task: asyncio writes out a finished task with all of its result."""
+    given: list[T] = []
+
+    async def running() -> None:
+        given.append(await main)
+
+    asyncio.run(running())
+    return given[0]
 
 
 class Waiting:

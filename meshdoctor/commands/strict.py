@@ -13,7 +13,7 @@ from meshdoctor.commands.consent import consents
 from meshdoctor.commands.enrol_words import GLYPHS, step_lines
 from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
-from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned
+from meshdoctor.commands.obstacles import refuse_blocked, refuse_owned, tried_out
 from meshdoctor.commands.outcome import EXITS, ended
 from meshdoctor.commands.session import Waiting, open_api, options
 from meshdoctor.commands.terminal import width
@@ -105,7 +105,7 @@ async def _staged(walk: Stages, staging: Staging, arguments: argparse.Namespace,
     """Stage by stage, with the operator's leave for each; what only was on the way is deleted at the end."""
     done: list[Reached] = []
     for number, stage in enumerate(staging.stages, 1):
-        step = await walk.step(stage)
+        step = await tried_out(walk.step(stage), arguments, said)
         if step is not None:
             said.line(*labelled(f"stage {number}", stage.title), *step_lines(step))
             refuse_owned(step, arguments)

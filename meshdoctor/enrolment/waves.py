@@ -12,12 +12,12 @@ from meshdoctor.fixes.patch import Object
 from meshdoctor.fixes.plan import RESTARTED
 from meshdoctor.istio.injection import REVISION
 from meshdoctor.istio.workloads import revision_of
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, StatefulSet
+from meshdoctor.model.workloads import CronJob, Job
 from meshdoctor.onboarding.workloads import Unit
 
-RESTARTABLE = (Deployment, StatefulSet, DaemonSet)
 TEMPLATE = ("spec", "template", "metadata", "labels")
 
 
@@ -112,6 +112,6 @@ def _why_not(unit: Unit, revision: str) -> str:
         return "a Job cannot be changed: its next run gets a sidecar"
     if isinstance(unit.thing, CronJob):
         return "its next run gets a sidecar: see that it ends (check 22)"
-    if not isinstance(unit.thing, RESTARTABLE):
+    if not isinstance(unit.thing, WORKLOADS):
         return "nobody would make this pod again: it gets a sidecar when you do"
     return ""

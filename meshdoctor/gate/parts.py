@@ -11,14 +11,14 @@ from meshdoctor.istio.workloads import injected_pods, is_gateway, workload_name
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.model.gate import Calls
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import VirtualService
 from meshdoctor.model.security import AuthorizationPolicy
-from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
+from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, Workload
 from meshdoctor.onboarding.checks.mutual_tls import modes_of
 
 Counts = Callable[[str], bool]
-KINDS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
 FLAGS = frozenset({"UH", "UF", "UC", "UT", "LR", "UR", "UO", "NR", "NC", "URX", "UMSDR", "DPE", "UPE"})
 """Response flags that mean a call failed on its way. Source: Envoy, access log command operators."""
 
@@ -26,7 +26,7 @@ FLAGS = frozenset({"UH", "UF", "UC", "UT", "LR", "UR", "UO", "NR", "NC", "URX", 
 def readiness(mesh: Mesh, counts: Counts) -> dict[str, str]:
     """What keeps each workload from being ready; empty where nothing does."""
     found = {}
-    for kind in KINDS:
+    for kind in WORKLOADS:
         for workload in mesh[kind]:
             if counts(workload.namespace):
                 found[str(workload.subject)] = _unready(workload)

@@ -8,13 +8,13 @@ import msgspec
 
 from meshdoctor.istio.selecting import template_of
 from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
+from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet, Workload
+from meshdoctor.model.workloads import Job, Pod, ReplicaSet
 
-KINDS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
-WORKLOADS: tuple[type[KubernetesObject], ...] = (Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job)
+WORKLOADS: tuple[type[KubernetesObject], ...] = (Pod, *kinds.WORKLOADS, ReplicaSet, Job)
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Running(msgspec.Struct, frozen=True):
 
 def workloads(mesh: Mesh) -> tuple[Running, ...]:
     """All workloads. Found once a snapshot."""
-    pods, controllers = mesh[Pod], [mesh[kind] for kind in KINDS]  # each time, so that each rule is blind where one was
+    pods, controllers = mesh[Pod], [mesh[kind] for kind in kinds.WORKLOADS]  # each time, so that each rule is blind where one was
     found: tuple[Running, ...] | None = mesh.memo.get("workloads")
     if found is None:
         owned = by_owner(mesh, (p for p in pods if is_live(p)))

@@ -179,14 +179,15 @@ class ApiClient:
         since_seconds: int = 60,
         tail_lines: int = 2000,
         limit_bytes: int = 2_000_000,
+        previous: bool = False,
     ) -> bytes:
-        """The end of a container's log, each line after its time."""
+        """The end of a container's log, each line after its time; with `previous` of the container before it restarted."""
         params = {
             "container": container,
             "sinceSeconds": since_seconds,
             "tailLines": tail_lines,
             "limitBytes": limit_bytes,
-            "previous": "false",
+            "previous": str(previous).lower(),
             "timestamps": "true",
         }
         return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})

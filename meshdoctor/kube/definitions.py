@@ -21,20 +21,28 @@ class Version(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What versions there are."""
+    """Which kind it defines, and what versions there are."""
 
+    group: str = ""
+    scope: str = ""
+    names: dict[str, Any] = {}
     versions: tuple[Version, ...] = ()
 
 
-class Metadata(msgspec.Struct, frozen=True):
-    """Which definition it is."""
+class Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    """Which definition it is, and since when."""
 
     name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: str | None = None
 
 
-class Versions(msgspec.Struct, frozen=True):
-    """A definition, as far as its versions go."""
+class Versions(msgspec.Struct, frozen=True, rename="camel"):
+    """A definition, as far as its versions go: an object still, which kubectl can be given from a bundle."""
 
+    api_version: str = "apiextensions.k8s.io/v1"
+    kind: str = "CustomResourceDefinition"
     metadata: Metadata = Metadata()
     spec: Spec = Spec()
     status: dict[str, Any] = {}

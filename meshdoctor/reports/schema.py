@@ -10,6 +10,7 @@ from meshdoctor.model.findings import Diagnosis
 
 DIAGNOSIS = "meshdoctor.diagnosis/v1"
 FINDINGS = "meshdoctor.findings/v1"
+READ = 5_000_000  # bytes: nobody reads more of them, and indenting makes a quarter more
 REQUIRED = ["schema", "cluster", "observed_at", "sources", "causes", "findings", "coverage", "seconds"]
 
 
@@ -24,8 +25,9 @@ def findings(found: Diagnosis) -> dict[str, Any]:
 
 
 def encode(value: Any) -> str:
-    """JSON text, indented, keys in the order of the schema; straight from the structs."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+    """JSON text, keys in the order of the schema, straight from the structs; indented where it is short enough to be read."""
+    raw = msgspec.json.encode(value)
+    return (msgspec.json.format(raw, indent=1) if len(raw) <= READ else raw).decode()
 
 
 def published() -> dict[str, Any]:

@@ -108,7 +108,10 @@ def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
     glyph, style = GLYPHS[cause.severity]
     kind = "" if cause.observed else "  latent"
     title = Text.assemble(
-        "\n", (f"{number}. {glyph} {cause.problem} ", style), (plain(cause.title), "bold"), f"  {cause.confidence:.0%} sure{kind}"
+        "\n",
+        (f"{number}. {glyph} {cause.problem} ", style),
+        (plain(cause.title), "bold"),
+        f"  {100 * cause.confidence:.0f} % sure{kind}",
     )
     console.print(title)
     _field(console, "object", f"{cause.subject}{f'  {cause.path}' if cause.path else ''}")

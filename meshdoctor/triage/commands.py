@@ -43,7 +43,7 @@ _NAMES = {
 
 _SPACES = ("ns", "obj_ns", "pol_ns", "svc_ns", "wrong_ns")
 _RUNS = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Service", "HorizontalPodAutoscaler")
-_SPACES_OF_RUNS = ("gw_ns", "monitoring_ns", "ztunnel_ns")  # where the problem is about such a workload itself
+_SPACES_OF_ALL = (*_SPACES, "gw_ns", "monitoring_ns", "ztunnel_ns")  # where the problem is about such a workload itself
 
 
 def fixes_for(finding: Finding, context: str = "", places: Places = NOWHERE) -> tuple[Fix, ...]:
@@ -51,11 +51,10 @@ def fixes_for(finding: Finding, context: str = "", places: Places = NOWHERE) -> 
     if finding.problem is None:
         return ()
     subject = finding.subject
-    known = _known(subject, places)
     made = []
     for id_, title, risk, ours, commands in _ways_out(finding.problem, subject.kind):
-        told = [_filled(c, known, context) for c in commands]
-        made.append(Fix(id_, title, risk, (_our_command(finding.problem, subject, id_, context), *told) if ours else tuple(told)))
+        told = tuple([filled(c, subject, context, places) for c in commands])
+        made.append(Fix(id_, title, risk, (_our_command(finding.problem, subject, id_, context), *told) if ours else told))
     return tuple(made)
 
 
@@ -77,34 +76,31 @@ def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
 
 def filled(command: str, subject: Subject | None, context: str = "", places: Places = NOWHERE) -> str:
     """A command with what is known of an object and of the mesh filled in; `<word>` stands for what only the operator knows."""
-    return _filled(command, _known(subject, places), context)
-
-
-def _known(subject: Subject | None, places: Places) -> dict[str, str]:
-    """The values of parameters, as a shell takes them."""
-    values = {name: shlex.quote(value) for name, value in places.values.items()}
-    if subject is None:
-        return values
-    kind, name = subject.kind.lower(), shlex.quote(subject.name)
-    values |= {"kind": shlex.quote(kind), "owner_kind": shlex.quote(kind)}
-    is_istiods = subject.namespace in places.planes
-    for parameter in _NAMES.get(subject.kind, ("name",)):
-        if is_istiods or not parameter.startswith("istiod_"):
-            values[parameter] = name
-    if is_istiods:
-        values["istio_ns"] = shlex.quote(subject.namespace)
-    if subject.namespace:
-        spaces = _SPACES + (_SPACES_OF_RUNS if subject.kind in _RUNS else ())
-        values |= dict.fromkeys(spaces, shlex.quote(subject.namespace))
-    return values
-
-
-def _filled(command: str, known: dict[str, str], context: str) -> str:
-    first, rest = _parts(command, context)
-    text = [first]
+    text, rest = _parts(command, context)
     for parameter, literal in rest:
-        text += known.get(parameter) or f"<{parameter}>", literal
-    return "".join(text)
+        text += (_value(parameter, subject, places) or f"<{parameter}>") + literal
+    return text
+
+
+def _value(parameter: str, subject: Subject | None, places: Places) -> str:
+    """The value of a parameter as a shell takes it, the object's own before the mesh's; empty where it is not known."""
+    if subject is not None:
+        is_istiods = subject.namespace in places.planes
+        spaces = _SPACES_OF_ALL if subject.kind in _RUNS else _SPACES
+        if subject.namespace and (parameter in spaces or (is_istiods and parameter == "istio_ns")):
+            return _quoted(subject.namespace)
+        if parameter in _NAMES.get(subject.kind, ("name",)) and (is_istiods or not parameter.startswith("istiod_")):
+            return shlex.quote(subject.name)
+        if parameter in ("kind", "owner_kind"):
+            return _quoted(subject.kind.lower())
+    value = places.values.get(parameter)
+    return "" if value is None else _quoted(value)
+
+
+@functools.lru_cache(4096)
+def _quoted(word: str) -> str:
+    """A word that many objects share, as a shell takes it."""
+    return shlex.quote(word)
 
 
 @functools.cache

@@ -118,7 +118,7 @@ def _cause(incident: Incident) -> Iterator[Statement]:
         if chosen is not None:
             yield said(chosen, f"{chosen.says} (no finding of the first look is behind it)")
         return
-    yield said(cause, f"{cause.says} ({cause.data.get('confidence', 0):.0%} sure)")
+    yield said(cause, f"{cause.says} ({100 * cause.data.get('confidence', 0):.0f} % sure)")
     for piece in cause.data.get("evidence", [])[:MOST]:
         where = f" [{piece['source']}]" if piece.get("source") else ""
         yield said(cause, f"{piece.get('says', '')}{where}")

@@ -14,7 +14,7 @@ from meshdoctor.bundle.tiers import T0, T1
 from meshdoctor.bundling import Maker, Wanted
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
-from tests.bundle.recorded import AT, JSON, listing, recorder, thing
+from tests.bundle.recorded import AT, JSON, PODS, listing, recorder, thing
 from tests.screens.test_screen_bundle import client
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
@@ -22,8 +22,16 @@ LEASES = "/apis/coordination.k8s.io/v1/leases"
 SCHEMA = "/openapi/v3/api/v1"
 
 
+LOG = "/api/v1/namespaces/shop/pods/web-1/log?container=app"
+
+
 def recorded() -> Recording:
     kept = recorder()
+    restarted = [{"name": "app", "ready": False, "restartCount": 2}]
+    web = thing("web-1", "shop", status={"phase": "Running", "containerStatuses": restarted})
+    kept.record("api GET /api/v1/pods?resourceVersion=0", 200, JSON, listing("Pod", *PODS, web))
+    for previous in ("false", "true"):
+        kept.record(f"api GET {LOG}&previous={previous}", 200, "text/plain", f"previous is {previous}\n".encode())
     kept.record(
         f"api GET {ROLES}", 200, JSON, listing("ClusterRole", thing("view"), thing("edit"), version="rbac.authorization.k8s.io/v1")
     )
@@ -62,6 +70,12 @@ async def test_kinds_that_no_rule_reads_are_there_with_their_tables(tmp_path: Pa
     assert not any("/api/v1/secrets" in key and "includeObject" in key for key in keys)
 
 
+async def test_of_a_container_that_restarted_the_log_before_is_there_too(tmp_path: Path) -> None:
+    keys, _ = await made(tmp_path)
+    asked = [key for key in keys if key.startswith(f"api GET {LOG.partition('?')[0]}?")]
+    assert sorted("previous=true" in key for key in asked) == [False, True]
+
+
 async def test_a_list_of_which_pages_are_missing_is_not_taken_for_the_whole(tmp_path: Path) -> None:
     _, store = await made(tmp_path)
     answer = store.answer(LEASES, (), "application/json")
@@ -75,9 +89,9 @@ async def test_an_estimate_counts_and_never_passes_the_limits() -> None:
         ApiClient(Credentials(context="x", cluster="x", server=server.url, user="x", namespace="default")) as api,
     ):
         told = await estimate(api, T0)
-    assert (told.pods, told.namespaces) == (3, 2)
+    assert (told.pods, told.namespaces) == (4, 2)
     assert told.services is None  # that list is not in the recording
-    assert "3 pods" in told.says
+    assert "4 pods" in told.says
     assert "services" not in told.says
     assert told.bytes < T0.bytes
     assert Estimate(None, None, None, 1, 1.0).says.startswith("a mesh that may not be counted")

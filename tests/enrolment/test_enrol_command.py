@@ -48,6 +48,17 @@ def test_a_plan_stores_nothing(meshdoctor: Run, cluster: Cluster) -> None:
     assert cluster.stored == []
 
 
+@pytest.mark.parametrize("command", [("enrol", "legacy"), ("strict", "shop")])
+def test_on_a_recording_there_is_a_plan_and_no_more(meshdoctor: Run, cluster: Cluster, command: tuple[str, ...]) -> None:
+    cluster.script = lambda at, _: (
+        statuses.failure(405, "MethodNotAllowed", "a recording is only read") if at == "dry-run" else None
+    )
+    done = meshdoctor(*command)
+    assert (done.returncode, "takes no writes" in done.stdout, "nothing was written" in done.stdout) == (0, True, True), done.stderr
+    assert meshdoctor(*command, *WRITE).returncode == 64
+    assert cluster.stored == []
+
+
 @pytest.mark.writes
 def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoctor: Run, cluster: Cluster) -> None:
     cluster.script = injecting

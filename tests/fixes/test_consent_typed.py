@@ -13,7 +13,9 @@ from tests.fixes.test_fix_command import FIXED, mode
 
 
 @pytest.mark.writes
-@pytest.mark.parametrize(("typed", "after"), [("y", "ISTIO_MUTUAL"), ("", "ISTIO_MUTUAL"), ("{context}", "DISABLE")])
+@pytest.mark.parametrize(
+    ("typed", "after"), [("y", "ISTIO_MUTUAL"), ("", "ISTIO_MUTUAL"), ("\x04", "ISTIO_MUTUAL"), ("{context}", "DISABLE")]
+)
 def test_without_write_an_undo_wants_the_contexts_name_typed(
     meshdoctor: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, typed: str, after: str
 ) -> None:

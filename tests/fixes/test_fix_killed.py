@@ -74,7 +74,7 @@ def killed(start: Start, cluster: Cluster, journal: Path, step: str, *arguments:
         out, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL, out + err
     cluster.script = unscripted
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while step == "arrives late" and len(cluster.stored) == killer.known and time.monotonic() < end:
         time.sleep(0.01)
 

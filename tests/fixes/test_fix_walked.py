@@ -61,7 +61,7 @@ def walk(zygote: subprocess.Popen[str], cluster: Cluster, tmp_path: Path) -> Wal
         known = len(cluster.stored)
         print(json.dumps([step, environment(tmp_path), arguments]), file=zygote.stdin, flush=True)
         code, steps = json.loads(zygote.stdout.readline())
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while step in WRITTEN and len(cluster.stored) == known and time.monotonic() < end:
             time.sleep(0.005)  # what was sent arrives, whoever is dead by then
         return code, steps

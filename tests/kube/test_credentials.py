@@ -156,11 +156,11 @@ async def test_a_plugin_that_hangs_is_stopped_with_all_it_started_and_quoted(tmp
     started = time.monotonic()
     with pytest.raises(CredentialsError, match=r"login-plugin --cluster eu-1 gave no .* 1.5 s .* open https://login.example"):
         await load(write(tmp_path / "config", user), limit_s=1.5)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30  # it would sleep for a minute
     pid = int(mark.read_text())
     state = Path(f"/proc/{pid}/stat")
     while state.exists() and state.read_text().split()[2] != "Z":  # killed, but not yet gone on a busy machine
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 50
         await asyncio.sleep(0.05)
 
 

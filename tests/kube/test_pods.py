@@ -18,7 +18,7 @@ LARGE = bytes(range(256)) * 2_000
 async def ask(
     server: Server, path: str = "/stats", port: int = 15000, container: str = "istio-proxy", limit: int = 8_000_000
 ) -> PodAnswer:
-    async with ApiClient(server.credentials, timeout=1) as api:
+    async with ApiClient(server.credentials, timeout=10) as api:
         return await api.pod_get("shop", "cart", port, path, container=container, limit=limit)
 
 

@@ -189,6 +189,20 @@ def test_addresses(where: str, spec: dict[str, Any], created: str, events: bool,
     assert all(f.why == "quota" for f in findings if events)
 
 
+def test_what_others_say_is_told_without_their_secrets() -> None:
+    about = {"kind": "Service", "namespace": "edge", "name": "ingress"}
+    told: dict[str, Any] = {
+        "reason": "SyncLoadBalancerFailed",
+        "message": "403: Authorization: Bearer c4n4ryc4n4ry",
+        "involvedObject": about,
+    }
+    carrier = pod("edge/ingress-1", {"istio": "ingress"}, gateway=True)
+    text = all_of(carrier, service("edge/ingress", spec={"type": "LoadBalancer"}), thing("v1", "Event", "edge/e", **told))
+    (finding,) = judge(build(text), "GW-004")
+    assert finding.why.startswith("403: ")
+    assert "c4n4ry" not in str(finding)
+
+
 def rules(kind: str) -> dict[str, Any]:
     if kind == "http":
         return {"http": [to("web")]}

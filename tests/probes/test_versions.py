@@ -102,3 +102,11 @@ def test_stored_in_a_version_that_is_not_served(stored: list[str], is_fault: boo
     name = "/gateways.networking.istio.io"
     crd = thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", name, spec, status={"storedVersions": stored})
     assert bool(judge(build(crd), "UP-003")) == is_fault
+
+
+@pytest.mark.parametrize(("name", "is_fault"), [("gateways.networking.istio.io", True), ("telemetries.telemetry.istio.io", False)])
+def test_stored_in_several_versions_is_normal_for_telemetry_alone(name: str, is_fault: bool) -> None:
+    spec = {"versions": [{"name": "v1", "served": True}, {"name": "v1alpha1", "served": True}]}
+    status = {"storedVersions": ["v1alpha1", "v1"]}
+    crd = thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"/{name}", spec, status=status)
+    assert bool(judge(build(crd), "UP-003")) == is_fault

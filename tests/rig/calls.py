@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.rig.conftest import HOME, kubectl
@@ -60,11 +61,17 @@ def make(kubeconfig: str, tries: Iterable[Try]) -> dict[int, bool]:
 def _run(kubeconfig: str, where: tuple[str, str], some: list[Try]) -> str:
     script = "; ".join(t.script for t in some)
     command = [str(HOME / "bin/kubectl"), "--kubeconfig", kubeconfig, "-n", where[0], "exec", where[1], "-c", "app", "--"]
-    return subprocess.run([*command, "sh", "-c", script], capture_output=True, text=True, timeout=120, check=False).stdout
+    return subprocess.run([*command, "sh", "-c", script], capture_output=True, text=True, timeout=600, check=False).stdout
 
 
-def inbound_lines(kubeconfig: str, namespace: str, pod: str, seconds: int = 60) -> list[dict[str, Any]]:
-    """The lines of the last seconds in which a pod's proxy handed something to its application."""
-    text = kubectl(kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", f"--since={seconds}s")
-    made = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
+def log_lines(kubeconfig: str, namespace: str, pod: str, begin: datetime) -> list[dict[str, Any]]:
+    """What a pod's proxy logged of calls that ended since then. Not of the last seconds: those go on while pod after pod is read."""
+    since = f"--since-time={begin:%Y-%m-%dT%H:%M:%SZ}"
+    text = kubectl(kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", since)
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def inbound_lines(kubeconfig: str, namespace: str, pod: str, begin: datetime) -> list[dict[str, Any]]:
+    """The calls since then in which a pod's proxy handed something to its application."""
+    made = log_lines(kubeconfig, namespace, pod, begin)
     return [m for m in made if str(m.get("upstream_cluster") or "").lower().startswith("inbound")]

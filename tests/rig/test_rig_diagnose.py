@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from meshdoctor.cli import main
-from tests.rig.conftest import HOME, RIG, fault, kubectl
+from tests.rig.conftest import HOME, RIG, diagnose, fault, ills, kubectl, until, until_sound
 
 pytestmark = pytest.mark.rig
 OWN = Path(__file__).parent / "faults"
 
 
-def diagnose(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main(["diagnose", "-o", "json", "--kubeconfig", kubeconfig, *more])
-    return code, json.loads(capsys.readouterr().out)
-
-
-def until_sound(kubeconfig: str, capsys: pytest.CaptureFixture[str], seconds: float = 90) -> dict[str, Any]:
-    end = time.monotonic() + seconds
-    while True:
-        code, found = diagnose(kubeconfig, capsys)
-        if code == 0 or time.monotonic() > end:
-            return found
-        time.sleep(3)
-
-
 def test_a_sound_mesh_has_no_cause(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = until_sound(kubeconfig, capsys)
-    more = [f for f in found["findings"] if f["severity"] != "info"]
-    assert (found["causes"], more) == ([], [])
+    assert ills(found) == []
     assert found["coverage"]["unknown"] == 0
     assert found["cluster"]["root_namespace"] == "istio-d"
 
@@ -57,14 +41,18 @@ def test_a_fault_is_the_first_cause(
     path = folder / f"{name}.sh"
     if not path.exists():
         pytest.skip(f"{path.name} is not here")
-    fault(path, "inject", kubeconfig)
+
+    def first() -> list[str]:
+        return [c["problem"] for c in diagnose(kubeconfig, capsys)[1]["causes"]][:1]
+
     try:
+        fault(path, "inject", kubeconfig)
         time.sleep(settle)
-        _, found = diagnose(kubeconfig, capsys)
+        named = until(first, lambda named: named == [problem], seconds=60)
     finally:
         fault(path, "heal", kubeconfig)
-    assert [c["problem"] for c in found["causes"]][:1] == [problem]
-    until_sound(kubeconfig, capsys)
+    assert named == [problem]
+    assert ills(until_sound(kubeconfig, capsys)) == [], "healed, and the rig is ill"
 
 
 ACCOUNT = """
@@ -86,17 +74,25 @@ def onlooker(request: pytest.FixtureRequest, kubeconfig: str, tmp_path: Path) ->
     where: str = request.param
     everywhere = where == "everywhere"
     manifests = ACCOUNT % ("ClusterRoleBinding" if everywhere else "RoleBinding", "" if everywhere else f", namespace: {where}")
-    kubectl(kubeconfig, "apply", "-f", "-", stdin=manifests)
-    token = kubectl(kubeconfig, "create", "token", "onlooker", "-n", "default").strip()
-    config = yaml.safe_load((HOME / "admin.kubeconfig").read_text())
-    config["users"] = [{"name": "admin", "user": {"token": token}}]
-    path = tmp_path / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    time.sleep(1)
-    yield where, str(path)
-    kubectl(kubeconfig, "delete", "-f", "-", stdin=manifests)
+    try:
+        kubectl(kubeconfig, "apply", "-f", "-", stdin=manifests)
+        token = kubectl(kubeconfig, "create", "token", "onlooker", "-n", "default").strip()
+        config = yaml.safe_load((HOME / "admin.kubeconfig").read_text())
+        config["users"] = [{"name": "admin", "user": {"token": token}}]
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(config))
+        assert until(lambda: _may_list(str(path), "shop"), bool, every=0.2), "the binding has no effect"
+        yield where, str(path)
+    finally:
+        kubectl(kubeconfig, "delete", "--ignore-not-found", "-f", "-", stdin=manifests)
 
 
+def _may_list(kubeconfig: str, namespace: str) -> bool:
+    command = [str(HOME / "bin/kubectl"), "--kubeconfig", kubeconfig, "auth", "can-i", "list", "pods", "-n", namespace]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.usefixtures("sound")
 def test_few_rights_make_unknown_never_pass_or_fail(onlooker: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     where, kubeconfig = onlooker
     more = [] if where == "everywhere" else ["-n", where]
@@ -111,12 +107,16 @@ def test_few_rights_make_unknown_never_pass_or_fail(onlooker: tuple[str, str], c
 
 
 def test_proxies_agree_with_istioctl(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import subprocess
-
     command = [str(HOME / "bin/istioctl"), "--kubeconfig", kubeconfig, "-i", "istio-d", "proxy-status"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    theirs = {line.split()[0] for line in told.splitlines()[1:] if line.strip()}
-    capsys.readouterr()
-    main(["proxies", "-o", "json", "--kubeconfig", kubeconfig])
-    ours = {f"{p['name']}.{p['namespace']}" for p in json.loads(capsys.readouterr().out)["proxies"]}
+
+    def both() -> tuple[set[str], set[str]]:
+        """Two looks, between which a pod may come or go."""
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        capsys.readouterr()
+        main(["proxies", "-o", "json", "--kubeconfig", kubeconfig])
+        ours = {f"{p['name']}.{p['namespace']}" for p in json.loads(capsys.readouterr().out)["proxies"]}
+        return ours, {line.split()[0] for line in told.splitlines()[1:] if line.strip()}
+
+    ours, theirs = until(both, lambda seen: seen[0] == seen[1], seconds=30)
+    assert ours
     assert ours == theirs

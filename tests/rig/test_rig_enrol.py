@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from meshdoctor.cli import main
-from tests.rig.conftest import kubectl
+from tests.rig.calls import log_lines
+from tests.rig.conftest import LONG, kubectl, until
 
 pytestmark = [pytest.mark.rig, pytest.mark.long]
 OTHERS = ("shop", "bank", "sm-gateways")
@@ -30,15 +31,10 @@ def requests(kubeconfig: str, since: datetime) -> tuple[int, list[dict[str, Any]
     count, failed = 0, []
     for namespace in OTHERS:
         for pod in kubectl(kubeconfig, "-n", namespace, "get", "pods", "-o", "name").split():
-            text = kubectl(
-                kubeconfig, "-n", namespace, "logs", pod, "-c", "istio-proxy", f"--since-time={since:%Y-%m-%dT%H:%M:%SZ}"
-            )
-            for line in text.splitlines():
-                if line.startswith("{"):
-                    entry = json.loads(line)
-                    count += 1
-                    if int(entry.get("response_code") or 0) >= 500 or str(entry.get("response_flags") or "-") != "-":
-                        failed.append(entry)
+            for entry in log_lines(kubeconfig, namespace, pod, since):
+                count += 1
+                if int(entry.get("response_code") or 0) >= 500 or str(entry.get("response_flags") or "-") != "-":
+                    failed.append(entry)
     return count, failed
 
 
@@ -64,9 +60,8 @@ def meta(kubeconfig: str, *what: str) -> tuple[Any, Any]:
 @pytest.fixture
 def untouched(kubeconfig: str) -> Iterator[None]:
     """It begins once no request of the others has failed for a while; whatever it leaves, legacy is out of the mesh afterwards."""
-    end, quiet = time.monotonic() + 120, timedelta(seconds=10)
-    while requests(kubeconfig, datetime.now(UTC) - quiet)[1] and time.monotonic() < end:
-        time.sleep(5)  # what an earlier test did to them is over soon
+    quiet = timedelta(seconds=10)
+    assert until(lambda: requests(kubeconfig, datetime.now(UTC) - quiet)[1], lambda failed: not failed, every=5) == []
     time.sleep(quiet.seconds)
     template = meta(kubeconfig, "-n", "legacy", "deployment", "report-v1")[1]["template"]
     yield
@@ -74,7 +69,7 @@ def untouched(kubeconfig: str) -> Iterator[None]:
     if meta(kubeconfig, "-n", "legacy", "deployment", "report-v1")[1]["template"] != template:
         patch = json.dumps([{"op": "replace", "path": "/spec/template", "value": template}])
         kubectl(kubeconfig, "-n", "legacy", "patch", "deployment", "report-v1", "--type=json", "-p", patch)
-        kubectl(kubeconfig, "-n", "legacy", "rollout", "status", "deployment/report-v1", "--timeout=90s")
+        kubectl(kubeconfig, "-n", "legacy", "rollout", "status", "deployment/report-v1", f"--timeout={LONG:.0f}s")
 
 
 @pytest.mark.parametrize("what", [("legacy",), ("legacy", "report-v1")], ids=["namespace", "workload"])

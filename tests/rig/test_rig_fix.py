@@ -18,7 +18,7 @@ from meshdoctor.cli import main
 from meshdoctor.fixes.journal import Journal
 from meshdoctor.fixes.patch import Object, difference, digest, ours
 from meshdoctor.model.remedies import remedies
-from tests.rig.conftest import RIG, fault, kubectl
+from tests.rig.conftest import RIG, fault, kubectl, until
 
 pytestmark = pytest.mark.rig
 
@@ -72,12 +72,13 @@ class Rig:
         causes: list[dict[str, Any]] = self.run("diagnose")[1]["causes"]
         return causes
 
-    def sound(self, seconds: float = 150) -> list[dict[str, Any]]:
+    def named(self) -> list[tuple[str, str]]:
+        """Problem and subject of each cause."""
+        return [(c["problem"], f"{c['subject']['kind']}/{c['subject']['namespace']}/{c['subject']['name']}") for c in self.causes()]
+
+    def sound(self) -> list[dict[str, Any]]:
         """Wait until nothing is wrong; the causes that are left."""
-        end = time.monotonic() + seconds
-        while (left := self.causes()) and time.monotonic() < end:
-            time.sleep(3)
-        return left
+        return until(self.causes, lambda left: not left)
 
 
 @pytest.mark.parametrize("path", _faults())
@@ -93,8 +94,8 @@ def test_a_fault_is_healed_taken_back_and_healed_again(
         assert rig.sound() == [], "the rig is ill before the fault"
         subjects = tuple(head["subject"].split(" | "))
         before = _objects(kubeconfig, subjects)
-        fault(path, "inject", kubeconfig)
         try:
+            fault(path, "inject", kubeconfig)
             time.sleep(float(head["settle"]))
             _heal_twice(rig, path, [head["problem"], *head.get("also", "").split()], subjects)
         finally:
@@ -103,8 +104,12 @@ def test_a_fault_is_healed_taken_back_and_healed_again(
 
 
 def _heal_twice(rig: Rig, path: Path, problems: list[str], subjects: tuple[str, ...]) -> None:
-    named = [(c["problem"], f"{c['subject']['kind']}/{c['subject']['namespace']}/{c['subject']['name']}") for c in rig.causes()]
-    problem, about = next((p, s) for p in problems for q, s in named if p == q and s.startswith(subjects))
+    def wanted(named: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(p, s) for p in problems for q, s in named if p == q and s.startswith(subjects)]
+
+    named = until(rig.named, wanted, seconds=60)
+    assert wanted(named), f"none of {problems} at {subjects} among {named}"
+    problem, about = wanted(named)[0]
     code, said = rig.run("fix", problem, about, "--dry-run")
     assert (code, said["state"]) == (0, "planned"), f"{said}"
     assert rig.journal.entries() == [], "a plan writes nothing"
@@ -132,17 +137,15 @@ def _digest(rig: Rig, path: str) -> str:
         return digest({})  # there is none
 
 
-def _until_found(rig: Rig, problem: str, about: str, seconds: float = 150) -> None:
+def _until_found(rig: Rig, problem: str, about: str) -> None:
     """Wait until the fault shows again."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        _, found = rig.run("diagnose")
-        for f in found["findings"]:
-            s = f["subject"]
-            if f["problem"] == problem and f"{s['kind']}/{s['namespace']}/{s['name']}" == about and f["status"] in ("FAIL", "WARN"):
-                return
-        time.sleep(3)
-    pytest.fail(f"taken back, and {problem} is not found at {about} again")
+
+    def shows(found: dict[str, Any]) -> bool:
+        told = [f for f in found["findings"] if f["problem"] == problem and f["status"] in ("FAIL", "WARN")]
+        return about in ("{kind}/{namespace}/{name}".format(**f["subject"]) for f in told)
+
+    found = until(lambda: rig.run("diagnose")[1], shows)
+    assert shows(found), f"taken back, and {problem} is not found at {about} again"
 
 
 def _put_back(rig: Rig, path: Path, before: dict[tuple[str, ...], Object]) -> list[dict[str, Any]]:

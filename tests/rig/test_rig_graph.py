@@ -7,16 +7,16 @@ import os
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import sqrt
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from meshdoctor.cli import main
-from tests.rig.conftest import kubectl
-from tests.rig.test_rig_diagnose import until_sound
+from tests.rig.conftest import LONG, ills, kubectl, until, until_sound
 
 pytestmark = pytest.mark.rig
 INGRESS = urllib.request.Request("http://10.245.0.1/", headers={"Host": "shop.example.com"})
@@ -33,6 +33,7 @@ STEADY = {
     ("bank/teller-v1", "bank/ledger"),
     ("bank/ledger", "bank/ledger-v1"),
 }
+SPLIT = (("shop/catalog", "shop/catalog-v1"), ("shop/catalog", "shop/catalog-v2"))  # each call falls to one of them by chance
 FROM_OUTSIDE = {("outside", "sm-gateways/istio-ingressgateway"), ("sm-gateways/istio-ingressgateway", "shop/storefront")}
 SECONDS = 15.0
 YOUNG = 150  # seconds of log from which a rate and the share of a random split mean something
@@ -40,22 +41,24 @@ Edges = dict[tuple[str, str], dict[str, Any]]
 
 
 @contextmanager
-def calling(per_second: float) -> Iterator[None]:
-    """Requests from outside through the gateway, in a thread."""
-    stop = threading.Event()
+def calling(per_second: float) -> Iterator[Callable[[], float]]:
+    """Requests from outside through the gateway, in a thread; how many a second there really were, on a busy machine fewer."""
+    stop, ended = threading.Event(), list[float]()
+    began = time.monotonic()
 
     def call() -> None:
         while not stop.wait(1 / per_second):
-            with urllib.request.urlopen(INGRESS, timeout=5) as answer:
+            with urllib.request.urlopen(INGRESS, timeout=30) as answer:
                 answer.read()
+            ended.append(time.monotonic())
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     try:
-        yield
+        yield lambda: len(ended) / (time.monotonic() - began)
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
 
 
 @contextmanager
@@ -64,11 +67,11 @@ def without_prometheus(kubeconfig: str) -> Iterator[None]:
     scale = ("-n", "monitoring", "scale", "deployment/prometheus")
     kubectl(kubeconfig, *scale, "--replicas=0")
     try:
-        kubectl(kubeconfig, "-n", "monitoring", "wait", "pod", "-l", "app=prometheus", "--for=delete", "--timeout=60s")
+        kubectl(kubeconfig, "-n", "monitoring", "wait", "pod", "-l", "app=prometheus", "--for=delete", f"--timeout={LONG:.0f}s")
         yield
     finally:
         kubectl(kubeconfig, *scale, "--replicas=1")
-        kubectl(kubeconfig, "-n", "monitoring", "rollout", "status", "deployment/prometheus", "--timeout=90s")
+        kubectl(kubeconfig, "-n", "monitoring", "rollout", "status", "deployment/prometheus", f"--timeout={LONG:.0f}s")
 
 
 def graph(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[Edges, dict[str, Any]]:
@@ -84,34 +87,30 @@ def carrying(edges: Edges) -> set[tuple[str, str]]:
     return {pair for pair, e in edges.items() if e["carrying"]}
 
 
-def until_steady(kubeconfig: str, capsys: pytest.CaptureFixture[str], seconds: float = 240) -> None:
+def until_steady(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Wait until the logs of the last three minutes tell of nothing but the rig's own load: what another test broke, and pods
     that it restarted, are in them that long, and with them other rates and calls in plain text."""
-    end = time.monotonic() + seconds
-    left: dict[str, Any] | None = None
-    while left != {} and time.monotonic() < end:
+
+    def unsteady() -> dict[str, Any]:
         edges, _ = graph(kubeconfig, capsys)
         known = {pair: edges.get(pair, {"mtls_share": None, "window_s": 0}) for pair in STEADY}
-        left = {
-            f"{pair}": (e["mtls_share"], e["window_s"])
-            for pair, e in known.items()
-            if e["mtls_share"] != 1.0 or e["window_s"] < YOUNG
+        return {
+            f"{p}": (e["mtls_share"], e["window_s"]) for p, e in known.items() if e["mtls_share"] != 1.0 or e["window_s"] < YOUNG
         }
-        if left:
-            time.sleep(5)
-    assert left == {}, "the rig did not come to rest"
+
+    assert until(unsteady, lambda left: not left, 2 * LONG, 5) == {}, "the rig did not come to rest"
 
 
 @pytest.mark.long
 def test_every_edge_that_carries_traffic_and_no_other(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
-    until_sound(kubeconfig, capsys)  # what another test broke may still be ejected
+    assert ills(until_sound(kubeconfig, capsys)) == []  # what another test broke may still be ejected
     until_steady(kubeconfig, capsys)
     with without_prometheus(kubeconfig):
-        with calling(8):
+        with calling(8) as rate:
             time.sleep(3)
             began = time.monotonic()
             busy, told = graph(kubeconfig, capsys)
-            took = time.monotonic() - began
+            took, called = time.monotonic() - began, rate()
         time.sleep(12)
         calm, _ = graph(kubeconfig, capsys)
     again, _ = graph(kubeconfig, capsys)
@@ -119,13 +118,14 @@ def test_every_edge_that_carries_traffic_and_no_other(kubeconfig: str, capsys: p
     assert took <= SECONDS
     assert any("Prometheus" in note for note in told["notes"])
     assert carrying(calm) == STEADY
-    one, two = (busy["shop/catalog", f"shop/catalog-{v}"]["requests_per_s"] for v in ("v1", "v2"))
-    assert abs(one / (one + two) - 0.8) <= 0.05
-    assert abs(busy["sm-gateways/istio-ingressgateway", "shop/storefront"]["requests_per_s"] - 8) <= 2
+    one, two = (busy[pair]["requests_per_s"] for pair in SPLIT)
+    chance = sqrt(0.8 * 0.2 / ((one + two) * YOUNG))  # the standard deviation of the share of so many calls
+    assert abs(one / (one + two) - 0.8) <= 4 * chance
+    assert abs(busy["sm-gateways/istio-ingressgateway", "shop/storefront"]["requests_per_s"] - called) <= called / 4
     assert {pair: calm[pair]["mtls_share"] for pair in STEADY if calm[pair]["mtls_share"] != 1.0} == {}
     assert carrying(again) == STEADY
     rates = {pair: (calm[pair]["requests_per_s"], again[pair]["requests_per_s"]) for pair in STEADY}
-    assert {pair: r for pair, r in rates.items() if abs(r[0] - r[1]) > 0.1 * r[0]} == {}
+    assert {pair: r for pair, r in rates.items() if abs(r[0] - r[1]) > (0.2 if pair in SPLIT else 0.1) * r[0]} == {}
 
 
 SPACE = f"h-topo-{os.getpid()}"  # of this run: Prometheus still has the caller of the last one
@@ -134,16 +134,15 @@ A_MINUTE_AGO = (
 )
 
 
-def until_a_minute_is_known(kubeconfig: str, seconds: float = 180) -> None:
+def until_a_minute_is_known(kubeconfig: str) -> None:
     """Wait until Prometheus has seen the caller at its full rate for a whole minute."""
     path = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query=" + quote(A_MINUTE_AGO, safe="")
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+
+    def rate() -> float:
         found = json.loads(kubectl(kubeconfig, "get", "--raw", path))["data"]["result"]
-        if found and float(found[0]["value"][1]) >= 4.5:
-            return
-        time.sleep(3)
-    pytest.fail(f"Prometheus did not see the caller for a minute within {seconds:g} s")
+        return float(found[0]["value"][1]) if found else 0.0
+
+    assert until(rate, lambda found: found >= 4.5) >= 4.5, "Prometheus did not see the caller for a minute"
 
 
 CLIENT = f"""
@@ -174,7 +173,7 @@ def test_prometheus_and_the_proxies_tell_the_same(kubeconfig: str, capsys: pytes
     """Where a proxy keeps the stats of its clusters, Prometheus has them: the same rates, and bytes from the proxy itself."""
     kubectl(kubeconfig, "apply", "-f", "-", stdin=CLIENT)
     try:
-        kubectl(kubeconfig, "-n", SPACE, "rollout", "status", "deployment/caller", "--timeout=90s")
+        kubectl(kubeconfig, "-n", SPACE, "rollout", "status", "deployment/caller", f"--timeout={LONG:.0f}s")
         until_a_minute_is_known(kubeconfig)
         edges, _ = graph(kubeconfig, capsys)
     finally:

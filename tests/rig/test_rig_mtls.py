@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from meshdoctor.cli import main
 from tests.rig.calls import Try, inbound_lines, make
-from tests.rig.conftest import kubectl
+from tests.rig.conftest import kubectl, until
 
 pytestmark = pytest.mark.rig
 NAMESPACES = ("shop", "bank", "legacy")
@@ -44,6 +45,7 @@ def key(subject: dict[str, str]) -> tuple[str, str]:
     return subject["namespace"], subject["name"]
 
 
+@pytest.mark.usefixtures("sound")
 def test_every_cell_is_what_a_real_connection_is(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     pods = running(kubeconfig)
     told = picture(kubeconfig, capsys, "--addresses")["pairs"]
@@ -58,8 +60,8 @@ def test_every_cell_is_what_a_real_connection_is(kubeconfig: str, capsys: pytest
         one = Try(pair["client"]["namespace"], client[0], host, port, number, tcp=pair["port"] == TCP, times=times)
         tries[number] = (one, pair)
     real = outcomes(kubeconfig, pods, tries)
-    for _ in range(ROUNDS):  # the version that gets a tenth of the calls is called until it was met
-        unmet = {n: t for n, t in tries.items() if shared(t[1]) and real[n] == "broken" != t[1]["configured"]["verdict"]}
+    for _ in range(ROUNDS):  # the version that gets a tenth of the calls is called until it was met, and whom a busy machine kept
+        unmet = {n: t for n, t in tries.items() if real[n] == "broken" != t[1]["configured"]["verdict"]}
         real |= outcomes(kubeconfig, pods, unmet) if unmet else {}
     differ = []
     for number, (one, pair) in tries.items():
@@ -78,13 +80,19 @@ def shared(pair: dict[str, Any]) -> bool:
 
 
 def outcomes(kubeconfig: str, pods: dict[Any, Any], tries: dict[int, tuple[Try, dict[str, Any]]]) -> dict[int, str]:
-    """Make the calls; number to what came of it."""
-    begin = time.monotonic()
+    """Make the calls; number to what came of it, once the proxies have written what was answered into their logs."""
+    begin = datetime.now(UTC)
     answered = make(kubeconfig, [t for t, _ in tries.values()])
-    time.sleep(2)  # proxies write their logs once a second
-    seconds = int(time.monotonic() - begin) + 2  # a busy machine takes more than a minute for all the calls
-    logs = {k: inbound_lines(kubeconfig, k[0], pod[0], seconds) for k, pod in pods.items() if pod[2]}
-    return {n: outcome(one, pods, pair, logs, answered=answered.get(n, False)) for n, (one, pair) in tries.items()}
+
+    def seen() -> dict[int, str]:
+        logs = {k: inbound_lines(kubeconfig, k[0], pod[0], begin) for k, pod in pods.items() if pod[2]}
+        return {n: outcome(one, pods, pair, logs, answered=answered.get(n, False)) for n, (one, pair) in tries.items()}
+
+    def is_whole(found: dict[int, str]) -> bool:
+        return not any(answered.get(n) and found[n] == "broken" and not shared(pair) for n, (_, pair) in tries.items())
+
+    time.sleep(2)  # a proxy writes its log once a second
+    return until(seen, is_whole, seconds=20)
 
 
 def outcome(one: Try, pods: dict[Any, Any], pair: dict[str, Any], logs: dict[Any, Any], *, answered: bool) -> str:
@@ -102,15 +110,17 @@ def outcome(one: Try, pods: dict[Any, Any], pair: dict[str, Any], logs: dict[Any
 def test_what_was_seen_is_what_was_called(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     pods = running(kubeconfig)
     report = pods["legacy", "report-v1"]
-    make(
-        kubeconfig,
-        [Try("legacy", report[0], "storefront.shop", 8080, 1, times=3), Try("legacy", report[0], "ledger.bank", 8080, 2)],
-    )
-    time.sleep(2)
-    found = picture(kubeconfig, capsys)
-    pairs = {(key(p["client"]), key(p["server"]), p["port"]): p["observed"] for p in found["pairs"]}
-    plain = pairs[("legacy", "report-v1"), ("shop", "storefront-v1"), 8080]
-    refused = pairs[("legacy", "report-v1"), ("bank", "ledger-v1"), 8080]
+    calls = [Try("legacy", report[0], "storefront.shop", 8080, 1, times=3), Try("legacy", report[0], "ledger.bank", 8080, 2)]
+
+    def looked() -> tuple[dict[str, Any], dict[Any, Any]]:
+        make(kubeconfig, calls)
+        time.sleep(2)  # a proxy writes its log once a second
+        found = picture(kubeconfig, capsys)
+        return found, {(key(p["client"]), key(p["server"]), p["port"]): p["observed"] for p in found["pairs"]}
+
+    into = [(("legacy", "report-v1"), to, 8080) for to in (("shop", "storefront-v1"), ("bank", "ledger-v1"))]
+    found, pairs = until(looked, lambda both: all(both[1][way]["calls"] for way in into), seconds=60)
+    plain, refused = (pairs[way] for way in into)
     assert (plain["known"], plain["calls"][0]["mtls"]) == ("seen", 0)
     assert plain["calls"][0]["plaintext"] >= 3
     assert refused["calls"][0]["refused"] >= 1

@@ -7,6 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,19 +20,19 @@ from meshdoctor.collect.store import Store
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import load
 from screens.feed import LiveFeed
-from tests.rig.conftest import RIG, fault, kubectl
-from tests.rig.test_rig_diagnose import until_sound
+from tests.rig.conftest import LONG, RIG, fault, ills, kubectl, until_sound
 
 pytestmark = pytest.mark.rig
 FAULT = RIG / "faults/XDS-001-rejected-envoyfilter.sh"
 SECONDS = 10.0
+LOOK = 2.0  # of them are for the look itself
 
 
 @pytest.fixture(autouse=True)
 def _sound(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     if not FAULT.exists():
         pytest.skip(f"{FAULT.name} is not here")
-    until_sound(kubeconfig, capsys)
+    assert ills(until_sound(kubeconfig, capsys)) == [], "the rig is ill before the test"
     yield
     fault(FAULT, "heal", kubeconfig)
 
@@ -55,13 +56,16 @@ def documents(stream: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def watching(kubeconfig: str) -> Iterator[Iterator[dict[str, Any]]]:
-    """The looks of `diagnose --watch`, one after the other."""
+    """The looks of `diagnose --watch`, one after the other; none any more after a while, where nothing is named."""
     command = [sys.executable, "-m", "meshdoctor", "diagnose", "--watch", "-o", "json", "--kubeconfig", kubeconfig]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        longest = threading.Timer(LONG, process.kill)
+        longest.start()
         try:
             yield documents(process.stdout)
         finally:
+            longest.cancel()
             process.kill()
 
 
@@ -70,14 +74,16 @@ def test_diagnose_watch_names_it(kubeconfig: str) -> None:
         assert not next(looks)["causes"]
         fault(FAULT, "inject", kubeconfig)
         began = time.monotonic()
-        causes = next(found["causes"] for found in looks if found["causes"])
+        found = next(found for found in looks if found["causes"])
         took = time.monotonic() - began
         who, when = written(kubeconfig)
-    named = [c for c in causes if c["problem"] == "XDS-001"]
+    named = [c for c in found["causes"] if c["problem"] == "XDS-001"]
     assert [(c["subject"]["kind"], c["subject"]["name"]) for c in named] == [("EnvoyFilter", "broken")]
     assert any(who in e["quote"] and when in e["quote"] for e in named[0]["evidence"])
     print(f"\nnack: named by diagnose --watch {took:.1f} s after the push, written by {who}")
-    assert took <= SECONDS
+    looking = found["seconds"]["collect"] + found["seconds"]["rules"]  # what a slow machine makes longer
+    assert took - looking <= SECONDS - LOOK
+    assert took <= 3 * SECONDS
 
 
 async def test_the_feed_of_the_screens_names_it(kubeconfig: str) -> None:
@@ -86,7 +92,7 @@ async def test_the_feed_of_the_screens_names_it(kubeconfig: str) -> None:
     running = asyncio.create_task(feed.run())
 
     async def until(named: bool) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LONG):
             while feed.diagnosis is None or not feed.mesh or not feed.mesh.istiods or named != _names(feed):
                 await asyncio.sleep(0.05)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from meshdoctor.collect.files import objects
 from meshdoctor.istio.changes.every import effects
 from meshdoctor.library import load
 from meshdoctor.model.changes import AnyChange
-from tests.rig.conftest import kubectl
+from tests.rig.conftest import kubectl, until
 
 pytestmark = pytest.mark.rig
 MANIFESTS = """
@@ -46,15 +45,20 @@ spec: {host: catalog.shop.svc.cluster.local, subsets: [{name: v9, labels: {versi
 
 
 @pytest.fixture
-def applied(kubeconfig: str) -> Iterator[tuple[tuple[AnyChange, ...], tuple[AnyChange, ...]]]:
-    """(foretold, actual) effects of the manifests, which are there until the test ends."""
+def applied(kubeconfig: str, sound: None) -> Iterator[tuple[tuple[AnyChange, ...], tuple[AnyChange, ...]]]:
+    """(foretold, actual) effects of the manifests, which are there until the test ends.
+
+    A list comes from the API server's watch cache, which knows of an object a moment after it was written.
+    """
     before = load(kubeconfig=kubeconfig)
     foretold, blind = effects(before, before.overlaid(objects(MANIFESTS)))
     assert not blind
     try:
         kubectl(kubeconfig, "apply", "-f", "-", stdin=MANIFESTS)
-        actual, _ = effects(before, load(kubeconfig=kubeconfig))
-        yield foretold, actual
+        yield (
+            foretold,
+            until(lambda: effects(before, load(kubeconfig=kubeconfig))[0], lambda actual: actual == foretold, seconds=30),
+        )
     finally:
         kubectl(kubeconfig, "delete", "--ignore-not-found", "-f", "-", stdin=MANIFESTS)
 
@@ -70,12 +74,12 @@ def test_a_mesh_becomes_what_was_foretold(kubeconfig: str, applied: tuple[tuple[
     assert foretold == actual
     kinds = [type(c).__name__ for c in foretold]
     assert (kinds.count("MtlsChange"), set(kinds)) == (5, {"MtlsChange", "RouteChange", "DestinationChange"})
-    end = time.monotonic() + 30
-    while "418" not in routes_of_a_proxy(kubeconfig) and time.monotonic() < end:
-        time.sleep(1)
-    assert "/nowhere" in routes_of_a_proxy(kubeconfig)  # the proxies do it, too
+    routes = until(lambda: routes_of_a_proxy(kubeconfig), lambda routes: "418" in routes and "/nowhere" in routes)
+    assert "418" in routes  # the proxies do it, too
+    assert "/nowhere" in routes
 
 
+@pytest.mark.usefixtures("sound")
 def test_what_is_there_already_changes_nothing(
     kubeconfig: str, capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from meshdoctor.cli import main
-from tests.rig.conftest import kubectl
+from tests.rig.conftest import LONG, kubectl, until
 
 pytestmark = pytest.mark.rig
 MANIFESTS = Path(__file__).parent / "scan_namespaces.yaml"
 NAMESPACES = [f"scan-{n}" for n in ("onboarded", "enrolling", "degraded", "outside", "exempt", "lost", "twice", "secure")]
-SEEN_WITHIN = 60.0  # seconds until pods run, the proxies are connected and a minute's log has a line
 
 STATES = {
     "scan-onboarded": "onboarded",
@@ -109,7 +108,7 @@ def namespaces(kubeconfig: str) -> Iterator[None]:
             ("scan-degraded", "web"),
             ("scan-outside", "caller"),
         ):
-            kubectl(kubeconfig, "-n", namespace, "rollout", "status", f"deployment/{name}", "--timeout=60s")
+            kubectl(kubeconfig, "-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={LONG:.0f}s")
         time.sleep(1)  # the label has to be younger than the pod
         kubectl(kubeconfig, "label", "namespace", "scan-enrolling", "istio-injection=enabled")
         kubectl(kubeconfig, "-n", "scan-degraded", "annotate", "pod", "-l", "app=risky", "istio.io/rev=old", "--overwrite")
@@ -118,37 +117,34 @@ def namespaces(kubeconfig: str) -> Iterator[None]:
         kubectl(kubeconfig, "-n", "scan-degraded", "exec", pod, "-c", "istio-proxy", "--", *agent)
         yield
     finally:
-        kubectl(kubeconfig, "delete", "namespace", "--ignore-not-found", "--wait=true", "--timeout=90s", *NAMESPACES)
+        kubectl(kubeconfig, "delete", "namespace", "--ignore-not-found", "--wait=true", f"--timeout={LONG:.0f}s", *NAMESPACES)
 
 
 def test_states_and_checks(namespaces: None, kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
-    end = time.monotonic() + SEEN_WITHIN
-    while True:
-        left = wrong(scanned(kubeconfig, capsys))
-        if not left or time.monotonic() > end:
-            break
-        time.sleep(3)
-    assert left == []
+    """Once pods run, their proxies are connected, and the log of the last minute has a line."""
+    assert until(lambda: wrong(scanned(kubeconfig, capsys)), lambda left: not left) == []
 
 
+@pytest.mark.usefixtures("sound")
 def test_a_gate_closes_on_what_a_change_breaks_and_opens_again(
     kubeconfig: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     kept = str(tmp_path / "before.json")
     flags = ["gate", "--kubeconfig", kubeconfig, "-o", "json"]
-    main([*flags, "-n", "shop", "bank", "--save", kept])
+    assert main([*flags, "-n", "shop", "bank", "--save", kept]) == 0
     capsys.readouterr()
     rule = "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: scan-gate, namespace: shop}, spec: {host: payment.bank.svc.cluster.local, trafficPolicy: {tls: {mode: DISABLE}}}}"
-    kubectl(kubeconfig, "apply", "-f", "-", stdin=rule)
-    try:
-        time.sleep(8)
+
+    def closed() -> tuple[int, dict[str, str]]:
         code = main([*flags, "--before", kept])
-        told = {c["id"]: c["status"] for c in json.loads(capsys.readouterr().out)["checks"]}
+        return code, {c["id"]: c["status"] for c in json.loads(capsys.readouterr().out)["checks"]}
+
+    broken = {"mtls": "FAIL", "in-mesh": "FAIL", "causes": "FAIL", "ready": "PASS"}
+    try:
+        kubectl(kubeconfig, "apply", "-f", "-", stdin=rule)
+        code, told = until(closed, lambda seen: broken.items() <= seen[1].items(), seconds=60)
     finally:
         kubectl(kubeconfig, "-n", "shop", "delete", "destinationrule", "scan-gate", "--ignore-not-found")
-    assert (code, told["mtls"], told["in-mesh"], told["causes"]) == (2, "FAIL", "FAIL", "FAIL")
-    assert told["ready"] == "PASS"
-    end = time.monotonic() + 90  # the log of the last minute has to forget
-    while (again := main([*flags, "--before", kept])) and time.monotonic() < end:
-        time.sleep(5)
-    assert again == 0
+    assert (code, {name: told[name] for name in broken}) == (2, broken)
+    again, told = until(closed, lambda seen: seen[0] == 0, every=5)  # the log of the last minute has to forget
+    assert again == 0, told

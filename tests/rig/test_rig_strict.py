@@ -15,13 +15,13 @@ import yaml
 from meshdoctor.cli import main
 from tests.probes.things import all_of, destination_rule, thing
 from tests.rig.calls import Try, make
-from tests.rig.conftest import kubectl
+from tests.rig.conftest import LONG, applied_with_namespaces, kubectl, until
 
 pytestmark = pytest.mark.rig
 A, B, OUT = "mtls-if-a", "mtls-if-b", "mtls-if-out"
 HTTP, TCP = 8080, 8078
 Key = tuple[str, str, str, int]  # client, server, host, port
-PUSHED, LONGEST = 2.0, 20.0  # seconds until every proxy has what istiod was told: mostly, and at the most
+PUSHED, LONGEST = 2.0, 120.0  # seconds until every proxy has what istiod was told: mostly, and at the most on a slow machine
 # A change of mode is for new connections; those that are open go on until they are drained. Here they end when idle.
 IDLE = {"proxy.istio.io/config": json.dumps({"proxyMetadata": {"ISTIO_META_IDLE_TIMEOUT": "1s"}})}
 BACK = f"back.{A}.svc.cluster.local"
@@ -136,13 +136,13 @@ numbers = itertools.count(2000)
 @pytest.fixture(scope="module")
 def world(kubeconfig: str) -> Iterator[None]:
     """Three namespaces with their pods, gone afterwards."""
-    kubectl(kubeconfig, "apply", "-f", "-", stdin=WORLD)
     try:
+        applied_with_namespaces(kubeconfig, WORLD)
         for namespace in (A, B, OUT):
-            kubectl(kubeconfig, "-n", namespace, "wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s")
+            kubectl(kubeconfig, "-n", namespace, "wait", "--for=condition=Ready", "pod", "--all", f"--timeout={LONG:.0f}s")
         yield
     finally:
-        kubectl(kubeconfig, "delete", "ns", A, B, OUT, "--wait=false")
+        kubectl(kubeconfig, "delete", "ns", A, B, OUT, f"--timeout={LONG:.0f}s")
 
 
 def told(kubeconfig: str, capsys: pytest.CaptureFixture[str], wish: str = "") -> dict[str, Any]:
@@ -198,13 +198,8 @@ def check(kubeconfig: str, capsys: pytest.CaptureFixture[str], before: str, wish
 
 def settled(kubeconfig: str, pairs: list[dict[str, Any]], said: set[Key]) -> None:
     """What fails is what was said, once every proxy has its configuration and old connections have ended."""
-    end = time.monotonic() + LONGEST
-    while True:
-        time.sleep(PUSHED)
-        differ = differences(failing(kubeconfig, pairs), said)
-        if not differ or time.monotonic() > end:
-            break
-    assert differ == []
+    time.sleep(PUSHED)
+    assert until(lambda: differences(failing(kubeconfig, pairs), said), lambda differ: not differ, LONGEST, PUSHED) == []
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from meshdoctor.bundle.archive import Answer
@@ -10,6 +12,15 @@ from meshdoctor.bundle.redaction import texts
 from meshdoctor.bundle.redaction.marks import Marks
 from meshdoctor.bundle.redaction.values import Cleaner
 from meshdoctor.bundle.scrub import refuse_secret_bodies
+
+
+class _List(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """A list of the API and nothing else. Its objects are redacted one by one: decoded all at once they take a gigabyte."""
+
+    items: list[msgspec.Raw]
+    kind: str = ""
+    api_version: str = ""
+    metadata: dict[str, Any] = {}
 
 
 class Redactor:
@@ -32,10 +43,18 @@ class Redactor:
         if body[:1] not in (b"{", b"["):
             return self._text(body)
         try:
+            if not is_schema and (told := _list(body)) is not None:
+                return self._known(self._list(told))
             told = msgspec.json.decode(body)
             return self._known(msgspec.json.encode(self._cleaner.schema(told) if is_schema else self._cleaner.value(told)))
         except (msgspec.DecodeError, RecursionError):
             return self._text(body)
+
+    def _list(self, told: _List) -> bytes:
+        head = {"kind": told.kind, "apiVersion": told.api_version, "metadata": told.metadata}
+        clean = self._cleaner.value
+        items = b",".join([msgspec.json.encode(clean(msgspec.json.decode(item), "items")) for item in told.items])
+        return msgspec.json.encode(clean(head))[:-1] + b',"items":[' + items + b"]}"
 
     def again(self, key: str, body: bytes) -> bytes:
         """A redacted body once more: for what was found to be secret after it was read."""
@@ -52,6 +71,15 @@ class Redactor:
         text = body.decode()
         cleaned = self.marks.known_in(text)
         return body if cleaned is text else cleaned.encode()
+
+
+def _list(body: bytes) -> _List | None:
+    """The list of objects that a body is; None for anything else."""
+    try:
+        told = msgspec.json.decode(body, type=_List)
+    except msgspec.ValidationError:
+        return None
+    return told if told.kind.endswith("List") else None
 
 
 def _is_log(key: str) -> bool:

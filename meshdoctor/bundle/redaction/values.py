@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,7 +30,30 @@ _PLAIN = frozenset({"apiVersion", "kind", "uid", "resourceVersion", "creationTim
 _MATCHES = frozenset({"exact", "prefix", "regex", "suffix", "contains"})
 _WHEN = re.compile(r"request\.headers\[(.+)\]")
 _NAMED = ("name", "key", "header", "headerName", "header_name")
-_VALUED = ("value", "raw_value", "rawValue", "values", "notValues")
+_VALUED = frozenset({"value", "raw_value", "rawValue", "values", "notValues"})
+_VARIABLES = frozenset({"env", "envFrom", "env_vars"})
+_TELLING = _VALUED | {"kind", "type", "kty"}  # what says of an object that it is a special one
+_TREATED = (
+    frozenset({"data", "stringData", "binaryData", "annotations", "labels", "openAPIV3Schema", "args", "command", "jwks"})
+    | _CODE | _PLUGIN | _KEY_MATERIAL
+)  # fmt: skip
+MOST_KNOWN, LONGEST_KNOWN = 16_000_000, 2_000  # characters of all texts that are remembered, and of one of them
+
+
+class _Known(set[str]):
+    """Texts in which there was nothing to remove. Most texts of a mesh occur many times, and nothing but the text decides."""
+
+    size = 0
+
+    def keep(self, text: str) -> None:
+        """Remember a text; all are forgotten where they become too many. JSON is judged by the name that it has, too: not it."""
+        if len(text) > LONGEST_KNOWN or text[:1] in ("{", "["):
+            return
+        if self.size > MOST_KNOWN:
+            self.clear()
+            self.size = 0
+        self.add(text)
+        self.size += len(text)
 
 
 class Cleaner:
@@ -37,14 +61,16 @@ class Cleaner:
 
     def __init__(self, marks: Marks, *, keep_code: bool = False) -> None:
         self._marks, self._keep_code = marks, keep_code
+        self._clean, self._clean_arguments = _Known(), _Known()
+        self._usual = _Known()  # names of fields whose values are judged by themselves
 
     def value(self, value: Any, name: str = "") -> Any:
         """Any value; `name` is the field it stands in."""
         if isinstance(value, str):
-            return self._text(value, name)
-        if isinstance(value, list):
-            return [self.value(v, name) for v in value]
-        return self._object(value, name) if isinstance(value, dict) else value
+            return value if len(value) < 8 or value in self._clean else self._text(value, name)
+        if isinstance(value, dict):
+            return self._object(value, name)
+        return [self.value(v, name) for v in value] if isinstance(value, list) else value
 
     def schema(self, value: Any) -> Any:
         """A schema of JSON: its names are names of fields, no fields; texts in it are looked at by themselves."""
@@ -52,30 +78,45 @@ class Cleaner:
             return {k: self.schema(v) for k, v in value.items()}
         if isinstance(value, list):
             return [self.schema(v) for v in value]
-        return texts.clean(value, self._marks) if isinstance(value, str) else value
+        if not isinstance(value, str) or value in self._clean:
+            return value
+        cleaned = texts.clean(value, self._marks)
+        if cleaned == value:
+            self._clean.keep(value)
+        return cleaned
 
     def _object(self, value: Json, name: str) -> Json:
-        if value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value):
+        telling = not _TELLING.isdisjoint(value)
+        if telling and (value.get("kind") == "Secret" or ("type" in value and "data" in value and "metadata" in value)):
             value = self._secret(value)
         if name == "metadata":
             value = _metadata(value)
-        if "kty" in value:
+        if telling and "kty" in value:
             return {k: self._marks.put("jwk", str(v)) if k in _JWK_PRIVATE else v for k, v in value.items()}
-        if name in ("env", "envFrom", "env_vars"):
+        if name in _VARIABLES:
             return self._variable(value)
-        named = self._named_pair(value)
-        return (
-            named
-            if named is not None
-            else {self._key(k): self._field(k, v, name) for k, v in value.items() if SAME_OBJECT.search(k) is None}
-        )
+        if telling and not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
+            return named
+        usual, clean, cleaned = self._usual, self._clean, {}
+        for key, each in value.items():
+            if key in usual:
+                if type(each) is dict:
+                    cleaned[key] = self._object(each, key)
+                else:
+                    cleaned[key] = each if type(each) is str and each in clean else self.value(each, key)
+            elif key in _PLAIN:
+                cleaned[key] = each
+            elif SAME_OBJECT.search(key) is None:
+                cleaned[self._key(key)] = self._field(key, each)
+        return cleaned
 
     def _key(self, key: str) -> str:
-        return texts.clean(key, self._marks) if len(key) > 16 else key
+        cleaned = texts.clean(key, self._marks) if len(key) > 16 else key
+        if cleaned == key and key not in _TREATED and not names.is_secret(key):
+            self._usual.keep(key)
+        return cleaned
 
-    def _field(self, key: str, value: Any, parent: str) -> Any:
-        if key in _PLAIN:
-            return value
+    def _field(self, key: str, value: Any) -> Any:
         if key in ("data", "stringData", "binaryData") and isinstance(value, dict):
             return {k: self._entry(k, v) for k, v in value.items()}
         if key in ("annotations", "labels") and isinstance(value, dict):
@@ -91,7 +132,7 @@ class Cleaner:
         if names.is_secret(key):
             return self._secret_field(key, value)
         if key == "jwks" and isinstance(value, str):
-            return self._nested(value, key)
+            return self._nested(value, key, self._words)
         return self.value(value, key)
 
     def _secret(self, value: Json) -> Json:
@@ -112,14 +153,14 @@ class Cleaner:
             return value | {"value": self._text(text, name)}
         if names.is_secret(name) and not names.is_harmless(text):
             return value | {"value": self._marks.put("env", text)}
-        texts.clean_argument(text, self._marks)  # what is secret in it for certain may stand elsewhere too
+        self._argument(text)  # what is secret in it for certain may stand elsewhere too
         return value | {"value": self._marks.put("env", text, certain=False)}
 
     def _named_pair(self, value: Json) -> Json | None:
         """`{name: Authorization, value: ...}`, and the conditions of policies on such headers."""
         name = next((value[k] for k in _NAMED if isinstance(value.get(k), str)), "")
         when = _WHEN.fullmatch(name)
-        if not name or not names.is_secret(when[1] if when else name) or not any(k in value for k in _VALUED):
+        if not name or not names.is_secret(when[1] if when else name):
             return None
         return {k: self._leaves(v, "named") if k in _VALUED else self.value(v, k) for k, v in value.items()}
 
@@ -171,7 +212,16 @@ class Cleaner:
             return value
         if names.is_secret(key.rpartition("/")[2]) and not names.is_harmless(value):
             return self._marks.put("annotation", value)
-        return self._nested(value, key, texts.clean_argument)
+        return self._nested(value, key, self._argument)
+
+    def _argument(self, text: str) -> str:
+        """A command line, or one argument of it."""
+        if text in self._clean_arguments:
+            return text
+        cleaned = texts.clean_argument(text, self._marks)
+        if cleaned == text:
+            self._clean_arguments.keep(text)
+        return cleaned
 
     def _entry(self, key: str, value: Any) -> Any:
         """One entry of a ConfigMap."""
@@ -179,7 +229,7 @@ class Cleaner:
             return self.value(value, key)
         if names.is_secret(key.partition(".")[0]) and not names.is_harmless(value):
             return self._marks.put("config", value)
-        return self._nested(value, key, texts.clean_argument)
+        return self._nested(value, key, self._argument)
 
     def _arguments(self, arguments: list[Any]) -> list[Any]:
         """A command line; `--password` hides the next argument."""
@@ -198,25 +248,31 @@ class Cleaner:
             elif sensitive and equals and not names.is_harmless(value):
                 cleaned.append(f"{flag}={self._marks.put('argument', value)}")
             else:
-                cleaned.append(texts.clean_argument(argument, self._marks))
+                cleaned.append(self._argument(argument))
             hidden, before = sensitive and not equals, argument
         return cleaned
 
     def _text(self, value: str, name: str) -> str:
         if len(value) < 8 or (MARK.fullmatch(value) is not None):
             return value
-        return self._nested(value, name)
+        cleaned = self._nested(value, name, self._words)
+        if cleaned == value:
+            self._clean.keep(value)
+        return cleaned
 
-    def _nested(self, value: str, name: str, clean: Any = texts.clean) -> str:
+    def _words(self, text: str) -> str:
+        return texts.clean(text, self._marks)
+
+    def _nested(self, value: str, name: str, clean: Callable[[str], str]) -> str:
         """Text that may itself be JSON: then what is in it is judged by its names too."""
         if value[:1] in "{[" and value.rstrip()[-1:] in "}]":
             try:
                 told = msgspec.json.decode(value)
             except (msgspec.DecodeError, RecursionError):
-                return str(clean(value, self._marks))
+                return clean(value)
             cleaned = self.value(told, name)
             return value if cleaned == told else msgspec.json.encode(cleaned).decode()
-        return str(clean(value, self._marks))
+        return clean(value)
 
 
 def _metadata(value: Json) -> Json:
