@@ -25,7 +25,7 @@ COLUMNS = (
     Column("TOOK", least=7, align="right"),
     Column("REQUEST", least=16, most=70, keep=True),
     Column("WAY", least=3),
-    Column("TO", least=16, most=44, is_name=True),
+    Column("TO", least=16, most=44, is_name=True, extra=True),
     Column("POD", least=8, most=34, is_name=True),
 )
 LONGEST = 600  # of a line that is none of the access log's

@@ -87,6 +87,11 @@ class Wizard:
         return ()
 
     @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps were taken, of how many."""
+        return 0, 0
+
+    @property
     def may_write(self) -> bool:
         return self.state == "planned" and self.step is not None and not self.trial and not self.blockers
 
@@ -189,6 +194,10 @@ class Enrolling(Wizard):
     def found(self) -> tuple[Blocker, ...]:
         return self.enrolment.blockers if self.enrolment else ()
 
+    @property
+    def steps(self) -> tuple[int, int]:
+        return len(self.results), len(self.enrolment.waves) if self.enrolment else 0
+
     async def _plan(self) -> None:
         mesh = await self.look()
         self.results = []
@@ -250,6 +259,10 @@ class Tightening(Wizard):
     @property
     def found(self) -> tuple[Blocker, ...]:
         return tuple(b for s in self.stages for b in s.blockers)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        return len(self.reached), len(self.stages)
 
     async def look(self) -> Mesh:
         """With what the proxies and Prometheus say of plain text; of a picture what it has."""

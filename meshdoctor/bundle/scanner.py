@@ -20,7 +20,7 @@ from meshdoctor.bundle.unpack import Limits, members
 MARK = "<redacted"
 _WORDS = re.compile(r"[^\s\"'<>,;(){}\[\]\\]+")
 _RUN = 40  # characters of base64 without a break, from which on they are decoded
-_BREAKS = bytes(c if chr(c).isalnum() and c < 128 or chr(c) in "+/_=-" else ord(" ") for c in range(256))
+_BREAKS = bytes(c if (chr(c).isalnum() and c < 128) or chr(c) in "+/_=-" else ord(" ") for c in range(256))
 _APPLIED = re.compile(r"last-applied-configuration[^\w{<]{1,60}\{(?!\s*\})")  # however often it is escaped
 _ISSUERS = (
     "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-", "sk_live_", "rk_live_", "AKIA", "ASIA",

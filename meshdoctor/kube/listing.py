@@ -90,7 +90,7 @@ class Lister(Generic[K]):
     async def _read(self, params: dict[str, str]) -> ListMeta:
         """One request, decoded as it arrives."""
         session = self._session
-        splitter = Splitter(self._decoder.many, self._decoder.one)
+        splitter = Splitter(self._decoder.many, self._decoder.one, self._decoder.whole)
         accept = {"Accept": METADATA_LIST if self._metadata_only else "application/json"}
         skipped = len(self._decoder.skipped)
         kept = bytearray() if session.recorder is not None else None

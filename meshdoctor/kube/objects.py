@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from meshdoctor.kube.splitting import WholeList
 from meshdoctor.model.base import KubernetesObject, ObjectMeta
 
 K = TypeVar("K", bound=KubernetesObject)
@@ -40,6 +41,7 @@ class Decoder(Generic[K]):
         self._metadata_only = metadata_only
         self._many: msgspec.json.Decoder[list[K]] = msgspec.json.Decoder(GenericAlias(list, (kind,)))
         self._one = msgspec.json.Decoder(kind)
+        self._list: msgspec.json.Decoder[WholeList[K]] = msgspec.json.Decoder(GenericAlias(WholeList, (kind,)))
         self._named = msgspec.json.Decoder(list[Named])
 
     def many(self, array: memoryview) -> list[K]:
@@ -47,6 +49,14 @@ class Decoder(Generic[K]):
         if self._metadata_only:  # whatever else came with it is not even decoded
             return [self.kind(metadata=item.metadata) for item in self._named.decode(array)]
         return self._many.decode(array)
+
+    def whole(self, body: bytearray) -> WholeList[K]:
+        """A list with its objects. Raises msgspec.DecodeError."""
+        if self._metadata_only:
+            named = msgspec.json.decode(body, type=WholeList[Named])
+            items = None if named.items is None else [self.kind(metadata=item.metadata) for item in named.items]
+            return WholeList(named.kind, named.metadata, items)
+        return self._list.decode(body)
 
     def one(self, raw: msgspec.Raw) -> K | None:
         """One object, its nulls dropped where that helps; None, and named in `skipped`, where nothing does."""

@@ -26,21 +26,31 @@ class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
     remaining_item_count: int | None = None
 
 
-class RawList(msgspec.Struct, frozen=True, rename="camel"):
-    """A list whose objects are not decoded yet."""
+class WholeList(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
+    """A list with its objects."""
 
     kind: str = ""
     metadata: ListMeta = ListMeta()
-    items: list[msgspec.Raw] | None = None
+    items: list[T] | None = None
+
+
+RawList = WholeList[msgspec.Raw]
+"""A list whose objects are not decoded yet."""
 
 
 class Splitter(Generic[T]):
-    """Takes a list's bytes as they come. `decode_all` decodes a JSON array of objects, `decode_one` an object (None: skipped)."""
+    """Takes a list's bytes as they come. `decode_all` decodes a JSON array of objects, `decode_one` an object (None: skipped),
+    `decode_list` a list with all its objects."""
 
-    def __init__(self, decode_all: Callable[[memoryview], list[T]], decode_one: Callable[[msgspec.Raw], T | None]) -> None:
+    def __init__(
+        self,
+        decode_all: Callable[[memoryview], list[T]],
+        decode_one: Callable[[msgspec.Raw], T | None],
+        decode_list: Callable[[bytearray], WholeList[T]],
+    ) -> None:
         self.objects: list[T] = []
         self.size = 0
-        self._decode_all, self._decode_one = decode_all, decode_one
+        self._decode_all, self._decode_one, self._decode_list = decode_all, decode_one, decode_list
         self._buffer = bytearray()
         self._head: bytes | None = None  # everything before the items' opening bracket, once that was seen
         self._next = CHUNK
@@ -63,8 +73,15 @@ class Splitter(Generic[T]):
 
     def finish(self) -> RawList:
         """Decode the rest; the list's own fields, without items. Raises msgspec.DecodeError where the body is no JSON list."""
-        body = bytes((self._head or b"") + self._buffer)
+        body = self._buffer if self._head is None else bytearray(self._head) + self._buffer
         self._buffer = bytearray()
+        try:  # most lists come here whole: then they are read once
+            whole = self._decode_list(body)
+        except msgspec.ValidationError:
+            pass
+        else:
+            self.objects.extend(whole.items or ())
+            return RawList(whole.kind, whole.metadata)
         rest = msgspec.json.decode(body, type=RawList)
         if rest.items:
             joined = b"[" + b",".join(bytes(memoryview(r)) for r in rest.items) + b"]"

@@ -43,7 +43,7 @@ class Authorization(Asking):
         Column("STATE", least=14, keep=True),
         Column("SERVICE", least=20, most=60, is_name=True, keep=True),
         Column("POLICIES", least=20, most=110, keep=True),
-        Column("PORTS", least=8, most=40),
+        Column("PORTS", least=8, most=40, extra=True),
     )
     fields = frozenset({"ns", "state", "service"})
     empty = "No Service has running pods."
@@ -86,7 +86,7 @@ class WhoMay(Asking):
     columns = (
         Column("MAY", least=8, keep=True),
         Column("WHO", least=20, most=48, keep=True),
-        Column("PORTS", least=8, most=24),
+        Column("PORTS", least=8, most=24, extra=True),
         Column("WHY", least=20, most=110, keep=True),
     )
     fields = frozenset({"who", "may", "port"})

@@ -12,7 +12,7 @@ from meshdoctor.enrolment.plan import Enrolment
 from meshdoctor.model.text import counted
 from screens.text import Run
 from screens.views.view import View
-from screens.views.wizard import ENDS, TO_DO, WizardView
+from screens.views.wizard import WizardView
 from screens.widgets.doc import Item
 from screens.wizard import Enrolling, found_again
 
@@ -67,9 +67,9 @@ class EnrolmentView(WizardView):
             yield Item("all of it is in the mesh", label="WAVES")
         for number, wave in enumerate(enrolment.waves):
             result = self.work.results[number] if number < len(self.work.results) else None
-            mark, role = ENDS[result.ended] if result else TO_DO
+            mark = self.mark(result.ended if result else None)
             note = counted(wave.pods, "pod") if wave.restarts else "restarts nothing"
-            yield Item((Run(f"{mark} ", role), Run(wave.title)), label=f"WAVE {number + 1}", note=note)
+            yield Item((mark, Run(f" {wave.title}")), label=f"WAVE {number + 1}", note=note)
             if result is not None:
                 entry = f"   entry {result.entry.id}" if result.entry else ""
                 yield Item((Run(result.says), Run(entry, "dim")), indent=10)

@@ -27,8 +27,8 @@ class Findings(TableView):
         Column("CODE", least=7, keep=True),
         Column("FINDING", least=28, most=110, keep=True),
         Column("OBJECT", least=16, most=60, is_name=True, keep=True),
-        Column("SEVERITY", least=8),
-        Column("SURE", least=4, align="right"),
+        Column("SEVERITY", least=8, extra=True),
+        Column("SURE", least=4, align="right", extra=True),
     )
     fields = frozenset({"status", "ns", "severity", "problem", "code", "kind", "name"})
     empty = "No rule found anything: see home for what could not be seen."

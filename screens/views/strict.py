@@ -9,7 +9,7 @@ from meshdoctor.enrolment.strict import Stage
 from meshdoctor.reports import mtls_forecast
 from screens.text import Run
 from screens.views.view import View
-from screens.views.wizard import ENDS, TO_DO, WizardView
+from screens.views.wizard import WizardView
 from screens.widgets.doc import Item
 from screens.wizard import Tightening, found_again
 
@@ -33,8 +33,8 @@ class StrictView(WizardView):
     def items(self) -> Iterator[Item]:
         for number, stage in enumerate(self.work.stages):
             reached = self.work.reached[number] if number < len(self.work.reached) else None
-            mark, role = ENDS[reached.ended] if reached else TO_DO
-            yield Item((Run(f"{mark} ", role), Run(stage.title)), label=f"STAGE {number + 1}")
+            mark = self.mark(reached.ended if reached else None)
+            yield Item((mark, Run(f" {stage.title}")), label=f"STAGE {number + 1}")
             if reached is None:
                 yield from _foretold(stage)
                 continue

@@ -25,8 +25,7 @@ STATES: dict[State, tuple[str, str]] = {
     "taken back": ("● taken back, exactly", "ok"),
     "unknown": ("? outcome unknown", "unknown"),
 }
-ENDS = {"verified": ("● done   ", "ok"), "not-healed": ("✖ stopped", "bad"), "unverified": ("? unknown", "unknown")}
-TO_DO = ("○ to do  ", "dim")
+ENDS = {"verified": ("● done    ", "ok"), "not-healed": ("✖ stopped ", "bad"), "unverified": ("? unknown ", "unknown")}
 
 
 class WizardView(WorkView):
@@ -66,6 +65,8 @@ class WizardView(WorkView):
         glyph, role = STATES[self.work.state]
         if self.work.state == "planned" and self.work.blockers:
             glyph, role = f"✖ {len(self.work.blockers)} in the way", "bad"
+        elif self.work.state == "planned" and self.work.steps[0]:
+            glyph = "◐ step {} of {} is written, the next one is planned".format(*self.work.steps)
         says = f"   {self.work.says}" if self.work.says else ""
         self.head.set_items([Item(self.heading(), "strong"), Item((Run(glyph, role), Run(says)))])
         back = [Item(b.says, label="BACK", role="" if b.made else "bad") for b in self.work.back]
@@ -74,6 +75,14 @@ class WizardView(WorkView):
     def notes(self) -> Iterable[Item]:
         """What is to be known, last."""
         return ()
+
+    def mark(self, ended: str | None) -> Run:
+        """How a step ended; nothing of it is left once all was taken back."""
+        if ended is None:
+            return Run("○ to do   ", "dim")
+        if self.work.state == "taken back":
+            return Run("○ was done", "dim")
+        return Run(*ENDS[ended])
 
     def in_the_way(self) -> Iterator[Item]:
         left = self.work.blockers

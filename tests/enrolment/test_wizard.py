@@ -48,7 +48,7 @@ async def test_wave_by_wave_and_back(cluster: Cluster, feed: Feed) -> None:
     await work.plan()
     assert (work.state, work.may_write) == ("planned", True)
     await work.take()
-    assert (work.state, work.results[0].ended) == ("planned", "verified"), work.says
+    assert (work.state, work.results[0].ended, work.steps) == ("planned", "verified", (1, 2)), work.says
     assert live(cluster, NAMESPACE)["metadata"]["labels"]["istio-injection"] == "enabled"
     assert found_again(feed, work) is work
     assert found_again(feed, Enrolling(feed, "legacy")) is work, "it is under way"
@@ -69,7 +69,7 @@ async def test_a_stage_of_strict_and_back(cluster: Cluster, feed: Feed) -> None:
     run = work.run()
     run.watched = 0.01
     await work.take()
-    assert (work.state, [r.ended for r in work.reached]) == ("done", ["verified"]), work.says
+    assert (work.state, [r.ended for r in work.reached], work.steps) == ("done", ["verified"], (1, 1)), work.says
     await work.take_back()
     assert (work.state, cluster.get(f"{POLICIES}/default")) == ("taken back", None)
 

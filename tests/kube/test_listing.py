@@ -36,7 +36,7 @@ def config_map(number: int, size: int = 300) -> dict[str, Any]:
 def feed(body: bytes, step: int, chunk: int) -> tuple[list[str], str, int]:
     """Names, resource version and the most that was held."""
     decoder = Decoder(ConfigMap)
-    splitter = Splitter(decoder.many, decoder.one)
+    splitter = Splitter(decoder.many, decoder.one, decoder.whole)
     splitter._next = chunk
     most = 0
     for start in range(0, len(body), step):

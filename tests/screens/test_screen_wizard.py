@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from meshdoctor.enrolment.walk import Result
+from screens.views.enrolment import EnrolmentView
 from screens.widgets.prompt import Ask
 from tests.enrolment.test_enrolment_plan import outside
 from tests.onboarding.sound import World, bare
@@ -77,3 +79,22 @@ async def test_the_way_to_strict_says_who_breaks() -> None:
         assert "create PeerAuthentication shop/default: STRICT for namespace shop" in s.flat
         assert "gw/alien" in s.flat
         assert "shop/web:8080" in s.flat
+
+
+async def test_what_is_written_is_told_and_what_was_taken_back_is_no_longer_done() -> None:
+    async with opened(outside().mesh(), start="onboarding", size=(120, 40)) as s:
+        await s.type("/shop")
+        await s.press("enter", "E")
+        await s.until(lambda: "planned" in s.text)
+        view = s.app.view
+        assert isinstance(view, EnrolmentView)
+        assert "nothing of it is written" in s.text
+        assert view.work.enrolment is not None
+        view.work.results.append(Result(wave=view.work.enrolment.waves[0], entry=None, ended="verified", says="labelled"))
+        view.show()
+        await s.until(lambda: "step 1 of 2 is written" in s.text)
+        assert "● done" in s.text
+        view.work.to("taken back", "")
+        await s.until(lambda: "taken back, exactly" in s.text)
+        assert "● done" not in s.text
+        assert "was done" in s.text

@@ -97,7 +97,12 @@ class Cleaner:
             return self._variable(value)
         if telling and not _VALUED.isdisjoint(value) and (named := self._named_pair(value)) is not None:
             return named
-        usual, clean, cleaned = self._usual, self._clean, {}
+        return self._fields(value)
+
+    def _fields(self, value: Json) -> Json:
+        """The fields of an ordinary object: a short way through, since there are millions."""
+        usual, clean = self._usual, self._clean
+        cleaned: Json = {}
         for key, each in value.items():
             if key in usual:
                 if type(each) is dict:
