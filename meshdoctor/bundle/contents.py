@@ -9,7 +9,7 @@ import msgspec
 
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.layout import answer_path, is_wrapped, list_path
-from meshdoctor.bundle.lists import PARTIAL, Listed, Object, kind_name, known_kind, name_of, namespaced, recorded_lists
+from meshdoctor.bundle.lists import PARTIAL, Listed, kind_name, known_kind, namespaced, recorded_lists, written
 from meshdoctor.bundle.manifest import ListHead
 from meshdoctor.bundle.paths import place_of, split
 from meshdoctor.bundle.tiers import ISTIOD
@@ -169,15 +169,16 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
         )
         yield Part(0, "", piece)
         return
-    grouped: dict[str, list[Object]] = {}
-    for item in listed.items():
-        grouped.setdefault(name_of(item)[0], []).append(item)
+    grouped: dict[str, list[bytes]] = {}
+    for namespace, item in written(listed):
+        grouped.setdefault(namespace, []).append(item)
     kind = listed.head.kind.removesuffix("List") or kind_name(place, listed.head)
     head = ListHead(
         f"{kind}List", "meta.k8s.io/v1" if kind == PARTIAL else place.group_version, listed.head.metadata.resource_version
     )
     for namespace, items in (grouped or {"": []}).items():
-        body = _file(items, head) if is_wrapped(place) else msgspec.json.encode(items)
+        array = b"[" + b",".join(items) + b"]"
+        body = _file(array, head) if is_wrapped(place) else array
         piece = Piece(
             path=list_path(place, namespace), body=body, part="items", key=key, head=head, content_type="application/json"
         )
@@ -185,10 +186,10 @@ def _list_parts(listed: Listed, answers: Mapping[str, Answer]) -> Iterator[Part]
         yield Part(urgency, namespace, piece, place.collection)
 
 
-def _file(items: list[Object], head: ListHead) -> bytes:
+def _file(array: bytes, head: ListHead) -> bytes:
     whole: dict[str, Any] = {
         "kind": head.kind,
         "apiVersion": head.api_version,
         "metadata": {"resourceVersion": head.resource_version},
     }
-    return msgspec.json.encode(whole | {"items": items})
+    return msgspec.json.encode(whole)[:-1] + b',"items":' + array + b"}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -51,6 +51,40 @@ class Listed(msgspec.Struct, frozen=True):
             kind, version = str(body.get("kind", "")).removesuffix("List"), body.get("apiVersion", "")
             found.extend({"kind": kind, "apiVersion": version, **item} for item in body.get("items") or ())
         return found
+
+
+class _Namespace(msgspec.Struct, frozen=True):
+    namespace: str = ""
+
+
+class _Named(msgspec.Struct, frozen=True, rename="camel"):
+    metadata: _Namespace = _Namespace()
+    kind: str | None = None
+    api_version: str | None = None
+
+
+class _Items(msgspec.Struct, frozen=True, rename="camel"):
+    kind: str = ""
+    api_version: str = ""
+    items: list[msgspec.Raw] | None = None
+
+
+def written(listed: Listed) -> Iterator[tuple[str, bytes]]:
+    """The JSON of each of `items`, with its namespace, not decoded where that is not needed: of 10,000 pods it takes 600 MB."""
+    for page in listed.pages:
+        told = msgspec.json.decode(page, type=_Items)
+        head: Object = {"kind": told.kind.removesuffix("List"), "apiVersion": told.api_version}
+        begin = msgspec.json.encode(head)[:-1] + b","
+        for raw in told.items or ():
+            try:
+                named = msgspec.json.decode(raw, type=_Named)
+            except msgspec.ValidationError:
+                named = None
+            if named is None or named.kind is not None or named.api_version is not None or len(body := bytes(raw)) == len("{}"):
+                item: Object = {**head, **msgspec.json.decode(raw)}
+                yield name_of(item)[0], msgspec.json.encode(item)
+            else:
+                yield named.metadata.namespace, begin + body[1:]
 
 
 def recorded_lists(answers: Mapping[str, Answer]) -> dict[str, Listed]:

@@ -11,6 +11,8 @@ import re
 import msgspec
 import pytest
 
+from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.lists import recorded_lists, written
 from meshdoctor.bundle.recording import Recorder
 from meshdoctor.bundle.redaction.marks import Marks
 from meshdoctor.bundle.redaction.redactor import Redactor
@@ -96,6 +98,13 @@ def test_a_list_is_redacted_object_by_object_as_it_is_at_once() -> None:
         more = json.loads(at_once.body(json.dumps(json.loads(body) | {"more": 1}).encode()))  # no list of the API
         assert json.loads(one_by_one.body(body)) | {"more": 1} == more
         assert one_by_one.marks.counts == at_once.marks.counts
+
+
+def test_objects_are_written_as_they_are_read() -> None:
+    body = b'{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"namespace":"a","name":"x"}}, {}, {"metadata":null},{"kind":"Own","metadata":{"namespace":"b"}}]}'
+    listed = recorded_lists({"api GET /api/v1/pods": Answer(200, "application/json", body)})["/api/v1/pods"]
+    assert [json.loads(item) for _, item in written(listed)] == listed.items()
+    assert [namespace for namespace, _ in written(listed)] == ["a", "", "", "b"]
 
 
 @pytest.mark.parametrize(
