@@ -188,3 +188,17 @@ def test_without_colour_the_selected_row_is_reversed(system: str | None) -> None
 def test_more_colours_are_left_alone() -> None:
     assert filter_for("truecolor", no_color=False) is None
     assert filter_for("256", no_color=False) is None
+
+
+async def test_an_extra_column_leaves_before_a_text_is_cut(healthy: Mesh) -> None:
+    async with opened(healthy, size=(60, 24)) as screen:
+        rows = Rows((Column("WHAT", most=60, keep=True), Column("TO", extra=True)))
+        await screen.app.screen.mount(rows)
+        rows.set_rows([Row("a", ("x" * 54, "cart"))])
+        await screen.settled()
+        cut, heading = rows.cut_of(rows.rows[0]), "".join(s.text for s in rows.render_line(0))
+        rows.set_rows([Row("a", ("short", "cart"))])
+        whole = "".join(s.text for s in rows.render_line(0))
+    assert cut == [("TO", "cart")]
+    assert heading.split() == ["WHAT"]
+    assert whole.split() == ["WHAT", "TO"]
