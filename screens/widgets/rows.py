@@ -157,7 +157,7 @@ class Rows(Listing):
         return made
 
     def _tight(self, fitted: Fitted) -> Fitted:
-        if len(self.rows) > SHARED:
+        if len(self.rows) > SAMPLE:
             return fitted
         texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
         return replace(fitted, width=max(width_of(fitted.column.title), *map(width_of, texts)))
@@ -165,7 +165,7 @@ class Rows(Listing):
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
         column = self.columns[index]
-        if not column.is_name or least >= most or len(self.rows) > SHARED:
+        if not column.is_name or least >= most or len(self.rows) > SAMPLE:
             return least
         names = set(self._texts(index, self.rows))
         prefix = common_prefix(names)
