@@ -132,6 +132,12 @@ async def test_broken_pairs_are_the_first_line_of_mtls(faulty: Mesh) -> None:
         assert "DestinationRule shop/payment-plain" in screen.lines[3]
 
 
+async def test_the_access_log_is_one_key_from_a_pair(faulty: Mesh) -> None:
+    async with opened(faulty, size=(80, 24), start="mtls") as screen:
+        await screen.press("l")
+        assert "access log" in screen.lines[0]
+
+
 async def test_the_prompt_says_what_to_type(faulty: Mesh) -> None:
     async with opened(faulty, size=(80, 24), start="incidents") as screen:
         await screen.press("n")
