@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -72,6 +73,7 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
+@functools.lru_cache(maxsize=8192)  # a table cuts the same names at every refresh, and to several widths to choose one
 def cut_name(text: str, width: int) -> str:
     """A name in at most `width` cells: its namespace goes first, then its middle, never what tells it apart.
 

@@ -129,7 +129,7 @@ class AccessLog(Asking):
         said: tuple[Run, ...] = (Run(f"{owner_of(seen.mesh, self.subject)}", "strong"),)
         if self._came is None or self._lines is None:
             return [Item(said), Item((Run("… ", "unknown"), Run(f"reading for {age(time.monotonic() - self._asked)}")))]
-        state = badge("STALE", "held") if self._held else badge("OK", "following")
+        state = Run("‖ held", "warn") if self._held else badge("OK", "following")
         more = f"   {self._left_out} more pods are not read" if self._left_out else ""
         head = Item((*said, Run("   "), state, Run(more, "dim")), note=f"read {age(time.monotonic() - self._came)} ago")
         return [head, *super().summary_of(seen), *summary(self._lines)]

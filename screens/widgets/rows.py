@@ -26,7 +26,7 @@ SHARED = 400  # rows up to which names are looked through for a prefix that all 
 class Column:
     """How a column shows: between `least` and `most` cells; `is_name` keeps what tells names apart; `keep` never goes.
 
-    An `extra` one is there only where all that are kept have all the cells they would like.
+    An `extra` one is there only where all others have all the cells they would like.
     """
 
     title: str
@@ -133,8 +133,8 @@ class Rows(Listing):
             least = [self._telling(i, least[i], min(natural[i], max(least[i], room * 2 // 5))) for i in shown]
         if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
             shown = [i for i in shown if filled[i] or self.columns[i].keep]
-            kept = [natural[i] + GAP for i in shown if self.columns[i].keep]
-            shown = [i for i in shown if not self.columns[i].extra or sum(kept) + natural[i] <= room]
+            wanted = sum(natural[i] + GAP for i in shown if not self.columns[i].extra)
+            shown = [i for i in shown if not self.columns[i].extra or wanted + natural[i] <= room]
         while len(shown) > 1 and sum(least[i] + GAP for i in shown) - GAP > room:
             loose = [i for i in shown if not self.columns[i].keep]
             shown.remove(loose[-1] if loose else shown[-1])
@@ -157,7 +157,7 @@ class Rows(Listing):
         return made
 
     def _tight(self, fitted: Fitted) -> Fitted:
-        if len(self.rows) > SHARED:
+        if len(self.rows) > SAMPLE:
             return fitted
         texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
         return replace(fitted, width=max(width_of(fitted.column.title), *map(width_of, texts)))
@@ -165,7 +165,7 @@ class Rows(Listing):
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
         column = self.columns[index]
-        if not column.is_name or least >= most or len(self.rows) > SHARED:
+        if not column.is_name or least >= most or len(self.rows) > SAMPLE:
             return least
         names = set(self._texts(index, self.rows))
         prefix = common_prefix(names)

@@ -132,6 +132,12 @@ async def test_broken_pairs_are_the_first_line_of_mtls(faulty: Mesh) -> None:
         assert "DestinationRule shop/payment-plain" in screen.lines[3]
 
 
+async def test_the_access_log_is_one_key_from_a_pair(faulty: Mesh) -> None:
+    async with opened(faulty, size=(80, 24), start="mtls") as screen:
+        await screen.press("l")
+        assert "access log" in screen.lines[0]
+
+
 async def test_the_prompt_says_what_to_type(faulty: Mesh) -> None:
     async with opened(faulty, size=(80, 24), start="incidents") as screen:
         await screen.press("n")
@@ -188,3 +194,17 @@ def test_without_colour_the_selected_row_is_reversed(system: str | None) -> None
 def test_more_colours_are_left_alone() -> None:
     assert filter_for("truecolor", no_color=False) is None
     assert filter_for("256", no_color=False) is None
+
+
+async def test_an_extra_column_leaves_before_a_text_is_cut(healthy: Mesh) -> None:
+    async with opened(healthy, size=(60, 24)) as screen:
+        rows = Rows((Column("WHAT", most=60, keep=True), Column("TO", extra=True)))
+        await screen.app.screen.mount(rows)
+        rows.set_rows([Row("a", ("x" * 54, "cart"))])
+        await screen.settled()
+        cut, heading = rows.cut_of(rows.rows[0]), "".join(s.text for s in rows.render_line(0))
+        rows.set_rows([Row("a", ("short", "cart"))])
+        whole = "".join(s.text for s in rows.render_line(0))
+    assert cut == [("TO", "cart")]
+    assert heading.split() == ["WHAT"]
+    assert whole.split() == ["WHAT", "TO"]
