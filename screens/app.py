@@ -259,6 +259,12 @@ class MeshdoctorApp(App[int]):
         if self.view is not None:
             await self.view.triage()
 
+    async def action_figures(self) -> None:
+        from screens.views.figures import Figures
+
+        if self.view is not None and not isinstance(self.view, Figures):
+            await self.open(Figures(self.view))
+
     async def action_help(self) -> None:
         from screens.views.help import Help
 

@@ -31,6 +31,9 @@ EVERYWHERE = (
     Binding("space", "freeze", "freeze", show=False, id="app.freeze", tooltip="hold the picture still, or let it go on"),
     Binding("t", "triage", "triage", show=False, id="app.triage", tooltip="an incident about what is selected"),
     Binding("J", "go('journal')", "journal", show=False, id="app.journal", tooltip="what was written from here, and the way back"),
+    Binding(
+        "i", "figures", "source and age", show=False, id="app.figures", tooltip="where these figures come from, how old they are"
+    ),
     Binding("u", "go('sources')", "why unknown", show=False, id="app.unknown", tooltip="what was not seen, and why"),
     Binding("ctrl+c", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="asks once, then leaves"),
     Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.quit"),
@@ -51,11 +54,12 @@ def all_ids() -> set[str]:
     from screens.widgets.listing import Listing
 
     shown = {f"go.{e.name}" for e in entries() if e.key}
-    classes: list[type] = [View, *_below(View)]
+    classes: list[type] = [View, *below(View)]
     found = [*EVERYWHERE, *(b for c in classes for b in keys_of(c)), *keys_of(Listing, Listing)]
     return shown | {b.id for b in found if b.id}
 
 
-def _below(base: type) -> list[type]:
-    below: list[type] = base.__subclasses__()
-    return [c for each in below for c in (each, *_below(each))]
+def below(base: type) -> list[type]:
+    """All classes that are derived from it."""
+    near: list[type] = base.__subclasses__()
+    return [c for each in near for c in (each, *below(each))]

@@ -35,6 +35,7 @@ EVERY = 5.0  # seconds between two reads
 class AccessLog(Asking):
     """What the proxies of one workload logged; it follows until it is held."""
 
+    drawn_from = ("pods", "istio-proxy log of *")
     about = "Requests as the proxies logged them. f failures only; / narrows: flag=UH code=503 way=in pod=…; p holds the picture."
     columns = COLUMNS
     fields = frozenset({"code", "flag", "pod", "way", "state"})

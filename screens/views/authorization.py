@@ -38,6 +38,16 @@ ORDER = {verdict: number for number, verdict in enumerate(WORDS)}
 class Authorization(Asking):
     """Every Service with running pods, those with policies first."""
 
+    drawn_from = (
+        "authorizationpolicies*",
+        "requestauthentications*",
+        "peerauthentications*",
+        "pods",
+        "services",
+        "serviceaccounts",
+        "istiod *",
+        "istio-proxy log of *",
+    )
     about = "Enter shows who may call the Service and by which rule. p takes a line of an access log or a request: who refuses it."
     columns = (
         Column("STATE", least=14, keep=True),

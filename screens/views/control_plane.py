@@ -28,6 +28,16 @@ from screens.widgets.rows import Column, Row
 class ControlPlanes(TableView):
     """Every replica of every revision."""
 
+    drawn_from = (
+        "pods",
+        "deployments*",
+        "replicasets*",
+        "events",
+        "configmaps",
+        "horizontalpodautoscalers*",
+        "poddisruptionbudgets*",
+        "istiod *",
+    )
     about = "Each replica of istiod knows only its own proxies; the figures are what it said itself."
     columns = (
         Column("STATE", least=16, keep=True),

@@ -32,6 +32,7 @@ class Asked:
 class EnvoyView(TableView):
     """The Envoy of one pod. Every answer shows its age; asking again is `r`."""
 
+    drawn_from = ("pods", "istiod *", "Envoy *", "/[!a]* of *", "istio-proxy log of *")
     about = "What this proxy itself says through its admin port. Only what is looked at is asked, one request at a time."
     columns = TABS[0].columns
     fields = frozenset({"state", "name", "route", "direction", "role"})

@@ -31,6 +31,19 @@ SOON = 14 * 86400
 class Gateways(TableView):
     """Every server of every gateway workload."""
 
+    drawn_from = (
+        "pods",
+        "services",
+        "nodes",
+        "secrets",
+        "endpointslices*",
+        "gateways.*",
+        "gatewayclasses.*",
+        "virtualservices*",
+        "*routes.gateway*",
+        "Envoy *",
+        "/[!a]* of *",
+    )
     about = "From left to right the way a request takes: address, Service port, listener, hosts, routes, certificate."
     columns = (
         Column("STATE", least=16, keep=True),

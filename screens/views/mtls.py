@@ -34,6 +34,17 @@ LIST = (
 class MutualTls(TableView):
     """Clients down, servers across; or one row a pair."""
 
+    drawn_from = (
+        "pods",
+        "services",
+        "peerauthentications*",
+        "destinationrules*",
+        "istiod *",
+        "Envoy *",
+        "/[!a]* of *",
+        "istio-proxy log of *",
+        "Prometheus *",
+    )
     about = "A filled glyph was seen in access logs, a hollow one is configured only: the two are never mixed in a figure."
     columns: Sequence[Column] = LIST
     fields = frozenset({"client", "server", "verdict", "seen"})

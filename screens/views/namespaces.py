@@ -33,6 +33,7 @@ MODES = {"STRICT": ("● STRICT", "ok"), "PERMISSIVE": ("◐ PERMISSIVE", ""), "
 class Namespaces(TableView):
     """Every namespace."""
 
+    drawn_from = ("namespaces", "pods", "mutatingwebhookconfigurations*", "istiod *")
     about = (
         "Injection as the labels ask for it, pods that have a proxy of all live ones, the mTLS mode in effect, "
         "and what the rules found there."

@@ -43,6 +43,7 @@ SYNC = {"SYNCED": ("● ", "ok"), "STALE": ("▲ stale ", "warn"), "NACK": ("✖
 class Proxies(TableView):
     """Every proxy of the mesh."""
 
+    drawn_from = ("pods", "istiod *", "Envoy *", "/[!a]* of *")
     about = "● acknowledged, with the age of the last push; ▲ not yet; ✖ refused; ○ never sent. Enter asks the Envoy itself."
     columns = (
         Column("STATE", least=16, keep=True),

@@ -36,6 +36,19 @@ COLUMNS: dict[Form, Sequence[Column]] = {"tree": drawn.TREE, "table": drawn.TABL
 class Topology(TableView):
     """The service graph in three forms and three scopes."""
 
+    drawn_from = (
+        "pods",
+        "services",
+        "endpointslices*",
+        "virtualservices*",
+        "destinationrules*",
+        "serviceentries*",
+        "sidecars*",
+        "Envoy *",
+        "/[!a]* of *",
+        "istio-proxy log of *",
+        "Prometheus *",
+    )
     about = "Observed first, configured dim. enter goes to the other end; x tree, table or around; z zooms; ← → change the side."
     columns: Sequence[Column] = drawn.TREE
     fields = frozenset({"ns", "client", "server", "health", "protocol", "flag", "traffic"})

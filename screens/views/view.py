@@ -36,6 +36,7 @@ class View(Vertical, can_focus=True):
     narrows: ClassVar[bool] = False  # whether `/` means anything here
     narrows_by: ClassVar[str] = ""  # what `/` takes, where it is no filter
     wants: str = ""  # what the open prompt asks to be typed
+    drawn_from: ClassVar[tuple[str, ...]] = ()  # patterns of the sources that its figures come from; none: of all
 
     def __init__(self) -> None:
         super().__init__()

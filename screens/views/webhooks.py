@@ -27,6 +27,7 @@ DOMAINS = (".sidecar-injector.istio.io", ".istio.io")
 class Webhooks(TableView):
     """Each of Istio's admission webhooks."""
 
+    drawn_from = ("*webhookconfigurations*", "pods", "services", "endpointslices*")
     about = "Without ready endpoints a webhook blocks creation (policy Fail), or lets pods in without a sidecar (Ignore)."
     columns = (
         Column("STATE", least=9, keep=True),
