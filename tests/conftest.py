@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ from tests import wire
 # A hundred tests start the program as a process of its own: without bytecode each compiles it anew, for a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell starts what runs behind it with ctrl-c ignored, and children inherit that: those that are interrupted here would not hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 BOTH_LABELS = """
