@@ -103,7 +103,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _properties(
-    terminalreporter: pytest.TerminalReporter, wanted: str, outcomes: Iterable[str] = ("passed", "failed", "xfailed")
+    terminalreporter: pytest.TerminalReporter, wanted: str, outcomes: Iterable[str] = ("passed", "failed")
 ) -> list[Any]:
     return [
         value

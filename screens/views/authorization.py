@@ -92,6 +92,7 @@ class Authorization(Asking):
 class WhoMay(Asking):
     """Who may call one Service: each identity on each port, those who may first."""
 
+    drawn_from = Authorization.drawn_from
     about = "What each identity of the mesh may do here, by the policies as they are. a asks about one request: METHOD /path."
     columns = (
         Column("MAY", least=8, keep=True),

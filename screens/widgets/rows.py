@@ -131,7 +131,6 @@ class Rows(Listing):
         shown = list(range(len(self.columns)))
         if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
             least = [self._telling(i, least[i], min(natural[i], max(least[i], room * 2 // 5))) for i in shown]
-        if self.rows and sum(natural) + GAP * (len(shown) - 1) > room:
             shown = [i for i in shown if filled[i] or self.columns[i].keep]
             wanted = sum(natural[i] + GAP for i in shown if not self.columns[i].extra)
             shown = [i for i in shown if not self.columns[i].extra or wanted + natural[i] <= room]
@@ -160,7 +159,7 @@ class Rows(Listing):
         if len(self.rows) > SAMPLE:
             return fitted
         texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
-        return replace(fitted, width=max(width_of(fitted.column.title), *map(width_of, texts)))
+        return replace(fitted, width=max(map(width_of, (fitted.column.title, *texts))))
 
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""

@@ -12,7 +12,9 @@ from meshdoctor.model.mesh import Mesh
 from screens import text
 from screens.proof import Command
 from screens.theme import LIGHT, filter_for
+from screens.views.table import TableView
 from screens.views.webhooks import Webhooks
+from screens.widgets.doc import Doc
 from screens.widgets.prompt import Ask
 from screens.widgets.rows import Column, Row, Rows
 from tests.conftest import build
@@ -54,7 +56,7 @@ def test_a_command_breaks_between_its_arguments() -> None:
 async def test_commands_are_copied_as_they_are(faulty: Mesh) -> None:
     async with opened(faulty, size=(80, 24)) as screen:
         await screen.press("enter", "G")
-        shown = [i for i in screen.app.query_one("#doc").items if isinstance(i.payload, Command)]  # type: ignore[attr-defined] # a Doc
+        shown = [i for i in screen.app.query_one("#doc", Doc).items if isinstance(i.payload, Command)]
         assert shown
         assert not any(text.GLUE in i.payload.text for i in shown)
 
@@ -88,8 +90,9 @@ async def test_webhooks_are_told_apart(healthy: Mesh) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_a_row_is_told_in_full_on_every_screen(size: tuple[int, int], faulty: Mesh) -> None:
     async with opened(faulty, size=size, start="findings") as screen:
-        assert screen.app.view is not None
-        said = screen.app.view.row.payload.summary  # type: ignore[attr-defined] # a table
+        assert isinstance(screen.app.view, TableView)
+        assert screen.app.view.row is not None
+        said = screen.app.view.row.payload.summary
         assert said in screen.flat
         await go(screen, "control-plane")
         assert "PROXIES  " in screen.text
