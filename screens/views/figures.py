@@ -45,8 +45,8 @@ class Figures(Sources):
         return [r for r in rows if r.key in mine or not chosen or _OF_A_POD.search(r.payload.name) is None]
 
     def summary_of(self, seen: Seen) -> list[Item]:
-        what = f" and {self._about[0]}" if self._about else ""
-        return [Item(f"What {self._crumb}{what} is drawn from", "dim")]
+        what = f" of {self._about[0]}" if self._about else ""
+        return [Item(f"What {self._crumb} shows{what} comes from", "dim")]
 
     def _is_drawn(self, source: Source) -> bool:
         return not self._patterns or any(fnmatchcase(source.name, p) for p in self._patterns)

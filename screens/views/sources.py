@@ -70,7 +70,7 @@ class Sources(TableView):
 
     def detail_of(self, row: Row) -> list[Item]:
         source: Source = row.payload
-        items = [Item(source.reason or f"{source.state}", label="REASON")]
+        items = [Item(source.reason or f"{source.state}", label="REASON" if source.reason else "STATE")]
         if source.namespaces is not None:
             items.append(Item(", ".join(source.namespaces) or "none", label="ONLY IN"))
         if source.command:

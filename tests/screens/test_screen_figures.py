@@ -27,7 +27,7 @@ def asked(faulty: Mesh) -> Mesh:
 async def test_a_screen_tells_its_own_sources_and_their_age(asked: Mesh) -> None:
     async with opened(asked, start="webhooks", size=(120, 40)) as s:
         await s.press("i")
-        assert "What Webhooks is drawn from" in s.flat
+        assert "What Webhooks shows" in s.flat
         assert "mutatingwebhookconfigurations" in s.flat
         assert "AGE" in s.flat
         assert "/certs of" not in s.flat
@@ -40,7 +40,7 @@ async def test_of_single_pods_those_of_the_selected_row(asked: Mesh) -> None:
     async with opened(asked, start="proxies", size=(120, 40)) as s:
         await s.type("/cart")
         await s.press("enter", "i")
-        assert f"What Proxies and Pod {CART} is drawn from" in s.flat
+        assert f"What Proxies shows of Pod {CART} comes from" in s.flat
         assert f"/certs of {CART}" in s.flat
         assert re.search(rf"{CART} +3\d", s.text), "thirty seconds, and those since"
         assert PAYMENT not in s.flat
