@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import json
 import random
 import re
 
-import msgspec
 import pytest
 
 from meshdoctor.bundle.archive import Answer
@@ -24,9 +22,7 @@ from meshdoctor.bundle.writer import member
 from meshdoctor.bundling import MOST_FINDINGS, Looked, Wanted, content
 from meshdoctor.model.findings import Cause, Cluster, Diagnosis, Finding, Status
 from meshdoctor.model.subject import Subject
-from meshdoctor.reports import schema
 from meshdoctor.reports.shortened import shortened
-from probes.routing import _nearest
 from tests.bundle.planted import answers, word
 from tests.bundle.recorded import AT
 
@@ -125,16 +121,3 @@ def test_long_runs_are_found_as_by_an_expression() -> None:
     for _ in range(300):
         text = "".join(chance.choice('aB9+/_=-é✖ "') * chance.choice((1, 1, 13, 39, 40, 41)) for _ in range(12))
         assert list(_runs(text)) == re.findall(r"[A-Za-z0-9+/_=-]{40,}", text)
-
-
-def test_the_nearest_host_is_that_of_difflib() -> None:
-    chance = random.Random(3)
-    hosts = [f"{''.join(chance.choices('abc', k=4))}.{''.join(chance.choices('xy', k=3))}.svc.cluster.local" for _ in range(60)]
-    for host in ("abca.xyx.svc.cluster.local", "cart", "aaaa.yyy.svc", ""):
-        assert _nearest(host, hosts) == "".join(difflib.get_close_matches(host, hosts, n=1, cutoff=0.75))
-
-
-def test_a_large_document_is_not_indented() -> None:
-    assert "\n" in schema.encode({"a": [1]})
-    large = {"a": ["x" * (schema.READ + 1)]}
-    assert schema.encode(large) == msgspec.json.encode(large).decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import random
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from meshdoctor.model.cluster import Service
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.networking import DestinationRule, VirtualService
 from meshdoctor.model.workloads import Pod
+from probes.routing import _nearest
 from tests.conftest import build, judge, subjects
 from tests.probes.things import (
     all_of,
@@ -355,3 +358,10 @@ def test_a_fault_for_testers_only_is_less() -> None:
     rule = to(CART, fault={"abort": {"httpStatus": 500}}, match=[{"headers": {"tester": {"exact": "me"}}}])
     text = all_of(SHOP, virtual_service("shop/cart", hosts=["cart"], http=[rule]))
     assert [f.severity for f in judge(build(text), "RT-019")] == ["medium"]
+
+
+def test_the_nearest_host_is_that_of_difflib() -> None:
+    chance = random.Random(3)
+    hosts = [f"{''.join(chance.choices('abc', k=4))}.{''.join(chance.choices('xy', k=3))}.svc.cluster.local" for _ in range(60)]
+    for host in ("abca.xyx.svc.cluster.local", "cart", "aaaa.yyy.svc", ""):
+        assert _nearest(host, hosts) == "".join(difflib.get_close_matches(host, hosts, n=1, cutoff=0.75))

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import msgspec
 
 from meshdoctor.model.findings import Diagnosis
 from meshdoctor.reports import github, html, junit, markdown, sarif, schema, text
@@ -142,3 +143,9 @@ def test_text_tells_the_first_and_counts_the_rest() -> None:
     told = text.findings(diagnosis(ports))
     assert "and 10 more findings (-o json has them all):" in told
     assert told.splitlines()[-3].split(maxsplit=2)[:2] == ["10", "MD5401"]
+
+
+def test_a_large_document_is_not_indented() -> None:
+    assert "\n" in schema.encode({"a": [1]})
+    large = {"a": ["x" * (schema.READ + 1)]}
+    assert schema.encode(large) == msgspec.json.encode(large).decode()
