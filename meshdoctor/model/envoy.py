@@ -127,7 +127,7 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
 
     @property
     def certificates(self) -> tuple[LoadedCertificate, ...]:
-        """Leaf and CA certificates: those in use (`/certs`) and, on gateways, those of secrets by name."""
+        """Leaf and CA certificates in use: of `/certs`, or of the secrets where that is too large to be read."""
         value: tuple[LoadedCertificate, ...] = self.part("certs")
         return value
 
