@@ -74,6 +74,32 @@ def test_the_text_puts_together_what_has_one_reason_and_tells_the_way_out(capsys
     assert out.startswith("◐ No finding in what could be seen (")
 
 
+def test_permissions_tell_of_the_namespace_that_may_be_read(
+    capsys: pytest.CaptureFixture[str], live: Served, tmp_path: Path
+) -> None:
+    live.server.deny(*ALL, allowed_in=["shop"])
+    text = Path(live.kubeconfig).read_text()
+    path = tmp_path / "of-shop"
+    path.write_text(text.replace("namespace: default", "namespace: shop"))
+    assert "namespace: shop" in path.read_text()
+    code = main(["permissions", "--kubeconfig", str(path)])
+    said = capsys.readouterr()
+    lines = {line.split()[2]: line for line in said.out.splitlines()[1:]}
+    assert (code, ROLE in said.err) == (3, True)
+    assert lines["pods"].startswith("◐")
+    assert " in shop " in lines["pods"]
+    assert lines["nodes"].startswith("✖")
+
+
+def test_a_bundle_of_a_cluster_that_cannot_be_asked_promises_nothing(
+    capsys: pytest.CaptureFixture[str], live: Served, tmp_path: Path
+) -> None:
+    refused = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "Unauthorized", "code": 401})
+    live.server.break_("/", 401, refused, "application/json")
+    code, out, err = run(capsys, live, f"bundle create -o {tmp_path / 'b.tar.gz'}")
+    assert (code, out, "refused the credentials" in err, "MB" in err) == (3, "", True, False)
+
+
 def test_sources_with_one_reason_are_one_group() -> None:
     denied = [
         Source(name=n, state=SourceState.DENIED, reason=f"list {n} is forbidden", command=f"ask {n}") for n in ("a", "b", "pods")
