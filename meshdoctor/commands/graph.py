@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.telemetry import RANGE_SECONDS, TRAFFIC
-from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import ServiceEntry, Sidecar, VirtualService
-from meshdoctor.model.sources import Unseen
+from meshdoctor.model.sources import Unseen, narrowed
 from meshdoctor.model.text import plain
-from meshdoctor.model.workloads import Pod
 from meshdoctor.reports import graph as reports
 from meshdoctor.reports.tables import table
 from meshdoctor.topology import kiali, views
@@ -128,7 +126,7 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
     if hidden:
         names = ", ".join(kind.resource() for kind in KINDS if mesh.state(kind) not in USABLE)
         notes.append(f"what {names} would show is not drawn: {', '.join(dict.fromkeys(hidden))}.")
-    partly = next((reason for kind in (Pod, *KINDS) if (reason := _partly(mesh, kind))), "")
+    partly = narrowed(mesh.sources)
     if partly:
         notes.append(f"{partly}: who calls whom elsewhere is not drawn.")
     prometheus = mesh.prometheus
@@ -136,12 +134,6 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
     if prometheus and missing:
         notes.append(f"Prometheus {prometheus.service.namespace}/{prometheus.service.name} told nothing: {missing.reason}.")
     return notes
-
-
-def _partly(mesh: Mesh, kind: type[KubernetesObject]) -> str | None:
-    """Why only some namespaces of a kind were read; None where all were, or none."""
-    source = mesh[kind].source if mesh.state(kind) in USABLE else None
-    return source.reason if source is not None and source.namespaces is not None else None
 
 
 def thresholds(edges: list[Edge]) -> list[str]:

@@ -81,6 +81,8 @@ def headline(found: Diagnosis) -> Text:
     counts = found.coverage
     unseen = f"{counts.unknown} of {counts.rules} checks unknown"
     if not found.causes:
+        if counts.unknown and not counts.pass_:
+            return Text(f"? Nothing could be judged ({unseen}).", "bold magenta")
         glyph = "●" if not counts.unknown else "◐"
         return Text(
             f"{glyph} No fault found in what could be seen ({unseen}).", "bold green" if not counts.unknown else "bold yellow"

@@ -76,6 +76,8 @@ class Proxies(TableView):
         mesh, now = seen.mesh, seen.mesh.now
         pods = _pods(mesh)
         told = {(p.namespace, p.name): p for p in told_proxies(mesh)}
+        if not told and not pods:
+            mesh[Pod].everywhere()  # no list of istiod's either: nobody knows of a proxy
         rows = [_told(p, pods.get(k), proxy_state(p, mesh), now) for k, p in told.items()]
         rows += [_unknown(p, mesh) for k, p in pods.items() if k not in told]
         return sorted(rows, key=lambda r: (ORDER.index(r.fields["state"].upper()), r.key))
