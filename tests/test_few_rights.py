@@ -46,7 +46,7 @@ def test_who_may_read_nothing_gets_no_verdict_in_json_and_the_reason(
     assert json.loads(out)["schema"].startswith("meshdoctor.")
 
 
-@pytest.mark.parametrize("command", ["who-can payment.bank", "trace shop/cart payment.bank:8080/", "proxies"])
+@pytest.mark.parametrize("command", ["who-can payment.bank", "trace shop/cart payment.bank:8080/", "proxies", "proxy shop/cart"])
 def test_what_is_elsewhere_is_not_said_to_be_missing(capsys: pytest.CaptureFixture[str], live: Served, command: str) -> None:
     live.server.deny(*ALL, allowed_in=["shop"])
     code, _, err = run(capsys, live, command, "-n", "shop")

@@ -31,9 +31,9 @@ def told(arguments: argparse.Namespace, words: str) -> None:
 def in_words(unseen: Unseen, what: str = "this cannot be told") -> str:
     """What could not be read and why, and what to do about it."""
     source = unseen.source
-    do = [f"See by hand: {source.command} ."] if source.command else []  # apart, so that it can be copied
-    if source.state not in NOT_THERE:
-        do += way_out([source]) or [ROLE]
+    do = list(way_out([source]) or [ROLE]) if source.state not in NOT_THERE else []
+    if source.command:
+        do.append(f"See by hand: {source.command}")
     return " ".join((f"{what}: {unseen}.", *do))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.sync import ProxyRow, proxy_rows
-from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import plain
 from meshdoctor.model.workloads import Pod
@@ -30,12 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(table(head, lines, colour=wants_colour(arguments)), end="")
     unseen = [i for i in mesh.istiods if not i.has("syncz")]
     if unseen or not mesh.istiods:
-        print(plain(f"meshdoctor: {_why(mesh, unseen)}", 600), file=sys.stderr)
+        print(plain(f"meshdoctor: {why_unknown(mesh)}", 600), file=sys.stderr)
     return 2 if any(r.bad for r in rows) else 3 if unseen or not mesh.istiods else 0
 
 
-def _why(mesh: Mesh, unseen: list[Istiod]) -> str:
+def why_unknown(mesh: Mesh) -> str:
     """Why the sync state of some proxies is unknown."""
+    unseen = [i for i in mesh.istiods if not i.has("syncz")]
     if not unseen:
         partly = mesh[Pod].source
         where = f" where it may be looked for ({partly.reason})" if partly.namespaces is not None else ""

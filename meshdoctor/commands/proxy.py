@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 from meshdoctor.collect import decode_envoy
 from meshdoctor.collect.decode_config import listener_rows, route_rows
 from meshdoctor.collect.live import collect
 from meshdoctor.collect.proxies import ADMIN
+from meshdoctor.commands.proxies import why_unknown
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.istio.find import proxy_named
-from meshdoctor.istio.sync import proxy_rows
+from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.kube.pods import WHOLE
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import plain
 from meshdoctor.reports.tables import table
 
+COULD_NOT_SEE = 3
 Rows = tuple[Sequence[str], list[Sequence[object]]]
 PATHS: dict[str, str] = {
     "clusters": "/clusters?format=json",
@@ -30,7 +33,7 @@ PATHS: dict[str, str] = {
 def run(arguments: argparse.Namespace) -> int:
     """Print one part of one proxy as a table or JSON."""
     with Waiting(colour=not arguments.no_color) as waiting:
-        head, rows = run_async(_ask(arguments, waiting))
+        (head, rows), unknown = run_async(_ask(arguments, waiting))
     if arguments.output == "json":
         from meshdoctor.reports import schema
 
@@ -41,26 +44,29 @@ def run(arguments: argparse.Namespace) -> int:
 
             rows = differing(rows)
         print(table(head, rows, colour=wants_colour(arguments)), end="")
-    return 0
+    if unknown:
+        print(plain(f"meshdoctor: {unknown}", 600), file=sys.stderr)
+    return COULD_NOT_SEE if unknown else 0
 
 
-async def _ask(arguments: argparse.Namespace, waiting: Waiting) -> Rows:
+async def _ask(arguments: argparse.Namespace, waiting: Waiting) -> tuple[Rows, str]:
+    """What is printed, and why it is unknown; nothing where it is known."""
     async with open_api(arguments) as api:
         mesh = await collect(api, options(arguments, api), waiting)
         pod = proxy_named(mesh, arguments.pod, arguments.namespace)
         limit = WHOLE if arguments.full else None
         if arguments.part == "sync":
-            return _sync(mesh, pod.namespace, pod.name)
+            row = next(r for r in proxy_rows(mesh) if (r.namespace, r.name) == (pod.namespace, pod.name))
+            return _sync(row), why_unknown(mesh) if row.state == "UNKNOWN" else ""
         if arguments.part == "diff":
             from meshdoctor.commands.proxy_diff import diff
 
-            return await diff(api, mesh, pod, limit)
+            return await diff(api, mesh, pod, limit), ""
         answer = await api.pod_get(pod.namespace, pod.name, ADMIN, PATHS[arguments.part], limit=limit)
-        return RENDER[arguments.part](answer.body)
+        return RENDER[arguments.part](answer.body), ""
 
 
-def _sync(mesh: Mesh, namespace: str, name: str) -> Rows:
-    row = next(r for r in proxy_rows(mesh) if (r.namespace, r.name) == (namespace, name))
+def _sync(row: ProxyRow) -> Rows:
     head = ("", "TYPE", "STATE", "SENT", "ISTIOD")
     types = sorted(row.states) or ["-"]
     ages = {k: f"{row.ages[k]:.0f} s ago" for k in row.ages}

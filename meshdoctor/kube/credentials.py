@@ -61,7 +61,9 @@ async def load(kubeconfig: str | None = None, context: str | None = None, *, lim
         if os.environ.get("KUBERNETES_SERVICE_HOST") and not context:
             return _in_cluster()
         looked = os.environ.get("KUBECONFIG") or "~/.kube/config"
-        raise UsageError(f"There is no kubeconfig at {looked}.", do="Name one with --kubeconfig or KUBECONFIG.")
+        raise UsageError(
+            f"There is no kubeconfig at {looked}.", do="Name one with --kubeconfig or KUBECONFIG. `meshdoctor demo` needs none."
+        )
     chosen = choose(merged, context)
     found = _static(chosen)
     user = chosen.user.value if chosen.user else {}

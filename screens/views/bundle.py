@@ -115,7 +115,8 @@ class Bundle(View):
         if self.running:
             return self._progress()
         expected = self._expected
-        items = [Item(expected.says if expected else "counting …", "" if expected else "dim", label="EXPECT")]
+        says = expected.says if expected else "not known" if self._failed else "counting …"
+        items = [Item(says, "" if expected else "dim", label="EXPECT")]
         if self._failed:
             items += [Item(""), Item((badge("ERROR"), Run(f"  {self._failed}")))]
         if self.made is not None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.findings import Finding, Status
 from meshdoctor.model.sources import Source, SourceState
 from meshdoctor.reports.unseen import ROLE
@@ -77,16 +78,26 @@ def _hidden(seen: Seen, source: Source) -> list[Finding]:
     return [f for f in findings if f.status is Status.UNKNOWN and f.subject.kind == "Source" and f.subject.name == source.name]
 
 
+def _beside(source: Source) -> str:
+    """What a source hides that no check names: each names the first that it lacks."""
+    from probes.registry import all_probes
+
+    if " of " in source.name:
+        return "the same checks, of this pod"
+    readers = sum(any(issubclass(n, KubernetesObject) and n.resource() == source.name for n in p.needs) for p in all_probes())
+    return f"nothing by itself; {count(readers, 'check')} read it" if readers else "nothing that a check needs"
+
+
 def _row(source: Source, hidden: list[Finding]) -> Row:
     partly = source.state != SourceState.DENIED
     where = f"only in {', '.join(source.namespaces)}" if source.namespaces else ""
     titles = "; ".join(f.title for f in hidden)
-    hides = ": ".join(filter(None, (where, titles)))
+    hides = ": ".join(filter(None, (where, titles))) or _beside(source)
     cells = (
         badge("partly", "in part") if partly else badge("UNKNOWN", "denied"),
         source.name,
         count(len(hidden), "check") if hidden else "none",
-        hides or "nothing that a check needs",
+        hides,
         Run(source.command or "", "dim"),
     )
     return Row(source.name, cells, {"name": source.name}, is_fault=True, payload=(source, hidden))

@@ -36,7 +36,7 @@ class Sources(TableView):
         Column("STATE", least=9, keep=True),
         Column("SOURCE", least=26, most=70, is_name=True, keep=True),
         Column("AGE", least=5, align="right", keep=True),
-        Column("UNKNOWN", least=7, align="right"),
+        Column("UNKNOWN", least=10, align="right"),
         Column("REASON", least=24, most=100, keep=True),
         Column("OBJECTS", least=4, align="right"),
         Column("SEE BY HAND", least=20, most=80),
