@@ -11,7 +11,7 @@ from meshdoctor.model.findings import Status
 from meshdoctor.model.sources import Source, SourceState
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run, age, badge, count, shell
+from screens.text import Run, age, badge, shell
 from screens.views.table import TableView
 from screens.widgets.doc import Item
 from screens.widgets.rows import Column, Row
@@ -36,7 +36,7 @@ class Sources(TableView):
         Column("STATE", least=9, keep=True),
         Column("SOURCE", least=26, most=70, is_name=True, keep=True),
         Column("AGE", least=5, align="right", keep=True),
-        Column("UNKNOWN", least=10, align="right"),
+        Column("UNKNOWN", least=7, align="right"),
         Column("REASON", least=24, most=100, keep=True),
         Column("OBJECTS", least=4, align="right"),
         Column("SEE BY HAND", least=20, most=80),
@@ -117,7 +117,7 @@ def _row(source: Source, hidden: int, elapsed: float) -> Row:
         STATES.get(source.state, badge("UNKNOWN")),
         source.name,
         age(seconds),
-        Run(count(hidden, "check"), "unknown") if hidden else "",
+        Run(f"{hidden}", "unknown") if hidden else "",
         source.reason or "",
         "" if source.objects is None else f"{source.objects:,}",
         Run(source.command or "", "dim"),
