@@ -15,7 +15,15 @@ from urllib.request import getproxies
 import httpx
 import msgspec
 
-from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, status_error, without_password
+from meshdoctor.kube.answers import (
+    NOT_RECORDED,
+    ApiStatus,
+    connection_error,
+    not_the_api,
+    plain_words,
+    status_error,
+    without_password,
+)
 from meshdoctor.kube.clock import ServerClock
 from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials, load
@@ -151,7 +159,10 @@ class Session:
             finally:
                 await response.aclose()
         except (httpx.HTTPError, httpx.StreamError) as why:
-            raise connection_error(why, self.credentials) from why
+            failed = connection_error(why, self.credentials)
+            if method == "GET" and not (watch or upgrade):
+                self.unanswered(self._bare(shown), failed.observed)
+            raise failed from why
         finally:
             if self._on_request is not None:
                 self._on_request(RequestLine(method, shown, status, (time.perf_counter() - started) * 1000, size[0], moment))
@@ -226,6 +237,11 @@ class Session:
             bare, _, query = path.partition("?")
             ordered = "&".join(sorted(query.split("&"))) if query else ""
             self.recorder.record(f"api GET {bare}{'?' + ordered if ordered else ''}", status, content_type, body)
+
+    def unanswered(self, path: str, why: str) -> None:
+        """Hand a GET that was never answered to the recorder: what was not seen must not look like what is not there."""
+        told = ApiStatus(kind="Status", message=why, reason=NOT_RECORDED, code=500)
+        self.record(path, 500, "application/json", msgspec.json.encode(told))
 
     async def fetch(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> tuple[bytes, str]:
         """The body of a GET and its content type; counts as one of the short requests."""
