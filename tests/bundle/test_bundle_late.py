@@ -17,19 +17,22 @@ from meshdoctor.bundle.tiers import T0
 from meshdoctor.bundling import Maker, Wanted, diagnose_recording
 from meshdoctor.kube.client import ApiClient, RequestLine
 from meshdoctor.kube.credentials import Credentials
+from meshdoctor.model.sources import SourceState
 from meshdoctor.reports import schema
 
 LATE = ("/apis/networking.istio.io/v1/virtualservices", "pod sm-gateways/istio-egressgateway", "pod istio-d")
 
 
-def slow(*prefixes: str) -> Maker:
-    """Makes bundles of a mesh of which these paths answer much later than anybody waits."""
+def slow(*prefixes: str, broken: str = "") -> Maker:
+    """Makes bundles of a mesh of which these paths answer much later than anybody waits; `broken` ends the connection."""
 
     @asynccontextmanager
     async def opens(context: str, recorder: Recorder, seen: Callable[[RequestLine], None]) -> AsyncIterator[ApiClient]:
         async with ReplayServer(open_scenario("healthy")) as server:
             for prefix in prefixes:
                 server.delay(prefix, 600)
+            if broken:
+                server.break_(broken, 0)
             credentials = Credentials(context=context, cluster=context, server=server.url, user="demo", namespace="default")
             async with ApiClient(credentials, recorder=recorder, on_request=seen) as api:
                 yield api
@@ -37,9 +40,9 @@ def slow(*prefixes: str) -> Maker:
     return Maker(opens)
 
 
-async def bundled(path: Path, *prefixes: str) -> Path:
-    wanted = Wanted(tier=msgspec.structs.replace(T0, seconds=2.0))
-    looked = await slow(*prefixes).look("small", wanted, lambda says, share: None)
+async def bundled(path: Path, *prefixes: str, broken: str = "", seconds: float = 2.0) -> Path:
+    wanted = Wanted(tier=msgspec.structs.replace(T0, seconds=seconds))
+    looked = await slow(*prefixes, broken=broken).look("small", wanted, lambda says, share: None)
     return Maker.write(looked, wanted, path / "b.tar.gz", lambda says, share: None).path
 
 
@@ -61,3 +64,9 @@ async def test_of_a_cluster_that_never_answers_a_bundle_says_so(tmp_path: Path) 
     assert opened.manifest is not None
     assert "The API server did not answer within 1.5 s." in opened.manifest.left_out
     assert "Nothing was judged" in opened.extras["README.md"].decode()
+
+
+async def test_a_list_whose_connection_broke_was_not_seen(tmp_path: Path) -> None:
+    opened = open_bundle(await bundled(tmp_path, broken=LATE[0], seconds=T0.seconds))
+    again = {s.name: s.state for s in (await diagnose_recording(opened.recording, "b")).sources}
+    assert again["virtualservices.networking.istio.io"] is SourceState.ERROR
