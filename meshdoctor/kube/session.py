@@ -28,6 +28,7 @@ from meshdoctor.kube.clock import ServerClock
 from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.kube.deny import refuse_api, refuse_secret_bodies
+from meshdoctor.kube.handshake import watched
 from meshdoctor.kube.threaded import ThreadedTransport
 from meshdoctor.kube.tls import load_client_certificate, ssl_context
 from meshdoctor.model.errors import MeshdoctorError, UsageError
@@ -183,7 +184,7 @@ class Session:
         given = {"Accept": "application/json", "Accept-Encoding": encoding, **who.headers, **(headers or {})}
         unending = httpx.Timeout(connect=CONNECT_SECONDS, read=None, write=self._timeout.write, pool=None)
         timeout = unending if watch else self._timeout
-        extensions: dict[str, object] = {"timeout": timeout.as_dict()}
+        extensions: dict[str, object] = {"timeout": timeout.as_dict(), "trace": watched()}
         if who.tls_server_name:
             extensions["sni_hostname"] = who.tls_server_name
         request = self._http.build_request(
