@@ -159,7 +159,10 @@ def _override(workload: Workload | CronJob | Job) -> Iterator[Draft]:
         yield fail(workload, says, at=place, evidence=[quote(workload, place, said)])
     elif said is None and (INJECT in workload.labels or INJECT in workload.annotations):
         says = f"{workload.name} carries {INJECT} on itself; only the pod template's counts"
-        yield fail(workload, says, at=f"metadata.labels[{INJECT}]", why="the webhook sees pods, not their controller")
+        own, where = (workload.labels, "labels") if INJECT in workload.labels else (workload.annotations, "annotations")
+        at = f"metadata.{where}[{INJECT}]"
+        why = "the webhook sees pods, not their controller"
+        yield fail(workload, says, at=at, why=why, evidence=[quote(workload, at, own[INJECT])])
     elif workload.template.spec.host_network:
         says = f"{workload.name} uses the host's network, so istiod never injects it"
         yield fail(workload, says, at=f"{template}.spec.hostNetwork", evidence=[quote(workload, "hostNetwork", "true")])
