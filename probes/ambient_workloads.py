@@ -103,7 +103,8 @@ def _missing_for_services(mesh: Mesh) -> Iterator[Draft]:
         if asked is not None and not has_waypoint(mesh, asked):
             says = f"asks for waypoint {asked[0]}/{asked[1]}, and there is no such Gateway that works"
             at = "metadata.labels"
-            yield fail(service, says, at=at, evidence=[quote(service, at, service.labels[USE])], codes=(), lacking=(gatewayapi.Gateway,))
+            shown = [quote(service, at, f"{USE}: {service.labels[USE]}")]
+            yield fail(service, says, at=at, evidence=shown, codes=(), lacking=(gatewayapi.Gateway,))
 
 
 @probe(

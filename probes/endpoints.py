@@ -39,13 +39,13 @@ def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
     pods = pods_of(mesh, service)
     for i, port in enumerate(service.spec.ports):
         if isinstance(port.target, str) and not port.target.isdigit() and pods and not _named(pods, port.target):
-            offered = sorted({c.name for p in pods for k in p.all_containers for c in k.ports if c.name})
+            offered = sorted({c.name for p in pods for k in p.app_containers or p.all_containers for c in k.ports if c.name})
             yield _unreachable(
                 mesh,
                 service,
                 f"port {port.port} has no endpoint: no pod has a port named {port.target!r}",
                 f"spec.ports[{i}].targetPort",
-                why=f"its pods have {', '.join(offered)}" if offered else "its pods name no port",
+                why=f"its pods name the ports {', '.join(offered)}" if offered else "its pods name no port",
                 pods=pods,
             )
 

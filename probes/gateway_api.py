@@ -267,7 +267,7 @@ def _backend(route: Route, backend: BackendReference) -> Subject:
 
 
 def _needs_grant(route: Route) -> bool:
-    """Gateways ask for a ReferenceGrant. Sidecars, where a Service is the parent, do not (istio, conversion.go: enforceRefGrant)."""
+    """Gateways ask for a ReferenceGrant; sidecars, where a Service is the parent, do not (istio, conversion.go)."""
     return any(parent_of(route, r).kind == "Gateway" for r in route.spec.parent_refs)
 
 

@@ -14,7 +14,8 @@ from meshdoctor.model.workloads import Pod
 # Source: istio, pilot/pkg/xds/sds.go.
 _UNAUTHORIZED = re.compile(r"proxy (?P<proxy>\S+) attempted to access unauthorized certificates (?P<names>[^:]+):\s*(?P<why>.*)")
 _UNUSABLE = re.compile(
-    r"(?:invalid certificates:.*?|failed to fetch key and certificate for )\"?kubernetes://(?P<name>[^\"\s]+?)(?:-cacert)?\"?: (?P<why>.*)"
+    r"(?:invalid certificates:.*?|failed to fetch key and certificate for )"
+    r"\"?kubernetes://(?P<name>[^\"\s]+?)(?:-cacert)?\"?: (?P<why>.*)"
 )
 
 
