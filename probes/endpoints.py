@@ -299,8 +299,8 @@ def all_ejected(mesh: Mesh) -> Iterator[Draft]:
             failed = log.flagged(log.lines_to(mesh, up.host, subject.changed), "UH")
             yield fail(
                 subject,
-                f"all endpoints ({len(cluster.hosts)}) of {up.host} are ejected at {envoy.namespace}/{envoy.name}, "
-                f"while {len(pods)} of its pods are Ready",
+                f"every endpoint of {up.host}{f', subset {up.subset},' if up.subset else ''} is ejected at "
+                f"{envoy.namespace}/{envoy.name} ({len(cluster.hosts)} of {len(cluster.hosts)}), though its pods are Ready",
                 at="spec.trafficPolicy.outlierDetection" if rules else "",
                 evidence=(
                     Evidence(
