@@ -14,7 +14,6 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
-from meshdoctor.model.subject import Subject
 from probes.registry import Draft, fail, get, probe, quote
 
 AT = "workload"  # the workload as a whole, as Kiali writes it
@@ -92,8 +91,10 @@ def waypoint_missing(mesh: Mesh) -> Iterator[Draft]:
         yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), codes=("KIA1313",), severity=severity)
         if not own and workload.namespace not in told:
             told.add(workload.namespace)
-            namespace = Subject(kind="Namespace", name=workload.namespace)
-            yield fail(namespace, says, at="metadata.labels", evidence=_shown(workload, says), codes=(), also=[workload.subject])
+            namespace, at = mesh[Namespace].get("", workload.namespace), f"metadata.labels[{USE}]"
+            if namespace is not None:
+                shown = [quote(namespace, at, namespace.labels.get(USE))]
+                yield fail(namespace, says, at=at, evidence=shown, codes=(), also=[workload.subject])
 
 
 def _missing_for_services(mesh: Mesh) -> Iterator[Draft]:
@@ -102,8 +103,8 @@ def _missing_for_services(mesh: Mesh) -> Iterator[Draft]:
         asked = waypoint_of(service.labels, {}, service.namespace)
         if asked is not None and not has_waypoint(mesh, asked):
             says = f"asks for waypoint {asked[0]}/{asked[1]}, and there is no such Gateway that works"
-            at = "metadata.labels"
-            shown = [quote(service, at, f"{USE}: {service.labels[USE]}")]
+            at = f"metadata.labels[{USE}]"
+            shown = [quote(service, at, service.labels[USE])]
             yield fail(service, says, at=at, evidence=shown, codes=(), lacking=(gatewayapi.Gateway,))
 
 
