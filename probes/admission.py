@@ -115,7 +115,8 @@ def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
 
 def _short(mesh: Mesh, refused: Event) -> tuple[Workload, int] | None:
     """What a refusal is about and how many pods it lacks now. In a rollout the new ReplicaSet does, not its Deployment."""
-    kind = next((k for k in (ReplicaSet, *WORKLOADS) if refused.involved_object.kind == k.KIND), None)
+    kinds: tuple[type[Workload], ...] = (ReplicaSet, *WORKLOADS)
+    kind = next((k for k in kinds if refused.involved_object.kind == k.KIND), None)
     workload = mesh[kind].get(refused.namespace, refused.involved_object.name) if kind else None
     if workload is None and kind is ReplicaSet:
         workload = mesh[Deployment].get(refused.namespace, _involved(mesh, refused).name)
