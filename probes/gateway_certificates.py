@@ -126,7 +126,7 @@ def _not_taken(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     gateway,
                     f"istiod cannot use {secret.subject}: {refused.why}",
                     at=at,
-                    why="The gateway keeps the certificate that it had before; a pod that starts now gets none.",
+                    why="A gateway goes on with the certificate that it had before; a pod that starts now has none.",
                     evidence=(
                         quote(gateway, at, name),
                         Evidence("istiod refuses its content", f"log of {refused.istiod.name}", refused.line, log),

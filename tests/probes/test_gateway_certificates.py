@@ -39,11 +39,12 @@ def holding(warming: bool) -> Envoy:
 @pytest.mark.parametrize(
     ("line", "age", "is_fault"),
     [
-        ('invalid certificates: edge/web-tls "kubernetes://web-tls": pem decode failed', 30, True),
+        ('invalid certificates: "kubernetes://web-tls": pem decode failed', 30, True),
         ("failed to fetch key and certificate for kubernetes://web-tls: found secret, but without tls.crt", 30, True),
         ("failed to fetch key and certificate for kubernetes://web-tls: secret edge/web-tls not found", 30, False),
-        ('invalid certificates: edge/other "kubernetes://other": pem decode failed', 30, False),
-        ('invalid certificates: edge/web-tls "kubernetes://web-tls": pem decode failed', 5, False),  # written anew since
+        ('invalid certificates: "kubernetes://web-tls": certificate is expired or not yet valid', 30, False),  # sent and taken
+        ('invalid certificates: "kubernetes://other": pem decode failed', 30, False),
+        ('invalid certificates: "kubernetes://web-tls": pem decode failed', 5, False),  # written anew since
     ],
 )
 def test_a_secret_whose_content_istiod_refuses(line: str, age: float, is_fault: bool) -> None:
@@ -51,6 +52,8 @@ def test_a_secret_whose_content_istiod_refuses(line: str, age: float, is_fault: 
     said = Istiod(namespace="istio-system", name="istiod-1", parts={"log": ((NOW - timedelta(seconds=10), line),)})
     mesh = build(all_of(EDGE, GW, there), envoys=[leaf()], istiods=[said])
     assert [f.evidence[1].quote for f in judge(mesh, "CRT-006")] == [line] * is_fault
+    namesake = build(all_of(EDGE, GW, there, thing("v1", "Secret", "shop/web-tls")), envoys=[leaf()], istiods=[said])
+    assert judge(namesake, "CRT-006") == [], "istiod does not say whose it is"
 
 
 @pytest.mark.parametrize("problem", ["CRT-005", "CRT-006", "CRT-007"])
