@@ -54,8 +54,10 @@ def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
     A patch relative to others without a priority counts only if it comes after them. The order by age is often the
     right one: it is a remark, unless a proxy is seen that was left as it was.
     """
-    yield from _for_nobody(mesh, envoy_filter)
-    yield from _not_there(mesh, envoy_filter)
+    unused = tuple(_for_nobody(mesh, envoy_filter))
+    yield from unused
+    idle = _idle(envoy_filter, unused)
+    yield from _not_there(mesh, envoy_filter, idle)
     versioned: set[str] = set()
     for index, patch in enumerate(envoy_filter.spec.config_patches):
         if patch.operation in RELATIVE and not _impossible(patch) and not envoy_filter.spec.priority:
@@ -65,7 +67,7 @@ def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
                 says += f"; an earlier patch of {patch.filter_name} holds for some proxy versions only"
             code = "IST0155" if twice else "IST0151"
             at = f"spec.configPatches[{index}].patch.operation"
-            severity: Severity = "low" if _is_missed(mesh, envoy_filter, patch) else "info"
+            severity: Severity = "low" if index not in idle and _is_missed(mesh, envoy_filter, patch) else "info"
             yield fail(envoy_filter, says, at=at, codes=(code,), severity=severity)
         if patch.proxy_version:
             versioned.add(patch.filter_name)
@@ -89,6 +91,13 @@ def _for_nobody(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
                 f"the patch is for proxies of version {patch.proxy_version}, and those it is for are {', '.join(sorted(versions))}"
             )
             yield fail(envoy_filter, says, at=at, codes=())
+
+
+def _idle(envoy_filter: EnvoyFilter, unused: tuple[Draft, ...]) -> frozenset[int]:
+    """The patches that are for no proxy: why they do nothing is said."""
+    places = [f"spec.configPatches[{i}]." for i in range(len(envoy_filter.spec.config_patches))]
+    nowhere = any(d.at.startswith("spec.workloadSelector") for d in unused)
+    return frozenset(i for i, place in enumerate(places) if nowhere or any(d.at.startswith(place) for d in unused))
 
 
 def _connected(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[ProxySync]:
@@ -122,14 +131,14 @@ def _would_show(patch: EnvoyConfigObjectPatch, pod: Pod) -> bool:
     return patch.match.context in contexts and not patch.match.listener.get("portNumber")
 
 
-def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
+def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter, idle: frozenset[int]) -> Iterator[Draft]:
     """What a proxy in sync, which took all that it was sent, does not have of what the patches add."""
     if envoy_filter.changed is None or mesh.now - envoy_filter.changed < PUSHED_WITHIN:
         return
     for pod, known in _looked_into(mesh, envoy_filter):
         for index, patch in enumerate(envoy_filter.spec.config_patches):
             name = patch.added_filter
-            if name and name not in known and _would_show(patch, pod):
+            if name and index not in idle and name not in known and _would_show(patch, pod):
                 at = f"spec.configPatches[{index}]"
                 command = f"istioctl proxy-config listener {pod.name}.{pod.namespace} -o yaml"
                 proof = Evidence(f"{pod.name} has no filter {name}", "/config_dump", "not among its listeners' filters", command)

@@ -65,7 +65,10 @@ def mixed_revisions(mesh: Mesh) -> Iterator[Draft]:
                 mesh[Namespace].get("", namespace) or pod,
                 says,
                 at="metadata.labels",
-                evidence=(Evidence(says, str(pod.subject), f"{REVISION}: {revision_of(pod)}", get(pod)),),
+                evidence=(
+                    Evidence(f"{pod.name} has revision {revision_of(pod)}", str(pod.subject), "its proxy", get(pod)),
+                    *(quote(n, "metadata.labels", dict(n.labels)) for n in [mesh[Namespace].get("", namespace)] if n),
+                ),
                 also=(*owners, *(odd or pods)),
             )
 

@@ -72,10 +72,12 @@ async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
 
 
 def _certificates_of_secrets(answers: Answers) -> None:
-    """`/certs` tells them once for each cluster: at 1,000 Services more than is read. Its secrets hold the same ones, once."""
+    """`/certs` tells them once for each cluster: at 1,000 Services more than is read. Its secrets hold the same ones, once.
+
+    Why `/certs` was of no use stays told.
+    """
     if "certs" in answers.missing and answers.parts.get("secret_certs"):
         answers.parts["certs"] = answers.parts["secret_certs"]
-        del answers.missing["certs"]
 
 
 async def ask_logs(answers: Answers) -> None:

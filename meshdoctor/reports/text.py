@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
-from meshdoctor.model.text import plain
+from meshdoctor.model.text import counted, plain
 from meshdoctor.reports.places import location
 from meshdoctor.reports.preview_text import print_preview
 from meshdoctor.reports.preview_words import added_first
@@ -135,7 +135,7 @@ def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
         if evidence.command:
             _field(console, "", f"$ {evidence.command}", "dim")
     if cause.explains:
-        _field(console, "explains", f"{len(cause.explains)} other findings")
+        _field(console, "explains", counted(len(cause.explains), "other finding"))
     for fix in cause.fixes[:1]:
         _field(console, "do", f"{fix.title} (risk {fix.risk})")
         for command in fix.commands:
@@ -231,7 +231,7 @@ def _footer(console: Console, found: Diagnosis) -> None:
         (c.skipped, "skipped"),
         (c.error, "errors"),
     )
-    counted = ", ".join(f"{n} {word}" for n, word in parts if n)
+    figures = ", ".join(f"{n} {word}" for n, word in parts if n)
     files = not found.cluster.context and not found.cluster.server
     where = (
         "manifests"
@@ -239,7 +239,7 @@ def _footer(console: Console, found: Diagnosis) -> None:
         else f"{found.cluster.context or 'cluster'}, Istio {', '.join(found.cluster.istio) or 'version unknown'}"
     )
     seconds = f"{found.seconds.collect:.1f} s to collect, {found.seconds.rules:.1f} s to judge"
-    console.print(Text(f"\n{plain(where)}: {c.rules} checks: {counted}; {seconds}", "dim"))
+    console.print(Text(f"\n{plain(where)}: {c.rules} checks: {figures}; {seconds}", "dim"))
 
 
 def _field(console: Console, name: str, value: str, style: str = "") -> None:

@@ -76,6 +76,12 @@ def test_a_filter_for_nobody(labels: dict[str, str], version: str, place: str) -
     assert [f.path for f in judge(mesh, "EF-002")] == [place] * bool(place)
 
 
+def test_the_order_of_a_patch_that_is_for_nobody_is_a_remark() -> None:
+    spec = {"workloadSelector": {"labels": {"app": "crat"}}, "configPatches": [patch("INSERT_BEFORE")]}
+    text = all_of(thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", spec), pod("shop/cart-1", {"app": "cart"}))
+    assert [f.severity for f in judge(build(text), "EF-002")] == ["medium", "info"]
+
+
 @pytest.mark.parametrize(
     ("operation", "apply_to", "code"),
     [
