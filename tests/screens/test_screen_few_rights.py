@@ -50,6 +50,15 @@ async def test_what_may_run_elsewhere_is_not_called_absent() -> None:
         assert f"{ONLY}: who calls whom elsewhere is not drawn" in screen.flat
 
 
+async def test_a_request_to_what_may_not_be_read_is_unknown_and_no_error() -> None:
+    async with opened(narrowed(), size=(100, 30), start="trace") as screen:
+        await screen.press("/")
+        await screen.type("shop/cart-1 payment.bank:8080/")
+        await screen.press("enter")
+        await screen.until(lambda: f"services: {ONLY}" in screen.flat)
+        assert "? UNKNOWN  shop/cart-1 payment.bank:8080/" in screen.text
+
+
 async def test_what_failed_for_itself_does_not_hide_why_a_snapshot_is_not_shown() -> None:
     async with opened(build(unseen=kinds.ALL), size=(80, 24), start="namespaces") as screen:
         view = screen.app.view
