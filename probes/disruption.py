@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from meshdoctor.istio.availability import schedulable_nodes
-from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
+from meshdoctor.istio.workloads import by_owner, gateways_seen, is_live
 from meshdoctor.model.cluster import Node
 from meshdoctor.model.findings import HINT, STRONG, Evidence
 from meshdoctor.model.mesh import Mesh
@@ -46,7 +46,7 @@ def drain_blocked(mesh: Mesh, budget: PodDisruptionBudget) -> Iterator[Draft]:
 @probe("GW-015", needs=(Pod, Deployment, PodDisruptionBudget, HorizontalPodAutoscaler, Node))
 def not_highly_available(mesh: Mesh) -> Iterator[Draft]:
     """A gateway has fewer than two replicas, no PodDisruptionBudget, no room to scale, or all its pods on one of several nodes."""
-    for owner, pods in by_owner(mesh, gateway_pods(mesh)).items():
+    for owner, pods in by_owner(mesh, gateways_seen(mesh)).items():
         workload = mesh[Deployment].get(owner.namespace, owner.name) if owner.kind == "Deployment" else None
         if workload is None:
             continue

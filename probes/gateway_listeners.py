@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.gateways import by_gateway, gateway_pods_of, is_passthrough, is_plain_http, server_hosts, services_of_pods
 from meshdoctor.istio.scaling import autoscalers_of, is_at_its_limit, throttled
-from meshdoctor.istio.workloads import by_owner, gateway_pods
+from meshdoctor.istio.workloads import by_owner, gateways_seen
 from meshdoctor.model.cluster import Service, ServicePort
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import STRONG, Evidence, Harm
@@ -106,7 +106,7 @@ def _is_unnamed(line: log.Line) -> bool:
 def gateway_overloaded(mesh: Mesh) -> Iterator[Draft]:
     """A gateway may not grow though its autoscaler wants to, or is held back at its CPU limit."""
     held = dict(throttled(mesh, "istio-proxy"))
-    for owner, pods in by_owner(mesh, gateway_pods(mesh)).items():
+    for owner, pods in by_owner(mesh, gateways_seen(mesh)).items():
         for autoscaler in autoscalers_of(mesh, owner):
             if is_at_its_limit(autoscaler):
                 at = "spec.maxReplicas"
@@ -124,6 +124,7 @@ def gateway_overloaded(mesh: Mesh) -> Iterator[Draft]:
 def port_not_permitted(mesh: Mesh) -> Iterator[Draft]:
     """A gateway's Envoy may not bind a port below 1024: it runs without the right, and no sysctl gives it."""
     denied: dict[Pod, tuple[str, str]] = {}
+    gateways_seen(mesh)
     if not tuple(mesh.envoys):
         those_asked(mesh, "syncz")
     for pod, text, source in _complaints(mesh):

@@ -15,7 +15,7 @@ from meshdoctor.istio.gateways import (
     takes,
     terminates,
 )
-from meshdoctor.istio.workloads import by_owner, gateway_pods, is_gateway, pods_of
+from meshdoctor.istio.workloads import by_owner, gateway_pods, gateways_seen, is_gateway, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Event, Service, ServicePort
 from meshdoctor.model.findings import Evidence
@@ -124,6 +124,7 @@ def _users(mesh: Mesh, gateway: Gateway) -> tuple[VirtualService, ...]:
 @probe("GW-004", over=Service, needs=(Service, Pod, Event, Gateway))
 def no_external_address(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A LoadBalancer Service of a gateway has had no external address for two minutes."""
+    gateways_seen(mesh)
     if service.spec.type != "LoadBalancer" or any(service.addresses) or service.spec.external_ips:
         return
     pods = [p for p in pods_of(mesh, service) if p.proxy is not None]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshdoctor.istio.availability import schedulable_nodes
 from meshdoctor.istio.gateways import gateway_pods_of, services_of_pods
 from meshdoctor.istio.proxyconfig import setting
-from meshdoctor.istio.workloads import by_owner, gateway_pods, is_gateway, pods_of
+from meshdoctor.istio.workloads import by_owner, gateways_seen, is_gateway, pods_of
 from meshdoctor.model.cluster import Node, Service
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.findings import STRONG
@@ -43,6 +43,7 @@ READY_PATH = "/healthz/ready"
 
 def _fronts(mesh: Mesh, service: Service) -> list[Pod]:
     """The gateway pods behind a LoadBalancer or NodePort Service."""
+    gateways_seen(mesh)
     if service.spec.type not in ("LoadBalancer", "NodePort"):
         return []
     return [p for p in pods_of(mesh, service) if is_gateway(p)]
@@ -105,7 +106,7 @@ def _workers(mesh: Mesh) -> list[Node]:
 @probe("GW-007", needs=(Pod, Node))
 def host_ports_missing(mesh: Mesh) -> Iterator[Draft]:
     """A gateway listens on ports of its nodes, and some nodes on which it might run have no ready pod of it."""
-    bound = [p for p in gateway_pods(mesh) if p.spec.host_network or any(c.host_port for k in p.all_containers for c in k.ports)]
+    bound = [p for p in gateways_seen(mesh) if p.spec.host_network or any(c.host_port for k in p.all_containers for c in k.ports)]
     for owner, pods in by_owner(mesh, bound).items():
         busy = {p.spec.node_name for p in pods if p.is_ready}
         idle = sorted({n.name for n in _workers(mesh)} - busy)

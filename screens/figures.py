@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from meshdoctor.istio.controlplane import injectors, planes_seen, validators
 from meshdoctor.istio.injection import AMBIENT, wants_injection
-from meshdoctor.istio.workloads import gateway_pods
+from meshdoctor.istio.workloads import gateways_seen
 from meshdoctor.model.admission import Webhook
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.istiod import ProxySync
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState, Unseen
-from meshdoctor.model.workloads import Pod
 
 LATE = 30.0  # seconds after which a proxy that has not acknowledged is stale
 
@@ -108,10 +107,9 @@ def _webhooks(mesh: Mesh) -> Figure:
 
 
 def _gateways(mesh: Mesh) -> Figure:
-    pods = gateway_pods(mesh)
+    pods = gateways_seen(mesh)
     ready = sum(p.is_ready for p in pods)
     if not pods:
-        mesh[Pod].everywhere()
         return Figure("gateways", "absent", "none runs here")
     return Figure("gateways", _ratio(ready, len(pods)), f"{ready}/{len(pods)} ready")
 

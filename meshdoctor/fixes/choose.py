@@ -40,7 +40,7 @@ def finding_of(findings: Iterable[Finding], problem: str, kind: str, namespace: 
             Refusal("not-found", f"{problem} cannot be judged: {blind.summary}.", "`meshdoctor permissions` shows what is missing.")
         )
     raise Refused(
-        Refusal("not-found", f"{problem} ({page(problem).title}) is not found at {shown}, nor anywhere: there is nothing to fix.")
+        Refusal("not-found", f"{problem} ({page(problem).title}) is not found at {shown}, nor anywhere else that could be seen.")
     )
 
 

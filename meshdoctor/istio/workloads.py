@@ -59,6 +59,14 @@ def gateway_pods(mesh: Mesh) -> tuple[Pod, ...]:
     return _parted(mesh)[0]
 
 
+def gateways_seen(mesh: Mesh) -> tuple[Pod, ...]:
+    """As `gateway_pods`; raises Unseen where none is seen, and one may run where nothing may be read."""
+    found = gateway_pods(mesh)
+    if not found:
+        mesh[Pod].everywhere()
+    return found
+
+
 def sidecar_pods(mesh: Mesh) -> tuple[Pod, ...]:
     """Live pods with a sidecar, of the whole mesh. Found once a table."""
     return _parted(mesh)[1]

@@ -35,6 +35,18 @@ def test_a_control_plane_that_may_not_be_read_is_not_judged(problem: str) -> Non
     }
 
 
+@pytest.mark.parametrize("problem", ["GW-004", "GW-005", "GW-006", "GW-007", "GW-015", "GW-016", "GW-017", "GW-018"])
+def test_gateways_that_may_not_be_read_are_not_judged(problem: str) -> None:
+    text = all_of(pod("shop/cart-1"), service("shop/cart"))
+    assert judge(narrowed(text), problem)[0].summary == "cannot judge: pods: only namespace shop may be read"
+
+
+@pytest.mark.parametrize("problem", ["GW-004", "GW-005", "GW-007", "GW-015", "GW-017"])
+def test_a_gateway_in_the_namespace_that_may_be_read_is_judged(problem: str) -> None:
+    found = judge(narrowed(all_of(pod("shop/front-1", gateway=True), service("shop/front"))), problem)
+    assert "UNKNOWN" not in {f.status for f in found}
+
+
 @pytest.mark.parametrize("problem", ["CP-005", "PRX-006", "OB-001", "OB-006", "PS-002"])
 def test_prometheus_is_not_absent_where_it_may_not_be_looked_for(problem: str) -> None:
     text = all_of(pod("shop/cart-1"), POLICY)
