@@ -131,9 +131,15 @@ def injection_switched_off(mesh: Mesh) -> Iterator[Draft]:
         labels = workload.template.metadata.labels
         without = {k: v for k, v in labels.items() if k != INJECT}
         exempt = workload.namespace in IGNORED_NAMESPACES or is_istiod(labels)
-        gateway = "gateway" in workload.template.metadata.annotations.get("inject.istio.io/templates", "")
-        if not exempt and not gateway and called(mesh, namespace_labels(mesh, workload.namespace), without):
+        if not exempt and not _makes_gateways(workload) and called(mesh, namespace_labels(mesh, workload.namespace), without):
             yield from _override(workload)
+
+
+def _makes_gateways(workload: Workload | CronJob | Job) -> bool:
+    """Whether its pods are gateways: by template, or by bringing nothing but a proxy, as istiod's own Deployments do."""
+    containers = workload.template.spec.containers
+    by_template = "gateway" in workload.template.metadata.annotations.get("inject.istio.io/templates", "")
+    return by_template or (bool(containers) and all(c.name == "istio-proxy" for c in containers))
 
 
 def _makers(mesh: Mesh) -> Iterator[Workload | CronJob | Job]:

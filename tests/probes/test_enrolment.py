@@ -277,6 +277,10 @@ metadata: {{name: few, namespace: shop}}
         (deployment("a", template='{labels: {sidecar.istio.io/inject: "true"}}'), False),
         (deployment("a", meta=', annotations: {sidecar.istio.io/inject: "false"}'), True),
         (deployment("a", spec="{hostNetwork: true}"), True),
+        (
+            deployment("a", template='{labels: {sidecar.istio.io/inject: "false"}}', spec="{containers: [{name: istio-proxy}]}"),
+            False,
+        ),
         (deployment("a"), False),
         (deployment("a", template='{labels: {app: istiod, sidecar.istio.io/inject: "false"}}'), False),
         (deployment("a", template='{labels: {sidecar.istio.io/inject: "false"}}').replace("shop", "istio-d"), False),
