@@ -83,7 +83,7 @@ def two_modes(mesh: Mesh) -> Iterator[Draft]:
         namespace = mesh[Namespace].get("", name)
         if namespace is not None:
             names = some((w.subject.name for w in those), 5)
-            says = f"its labels ask for sidecars and for ambient mode at once; {names} already have one of them"
+            says = f"its labels ask for sidecars and for ambient mode at once, and pods of {names} already have one of the two"
             has = "its pods have a sidecar" if those[0].has_sidecar else "ztunnel takes the traffic of its pods"
             shown = [quote(namespace, "metadata.labels", dict(namespace.labels)), *_shown(those[0], has)]
             yield fail(namespace, says, at="metadata.labels", evidence=shown, also=[w.subject for w in those], codes=())
