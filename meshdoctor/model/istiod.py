@@ -76,7 +76,7 @@ class MeshConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def registry_only(self) -> bool:
         """Whether only known hosts may be called. It is the mode's zero value: istiod writes a policy of that mode as `{}`."""
-        return self.outbound_traffic_policy.get("mode", "REGISTRY_ONLY") == "REGISTRY_ONLY"
+        return bool(self.outbound_traffic_policy.get("mode", "REGISTRY_ONLY") == "REGISTRY_ONLY")
 
 
 class Sample(msgspec.Struct, frozen=True):
