@@ -14,6 +14,7 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
+from meshdoctor.model.text import some
 from probes.registry import Draft, fail, get, probe, quote
 
 AT = "workload"  # the workload as a whole, as Kiali writes it
@@ -55,7 +56,8 @@ def _shown(workload: Running, words: str) -> list[Evidence]:
 
 @probe("AM-008", needs=(Namespace, *WORKLOADS))
 def two_modes(mesh: Mesh) -> Iterator[Draft]:
-    """A workload is asked to have a sidecar and to be in ambient mode, or is in both."""
+    """A workload is asked to have a sidecar and to be in ambient mode, or is in both. Where its namespace asks, that is told."""
+    by_namespace: dict[str, list[Running]] = {}
     for workload in workloads(mesh):
         if is_proxy_alone(workload):
             continue
@@ -72,8 +74,26 @@ def two_modes(mesh: Mesh) -> Iterator[Draft]:
         if faults:
             says = "; ".join(faults.values())
             harmless = not workload.has_sidecar and not is_captured(workload)
-            severity: Severity | None = "info" if harmless else None
+            by_labels = _asks_for_both(mesh, workload)
+            if by_labels and not harmless:
+                by_namespace.setdefault(workload.namespace, []).append(workload)
+            severity: Severity | None = "info" if harmless or by_labels else None
             yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), codes=tuple(faults), severity=severity)
+    for name, those in by_namespace.items():
+        namespace = mesh[Namespace].get("", name)
+        if namespace is not None:
+            names = some((w.subject.name for w in those), 5)
+            says = f"its labels ask for sidecars and for ambient mode at once, and pods of {names} already have one of the two"
+            has = "its pods have a sidecar" if those[0].has_sidecar else "ztunnel takes the traffic of its pods"
+            shown = [quote(namespace, "metadata.labels", dict(namespace.labels)), *_shown(those[0], has)]
+            yield fail(namespace, says, at="metadata.labels", evidence=shown, also=[w.subject for w in those], codes=())
+
+
+def _asks_for_both(mesh: Mesh, workload: Running) -> bool:
+    """Whether it is the labels of its namespace that ask for both."""
+    labels = namespace_labels(mesh, workload.namespace)
+    sidecars = labels.get(NAMESPACE_LABEL) == "enabled" or labels.get(REVISION, "") != ""
+    return sidecars and labels.get(AMBIENT) == "ambient" and AMBIENT not in workload.labels and INJECT not in workload.labels
 
 
 @probe("AM-003", needs=(Namespace, gatewayapi.Gateway, Service, *WORKLOADS))

@@ -74,7 +74,7 @@ def _is_known(mesh: Mesh, pod: Pod, host: str) -> bool:
 def _setting(mesh: Mesh, sidecar: Sidecar | None) -> Evidence:
     if sidecar is not None and _mode(sidecar):
         return quote(sidecar, "spec.outboundTrafficPolicy.mode", _mode(sidecar))
-    return Evidence("the mesh's setting", "MeshConfig", f"outboundTrafficPolicy: {mesh.mesh_config.outbound_traffic_policy}", "")
+    return Evidence("the mesh's setting", "MeshConfig", "outboundTrafficPolicy.mode: REGISTRY_ONLY", "")
 
 
 @probe("EG-002", over=ServiceEntry, needs=(ServiceEntry, Envoy, *SELECTABLE))

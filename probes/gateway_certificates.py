@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from meshdoctor.istio.certificates import of_secret
 from meshdoctor.istio.gateways import gateway_pods_of, server_hosts
-from meshdoctor.istio.secret_access import refused_secrets, unusable_secret
+from meshdoctor.istio.secret_access import WITH_CLIENTS, Refused, refused_secrets, unusable_secret
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate
 from meshdoctor.model.findings import STRONG, Evidence, Severity
@@ -90,8 +90,10 @@ def secret_expired(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """The certificate that a server presents has expired, expires within 14 days, or cannot be used at all."""
     unread = []
     yield from _not_taken(mesh, gateway)
-    for i, name, _ in _credentials(gateway):
+    for i, name, server in _credentials(gateway):
         at = f"spec.servers[{i}].tls.credentialName"
+        if server.tls is not None and server.tls.mode in WITH_CLIENTS:
+            yield from _useless(mesh, gateway, name, at, "-cacert")
         written = _written(mesh, gateway, name)
         yield from (d for s in written if (d := _unfit(mesh, gateway, s, at)) is not None)
         if not written:
@@ -116,9 +118,9 @@ def _not_taken(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """Secrets that istiod cannot use as they are now: a gateway goes on with what it had, until its pods start again."""
     if mesh.state(Secret) not in USABLE:
         return
-    for i, name, _ in _credentials(gateway):
+    for i, name, server in _credentials(gateway):
         for secret in filter(None, (mesh[Secret].get(n, name) for n in _namespaces(mesh, gateway))):
-            refused = unusable_secret(mesh, secret)
+            refused = unusable_secret(mesh, secret, since=secret.changed, ca=False) or _without_ca(mesh, gateway, server, secret)
             if refused is not None:
                 at = f"spec.servers[{i}].tls.credentialName"
                 log = f"kubectl -n {refused.istiod.namespace} logs {refused.istiod.name} -c discovery --since=5m | grep {name}"
@@ -126,7 +128,7 @@ def _not_taken(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     gateway,
                     f"istiod cannot use {secret.subject}: {refused.why}",
                     at=at,
-                    why="A gateway goes on with the certificate that it had before; a pod that starts now has none.",
+                    why="The gateway goes on with what it had before; a server or a pod that is new gets none.",
                     evidence=(
                         quote(gateway, at, name),
                         Evidence("istiod refuses its content", f"log of {refused.istiod.name}", refused.line, log),
@@ -134,6 +136,15 @@ def _not_taken(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     also=(secret,),
                     since=secret.changed,
                 )
+
+
+def _without_ca(mesh: Mesh, gateway: Gateway, server: Server, secret: Secret) -> Refused | None:
+    """That neither the Secret nor the one beside it has the CA by which a server is to know its clients."""
+    if server.tls is None or server.tls.mode not in WITH_CLIENTS:
+        return None
+    beside = mesh[Secret].get(secret.namespace, f"{secret.name}-cacert")
+    written = [t for thing in (gateway, secret, beside) if thing is not None and (t := thing.changed) is not None]
+    return unusable_secret(mesh, secret, since=max(written, default=None), ca=True)
 
 
 def _written(mesh: Mesh, gateway: Gateway, name: str) -> list[Secret]:
@@ -162,26 +173,27 @@ def _unfit(mesh: Mesh, gateway: Gateway, secret: Secret, at: str) -> Draft | Non
     )
 
 
-def _useless(mesh: Mesh, gateway: Gateway, name: str, at: str) -> Iterator[Draft]:
-    """The Secret is there, and an Envoy still waits for it: istiod cannot use what is in it.
+def _useless(mesh: Mesh, gateway: Gateway, name: str, at: str, part: str = "") -> Iterator[Draft]:
+    """The Secret is there, and an Envoy still waits for it, or for its CA (`-cacert`): istiod cannot use what is in it.
 
     Where istiod says that the gateway may not read it, CRT-010 tells so.
     """
     if mesh.state(Secret) not in USABLE:
         return
+    what = "a CA to know its clients by" if part else "its certificate"
     for pod in gateway_pods_of(mesh, gateway):
         envoy = mesh.envoy(pod)
         waits = (
             envoy is not None
             and envoy.has("secrets")
-            and any(s.warming and s.name == f"kubernetes://{name}" for s in envoy.secrets)
+            and any(s.warming and s.name == f"kubernetes://{name}{part}" for s in envoy.secrets)
         )
         if waits and mesh.secret_exists(pod.namespace, name) and refused_secrets(mesh, pod) is None:
             yield fail(
                 gateway,
-                f"Secret {pod.namespace}/{name} exists, but the gateway is not given its certificate",
+                f"Secret {pod.namespace}/{name} exists, but the gateway is not given {what}",
                 at=at,
-                evidence=(quote(gateway, at, name), _waiting(pod, f"kubernetes://{name}")),
+                evidence=(quote(gateway, at, name), _waiting(pod, f"kubernetes://{name}{part}")),
                 confidence=STRONG,
                 also=(Subject(kind="Secret", namespace=pod.namespace, name=name),),
             )

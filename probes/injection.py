@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshdoctor.istio.controlplane import control_plane_namespaces, is_istiod
 from meshdoctor.istio.injection import (
@@ -131,9 +131,15 @@ def injection_switched_off(mesh: Mesh) -> Iterator[Draft]:
         labels = workload.template.metadata.labels
         without = {k: v for k, v in labels.items() if k != INJECT}
         exempt = workload.namespace in IGNORED_NAMESPACES or is_istiod(labels)
-        gateway = "gateway" in workload.template.metadata.annotations.get("inject.istio.io/templates", "")
-        if not exempt and not gateway and called(mesh, namespace_labels(mesh, workload.namespace), without):
+        if not exempt and not _makes_gateways(workload) and called(mesh, namespace_labels(mesh, workload.namespace), without):
             yield from _override(workload)
+
+
+def _makes_gateways(workload: Workload | CronJob | Job) -> bool:
+    """Whether its pods are gateways: by template, or by bringing nothing but a proxy, as istiod's own Deployments do."""
+    containers = workload.template.spec.containers
+    by_template = "gateway" in workload.template.metadata.annotations.get("inject.istio.io/templates", "")
+    return by_template or (bool(containers) and all(c.name == "istio-proxy" for c in containers))
 
 
 def _makers(mesh: Mesh) -> Iterator[Workload | CronJob | Job]:
@@ -184,9 +190,10 @@ def both_labels(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     yield fail(namespace, says, at="metadata.labels", evidence=evidence, codes=codes)
 
 
-@probe("INJ-005", over=Namespace, needs=(Namespace, Pod, *WEBHOOKS))
+@probe("INJ-005", over=Namespace, needs=(Namespace, Pod, *WORKLOADS, *WEBHOOKS))
 def unknown_revision(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
-    """A namespace asks for a revision or tag for which there is no webhook: its new pods come up without a sidecar."""
+    """A namespace or a workload asks for a revision or tag without a webhook: its new pods come up without a sidecar."""
+    yield from _asking_themselves(mesh, namespace)
     wanted = namespace.labels.get(REVISION)
     if wanted is None or NAMESPACE_LABEL in namespace.labels or not wants_injection(namespace):
         return
@@ -194,13 +201,33 @@ def unknown_revision(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     if wanted in known or called(mesh, namespace.labels, {}):
         return
     bare = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None]
-    says = f"{REVISION}={wanted} names no revision or tag; there are: {', '.join(sorted(known)) or 'none'}"
-    evidence = (
-        quote(namespace, f"metadata.labels[{REVISION}]", wanted),
-        Evidence("the revisions and tags that inject", "MutatingWebhookConfigurations", ", ".join(sorted(known)), LIST_INJECTORS),
-    )
+    evidence = (quote(namespace, f"metadata.labels[{REVISION}]", wanted), _those_that_inject(known))
     also = _owners(mesh, bare)
+    says = _names_nothing(wanted, known)
     yield fail(namespace, says, at=f"metadata.labels[{REVISION}]", why=_bare(bare), evidence=evidence, also=also)
+
+
+def _asking_themselves(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
+    """Workloads whose template has the label, where that of the namespace does not get them a sidecar either."""
+    for workload in (w for kind in WORKLOADS for w in mesh[kind].within(namespace.name)):
+        meta = workload.template.metadata
+        wanted = meta.labels.get(REVISION)
+        if not wanted or is_istiod(meta.labels) or opted_out(meta.labels, meta.annotations):
+            continue
+        known = revisions(mesh)
+        if wanted not in known and not called(mesh, namespace.labels, meta.labels):
+            at = f"spec.template.metadata.labels[{REVISION}]"
+            yield fail(
+                workload, _names_nothing(wanted, known), at=at, evidence=(quote(workload, at, wanted), _those_that_inject(known))
+            )
+
+
+def _names_nothing(wanted: str, known: Iterable[str]) -> str:
+    return f"{REVISION}={wanted} names no revision or tag; there are: {', '.join(sorted(known)) or 'none'}"
+
+
+def _those_that_inject(known: Iterable[str]) -> Evidence:
+    return Evidence("the revisions and tags that inject", "MutatingWebhookConfigurations", ", ".join(sorted(known)), LIST_INJECTORS)
 
 
 LIST_INJECTORS = "kubectl get mutatingwebhookconfigurations -l app=sidecar-injector --show-labels"

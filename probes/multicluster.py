@@ -22,7 +22,7 @@ NETWORK = "topology.istio.io/network"
 EAST_WEST = {"istio": "eastwestgateway"}
 CROSS_NETWORK = 15443
 STATUS = "istiod_remote_cluster_sync_status"
-NO_ACCESS = re.compile(r"provide credentials|Unauthorized|401")
+NO_ACCESS = re.compile(r"provide credentials|Unauthorized|(?<![\w.])401(?![\w.])")
 
 
 def _secret_of(mesh: Mesh, cluster: str, namespace: str) -> Secret | None:

@@ -12,7 +12,7 @@ from meshdoctor.model.cluster import ConfigMap, Namespace
 from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.proxies import ProxyConfig
-from meshdoctor.model.text import some
+from meshdoctor.model.text import counted, some
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, get, probe
 
@@ -29,13 +29,13 @@ def image_differs(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     old = [p for p in odd if not p.annotations.get(IMAGE)]
     if old:
         names = some((p.name for p in old), 5)
-        says = f"{len(old)} of its pods have a proxy of another image than {injected.image}: {names}"
+        says = f"{counted(len(old), 'pod')} of it with a proxy of another image than {injected.image}: {names}"
         severity: Severity = "low" if len(odd) == len(pods) else "info"  # else the workloads are told
         also = (*by_owner(mesh, old),)
         yield fail(namespace, says, evidence=_images(old, f"Namespace {namespace.name}", injected), also=also, severity=severity)
     if len(odd) < len(pods) or not old:
         for owner, those in by_owner(mesh, odd).items():
-            says = f"{len(those)} of its pods have a proxy of another image than {injected.image}, which is injected now"
+            says = f"{counted(len(those), 'pod')} of it with a proxy of another image than {injected.image}, which is injected now"
             yield fail(owner, says, evidence=_images(those, str(owner), injected), also=those, codes=())
 
 

@@ -11,6 +11,7 @@ from meshdoctor.istio.imports import is_imported
 from meshdoctor.istio.routing import (
     Route,
     client_namespaces,
+    delegate_of,
     destinations,
     owners_of,
     rules_of,
@@ -40,10 +41,11 @@ GUESSES = 50  # how many lost hosts get a likely one beside them
 
 @probe("RT-001", over=VirtualService, needs=(VirtualService, Service, ServiceEntry, Namespace, Secret, Pod, Envoy))
 def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
-    """A route names a host that no Service and no ServiceEntry has: Envoy answers 503 NC.
+    """A route names a host that no Service and no ServiceEntry has: Envoy answers 503 NC. Or a delegate that is not there.
 
     Short names resolve in the VirtualService's own namespace.
     """
+    yield from _lost_delegates(mesh, virtual_service)
     for route in destinations(virtual_service, mesh.cluster.domain):
         if not route.host:
             yield _without_host(virtual_service, route)
@@ -67,6 +69,15 @@ def route_to_missing_host(mesh: Mesh, virtual_service: VirtualService) -> Iterat
             codes=_unknown_host(mesh, route),
             lacking=(Service, ServiceEntry),
         )
+
+
+def _lost_delegates(mesh: Mesh, virtual_service: VirtualService) -> Iterator[Draft]:
+    """Rules that are left to a VirtualService that does not exist: istiod drops them."""
+    for i, rule in enumerate(virtual_service.spec.http):
+        if rule.delegate is not None and rule.delegate.name and delegate_of(mesh, virtual_service, rule) is None:
+            at, name = f"spec.http[{i}].delegate", f"{rule.delegate.namespace or virtual_service.namespace}/{rule.delegate.name}"
+            says = f"its rule {i} is left to VirtualService {name}, which does not exist: the rule is dropped"
+            yield fail(virtual_service, says, at=at, evidence=(quote(virtual_service, at, name),), codes=())
 
 
 def _without_host(virtual_service: VirtualService, route: Route) -> Draft:

@@ -12,7 +12,7 @@ from meshdoctor.istio.asking import asked, shown
 from meshdoctor.istio.destination import policies_at
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.routing import destination_rules
-from meshdoctor.istio.secret_access import Refused, refused_secrets
+from meshdoctor.istio.secret_access import Refused, asks_for, refused_secrets
 from meshdoctor.istio.workloads import asked_pods, by_owner, pods_of
 from meshdoctor.model.certmanager import Certificate
 from meshdoctor.model.cluster import Secret, Service
@@ -20,7 +20,7 @@ from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import PROOF, Evidence, Harm
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule
+from meshdoctor.model.networking import DestinationRule, Gateway
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
@@ -138,7 +138,7 @@ def _expectations(rule: DestinationRule, subset: str, port: int) -> Iterator[str
             yield f"{at}.tls.subjectAltNames" if policy.tls.subject_alt_names else f"{at}.tls.caCertificates"
 
 
-@probe("CRT-010", needs=(Pod, Envoy, Secret, Istiod))
+@probe("CRT-010", needs=(Pod, Envoy, Secret, Istiod, Gateway, DestinationRule))
 def secret_not_delivered(mesh: Mesh) -> Iterator[Draft]:
     """A gateway waits for a Secret that exists: istiod does not deliver it."""
     log.must_have(mesh, "secrets")
@@ -147,7 +147,7 @@ def secret_not_delivered(mesh: Mesh) -> Iterator[Draft]:
         waits = [s.name for s in envoy.secrets if s.warming] if pod is not None and envoy.has("secrets") else []
         for name in waits:
             plain = name.removeprefix("kubernetes://").removesuffix("-cacert")
-            if pod is None or "://" in plain or not mesh.secret_exists(pod.namespace, plain):
+            if pod is None or "://" in plain or not asks_for(mesh, pod, name) or not mesh.secret_exists(pod.namespace, plain):
                 continue
             refused = refused_secrets(mesh, pod)
             says = f"{pod.name} waits for {name}, which exists: istiod may not read it, or cannot use what is in it"

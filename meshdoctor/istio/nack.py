@@ -26,6 +26,7 @@ APPLIES = {
 }
 ELSEWHERE = ("jwks", "cannot bind", "permission denied", "failed to load certificate", "failed to load private key")
 _WORD = re.compile(r"[A-Za-z0-9_.\-/]{4,}")
+_NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?")  # also of a duration: `-3s`
 
 
 def culprit(mesh: Mesh, pod: Pod, kind: str, error: str, when: datetime | None) -> KubernetesObject | None:
@@ -74,10 +75,12 @@ def _applies(envoy_filter: EnvoyFilter, kind: str) -> bool:
 
 
 def shared_words(envoy_filter: EnvoyFilter, error: str) -> int:
-    """How many words of its patches stand in the error."""
-    words = {w for p in envoy_filter.spec.config_patches for text in _texts(p.patch) for w in _WORD.findall(text)}
+    """How many words and numbers of its patches stand in the error."""
+    texts = [text for p in envoy_filter.spec.config_patches for text in _texts(p.patch)]
+    words = {w for text in texts for w in _WORD.findall(text)}
     common = {"envoy", "type.googleapis.com", "typed_config", "value", "name", "INSERT_FIRST", "INSERT_BEFORE", "MERGE"}
-    return sum(w in error for w in words - common)
+    numbers = {n for text in texts for n in _NUMBER.findall(text)} & set(_NUMBER.findall(error))
+    return sum(w in error for w in words - common) + len(numbers)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -88,8 +91,8 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-    elif isinstance(value, str):
-        yield value
+    elif isinstance(value, (str, int, float)):
+        yield str(value)
 
 
 def _gateway_of_port(mesh: Mesh, pod: Pod, error: str) -> Gateway | None:

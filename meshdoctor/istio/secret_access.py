@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 
 import msgspec
 
+from meshdoctor.istio.gateways import gateway_pods_of
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.istiod import Istiod
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
+from meshdoctor.model.networking import ClientTLSSettings, DestinationRule, Gateway
 from meshdoctor.model.workloads import Pod
+
+WITH_CLIENTS = {"MUTUAL", "OPTIONAL_MUTUAL"}  # servers that ask clients for a certificate: they need a CA too
 
 # Source: istio, pilot/pkg/xds/sds.go.
 _UNAUTHORIZED = re.compile(r"proxy (?P<proxy>\S+) attempted to access unauthorized certificates (?P<names>[^:]+):\s*(?P<why>.*)")
 _UNUSABLE = re.compile(
-    r"(?:invalid certificates:.*?|failed to fetch key and certificate for )"
-    r"\"?kubernetes://(?P<name>[^\"\s]+?)(?:-cacert)?\"?: (?P<why>.*)"
+    r"(?:invalid certificates:.*?|failed to fetch (?:key and|ca) certificate for )"
+    r"\"?kubernetes://(?P<name>[^\"\s]+?)(?P<ca>-cacert)?\"?: (?P<why>.*)"
 )
 _ELSEWHERE = re.compile("not found|expired")  # told by other rules, from Secrets and from certificates in use
 
@@ -41,8 +47,8 @@ def refused_secrets(mesh: Mesh, pod: Pod) -> Refused | None:
     return found.get(f"{pod.name}.{pod.namespace}")
 
 
-def unusable_secret(mesh: Mesh, secret: Secret) -> Refused | None:
-    """What istiod said of a Secret's content since it was last written; None where it said nothing of it.
+def unusable_secret(mesh: Mesh, secret: Secret, *, since: datetime | None, ca: bool) -> Refused | None:
+    """What istiod said of a Secret's certificate, or with `ca` of its CA for clients, since then; None where it said nothing.
 
     Its log gives no namespace: of Secrets with one name it does not say which is meant. One that has expired is sent and
     taken all the same, so that the proxies tell it.
@@ -52,7 +58,27 @@ def unusable_secret(mesh: Mesh, secret: Secret) -> Refused | None:
     for istiod in mesh.istiods:
         for time, line in istiod.log if istiod.has("log") else ():
             match = _UNUSABLE.search(line)
-            newer = time is not None and secret.changed is not None and time >= secret.changed
-            if match and newer and match["name"] == secret.name and not _ELSEWHERE.search(match["why"]):
+            newer = time is not None and since is not None and time >= since
+            named = match and match["name"] == secret.name and bool(match["ca"]) == ca
+            if match and named and newer and not _ELSEWHERE.search(match["why"]):
                 return Refused(istiod, line, match["why"].strip())
     return None
+
+
+def asks_for(mesh: Mesh, pod: Pod, resource: str) -> bool:
+    """Whether a Gateway or a DestinationRule names a Secret for a proxy now: an Envoy waits a while for what nobody asks for."""
+    if mesh.state(Gateway) not in USABLE or mesh.state(DestinationRule) not in USABLE:
+        return True
+    plain = resource.removeprefix("kubernetes://")
+    servers = [s.tls for g in mesh[Gateway] if pod in gateway_pods_of(mesh, g) for s in g.spec.servers if s.tls]
+    names = {n for tls in servers for n in tls.credentials}
+    names |= {f"{n}-cacert" for tls in servers if tls.mode in WITH_CLIENTS for n in tls.credentials}
+    rules = {tls.credential_name for r in mesh[DestinationRule] for tls in _tls_of(r) if tls is not None}
+    return plain in names or plain.removesuffix("-cacert") in rules
+
+
+def _tls_of(rule: DestinationRule) -> Iterator[ClientTLSSettings | None]:
+    for policy in (rule.spec.traffic_policy, *(s.traffic_policy for s in rule.spec.subsets)):
+        if policy is not None:
+            yield policy.tls
+            yield from (p.tls for p in policy.port_level_settings)

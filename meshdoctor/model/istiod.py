@@ -63,7 +63,7 @@ class MeshConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     access_log_file: str = ""
     access_log_format: str = ""
     access_log_encoding: str = "TEXT"
-    outbound_traffic_policy: dict[str, Any] = {}
+    outbound_traffic_policy: dict[str, Any] = msgspec.field(default_factory=lambda: {"mode": "ALLOW_ANY"})
     default_providers: DefaultProviders = DefaultProviders()
     extension_providers: tuple[dict[str, Any], ...] = ()
     default_config: dict[str, Any] = {}
@@ -75,7 +75,8 @@ class MeshConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def registry_only(self) -> bool:
-        return self.outbound_traffic_policy.get("mode") == "REGISTRY_ONLY"
+        """Whether only known hosts may be called. It is the mode's zero value: istiod writes a policy of that mode as `{}`."""
+        return bool(self.outbound_traffic_policy.get("mode", "REGISTRY_ONLY") == "REGISTRY_ONLY")
 
 
 class Sample(msgspec.Struct, frozen=True):

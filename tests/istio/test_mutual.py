@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from meshdoctor.collect.decode_istiod import mesh_config
 from meshdoctor.istio.mutual.cells import Cell, cells, cells_by_address
 from meshdoctor.istio.mutual.forecast import forecast
 from meshdoctor.istio.mutual.picture import Pair, picture, seconds
@@ -331,3 +333,11 @@ def test_a_live_listener_that_lags_behind() -> None:
 @pytest.mark.parametrize(("text", "value"), [("5m", 300), ("7d", 604800), ("0m", 0), ("5", 0), ("5m]) or vector(1", 0)])
 def test_windows(text: str, value: float) -> None:
     assert seconds(text) == value
+
+
+@pytest.mark.parametrize(
+    ("said", "only"),
+    [({}, False), ({"outboundTrafficPolicy": {}}, True), ({"outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}, False)],
+)
+def test_istiod_leaves_out_the_mode_that_is_zero(said: dict[str, Any], only: bool) -> None:
+    assert mesh_config(json.dumps({"rootNamespace": "istio-system"} | said).encode()).registry_only is only

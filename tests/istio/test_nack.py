@@ -48,6 +48,13 @@ def test_the_filter_whose_words_stand_in_the_error() -> None:
     assert of(build(POD + made("right") + made("younger", month=3, what="cors"))) == "right"
 
 
+def test_the_filter_whose_number_stands_in_the_error() -> None:
+    times = {"right": "{connect_timeout: -3s}", "younger": "{connect_timeout: 3s}"}
+    value = "{name: envoy.filters.http.luaa}"
+    filters = [made(n, month=1 + i, to="CLUSTER").replace(value, times[n]) for i, n in enumerate(times)]
+    assert of(build(POD + "".join(filters)), "CDS", "Invalid duration: Expected positive duration: seconds: -3") == "right"
+
+
 def test_the_youngest_where_words_tell_nothing() -> None:
     assert of(build(POD + made("old") + made("new", month=3)), error="bad configuration") == "new"
 

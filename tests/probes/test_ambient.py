@@ -147,6 +147,15 @@ def test_two_modes_at_once(namespace: dict[str, str], workload: str, found: list
     assert codes("AM-008", shop(**namespace), workload) == found
 
 
+@pytest.mark.parametrize(
+    ("proxy", "found"), [(True, [("Deployment", "info"), ("Namespace", "medium")]), (False, [("Deployment", "info")])]
+)
+def test_labels_that_ask_for_both_are_the_namespace_s(proxy: bool, found: list[tuple[str, str]]) -> None:
+    both = shop(**AMBIENT, **{"istio-injection": "enabled"})
+    told = judge(build(all_of(both, web(proxy=proxy))), "AM-008")
+    assert sorted((f.subject.kind, f.severity) for f in told) == found
+
+
 def test_gateways_and_waypoints_are_no_sidecars() -> None:
     waypoint_pod = pod("shop/way-1", {"gateway.networking.k8s.io/gateway-name": "way"}, gateway=True)
     assert codes("AM-008", shop(**AMBIENT), waypoint_pod, pod("shop/ingress-1", gateway=True)) == []

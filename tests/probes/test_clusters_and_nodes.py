@@ -39,6 +39,12 @@ def test_a_credential_that_was_renewed(renewed: str, is_fault: bool) -> None:
     assert subjects(judge(build(all_of(ISTIOD, secret), istiods=[told]), "MC-002")) == ["Deployment istio-system/istiod"] * is_fault
 
 
+def test_a_time_that_holds_401_is_no_refusal() -> None:
+    line = "2026-08-01T11:59:53.313401Z info waiting for sync... name=cluster[west] synced attempt=150"
+    told = Istiod(namespace="istio-system", name="istiod-1", parts={"log": ((NOW, line),)})
+    assert judge(build(all_of(ISTIOD, REMOTE.replace("2026-08-01T10", "2026-08-01T11")), istiods=[told]), "MC-002") == []
+
+
 def east_west(labels: dict[str, str], address: str) -> str:
     status = {"loadBalancer": {"ingress": [{"ip": address}] if address else []}}
     return service(

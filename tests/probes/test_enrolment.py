@@ -269,6 +269,21 @@ metadata: {{name: few, namespace: shop}}
 
 
 @pytest.mark.parametrize(
+    ("space", "label", "is_fault"),
+    [
+        ({}, "istio.io/rev: canary-9", True),
+        ({}, "istio.io/rev: default", False),
+        (ENABLED, "istio.io/rev: canary-9", False),  # the namespace's label gets them one
+        ({}, 'istio.io/rev: canary-9, sidecar.istio.io/inject: "false"', False),
+    ],
+)
+def test_a_workload_that_asks_for_an_unknown_revision(space: dict[str, str], label: str, is_fault: bool) -> None:
+    web = deployment("web", template=f"{{labels: {{{label}}}}}").replace("namespace: shop", "namespace: till")
+    found = subjects(judge(build(SOUND + namespace("till", **space) + web), "INJ-005"))
+    assert found == ["Deployment till/web"] * is_fault
+
+
+@pytest.mark.parametrize(
     ("workload", "is_fault"),
     [
         (deployment("a", template='{labels: {sidecar.istio.io/inject: "false"}}'), True),
@@ -277,6 +292,10 @@ metadata: {{name: few, namespace: shop}}
         (deployment("a", template='{labels: {sidecar.istio.io/inject: "true"}}'), False),
         (deployment("a", meta=', annotations: {sidecar.istio.io/inject: "false"}'), True),
         (deployment("a", spec="{hostNetwork: true}"), True),
+        (
+            deployment("a", template='{labels: {sidecar.istio.io/inject: "false"}}', spec="{containers: [{name: istio-proxy}]}"),
+            False,
+        ),
         (deployment("a"), False),
         (deployment("a", template='{labels: {app: istiod, sidecar.istio.io/inject: "false"}}'), False),
         (deployment("a", template='{labels: {sidecar.istio.io/inject: "false"}}').replace("shop", "istio-d"), False),

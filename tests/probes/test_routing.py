@@ -365,3 +365,10 @@ def test_the_nearest_host_is_that_of_difflib() -> None:
     hosts = [f"{''.join(chance.choices('abc', k=4))}.{''.join(chance.choices('xy', k=3))}.svc.cluster.local" for _ in range(60)]
     for host in ("abca.xyx.svc.cluster.local", "cart", "aaaa.yyy.svc", ""):
         assert _nearest(host, hosts) == "".join(difflib.get_close_matches(host, hosts, n=1, cutoff=0.75))
+
+
+@pytest.mark.parametrize(("name", "is_fault"), [("front", True), ("back", False)])
+def test_a_rule_left_to_a_virtual_service_that_is_not_there(name: str, is_fault: bool) -> None:
+    rule = {"match": [{"uri": {"prefix": "/"}}], "delegate": {"name": name}}
+    text = all_of(virtual_service("shop/root", hosts=["a.example.com"], http=[rule]), virtual_service("shop/back"))
+    assert [f.path for f in judge(build(text), "RT-001")] == ["spec.http[0].delegate"] * is_fault

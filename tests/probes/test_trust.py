@@ -58,9 +58,17 @@ def test_without_a_rule_it_is_the_server_and_what_is_over_is_silent() -> None:
     assert judge(build(WEB, envoys=[logged("shop/web-1", REFUSED, fine)]), "CRT-009") == []
 
 
-@pytest.mark.parametrize(("warming", "there", "is_fault"), [(True, True, True), (False, True, False), (True, False, False)])
-def test_a_secret_that_is_there_and_not_delivered(warming: bool, there: bool, is_fault: bool) -> None:
-    door = pod("edge/door-1", {"istio": "ingress"}, gateway=True)
+@pytest.mark.parametrize(
+    ("warming", "there", "wanted", "is_fault"),
+    [
+        (True, True, True, True),
+        (False, True, True, False),
+        (True, False, True, False),
+        (True, True, False, False),  # its Gateway is gone: the Envoy will stop asking
+    ],
+)
+def test_a_secret_that_is_there_and_not_delivered(warming: bool, there: bool, wanted: bool, is_fault: bool) -> None:
+    door = pod("edge/door-1", {"istio": "ingress"}, gateway=True) + (gateway("edge/g", TLS_SERVER) if wanted else "")
     secret = thing("v1", "Secret", "edge/tls") if there else ""
     waits = logged("edge/door-1", secrets=(SecretState(name="kubernetes://tls", warming=warming),))
     assert subjects(judge(build(all_of(door, secret), envoys=[waits]), "CRT-010")) == ["Deployment edge/door"] * is_fault
