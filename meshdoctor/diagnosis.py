@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Seconds, Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.triage.causes import causes_of
 from meshdoctor.triage.places import places_of
-from probes.runner import coverage, run
+from probes.runner import ahead, coverage, run
+
+
+async def judge_ahead(mesh: Mesh) -> None:
+    """Judge what can be judged while others are awaited, a rule a turn; `judge` then judges the rest. May be ended at any time."""
+    for _ in ahead(mesh):
+        await asyncio.sleep(0)
 
 
 def judge(mesh: Mesh, *, collect_seconds: float = 0.0, namespace: str | None = None) -> Diagnosis:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -26,7 +26,12 @@ from meshdoctor.model.workloads import Job, Pod, ReplicaSet
 T = TypeVar("T", bound=KubernetesObject)
 
 DERIVED = {"mesh_config", "slices", "pods_by_ip"}  # cached on a Mesh from its tables
+LATE = ("_envoys", "prometheus", "extra_sources", "notes")  # what a mesh has when everybody has told
 USABLE = {SourceState.LIVE, SourceState.STALE, SourceState.ABSENT}
+
+
+class NotYet(BaseException):
+    """Something was read that a mesh does not have yet. No rule may take it for a failure of its own, hence no Exception."""
 
 
 class Table(Generic[T]):
@@ -155,7 +160,7 @@ class Mesh:
         self.mesh_networks = mesh_networks or {}  # `networks` of MeshNetworks, as it was written
         self.remote_accounts = frozenset(remote_accounts)  # TRUST-DOMAIN/ns/NAMESPACE/sa/NAME of other clusters
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
-        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
+        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives and rules find once per snapshot
 
     def __getitem__(self, kind: type[T]) -> Table[T]:
         if self.reads is not None:
@@ -170,6 +175,25 @@ class Mesh:
     def told(self, istiods: Iterable[Istiod], mesh_config: MeshConfig | Source | None) -> Mesh:
         """The same objects, with what istiod said of them."""
         return Mesh(self._tables, now=self.now, cluster=self.cluster, istiods=istiods, mesh_config=mesh_config)
+
+    def awaiting(self) -> Mesh:
+        """This mesh while its proxies and Prometheus are still being asked: reading what they say raises NotYet."""
+        made = copy(self)
+        made.memo = {}
+        made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in LATE}
+        return made
+
+    def complete(self, whole: Mesh) -> None:
+        """Take in the rest. What was derived so far holds on: it cannot have been derived from what was not there."""
+        self.__dict__ |= {k: v for k, v in whole.__dict__.items() if k not in DERIVED and k != "memo"}
+
+    if not TYPE_CHECKING:  # where it is seen, a misspelt attribute passes for one of any type
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what is not there only."""
+            if name in LATE:
+                raise NotYet(name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def overlaid(self, things: Iterable[KubernetesObject], **given: Iterable[Any]) -> Mesh:
         """This mesh as it would be with these objects applied: new ones, and others of the same kind, namespace and name."""
