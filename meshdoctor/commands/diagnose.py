@@ -7,6 +7,7 @@ import gc
 import sys
 import time
 
+from meshdoctor.commands.ending import keep
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.diagnosis import judge
@@ -35,6 +36,8 @@ def once(arguments: argparse.Namespace) -> int:
     mesh, seconds = looked(arguments)
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
     print(printed(found, arguments), end="", flush=True)  # a pipe is read look by look
+    if not arguments.watch:
+        keep(mesh, found)
     return exit_code(found, strict=arguments.strict)
 
 
