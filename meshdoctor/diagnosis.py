@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Iterator
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Seconds, Status
 from meshdoctor.model.mesh import Mesh
@@ -12,10 +12,9 @@ from meshdoctor.triage.places import places_of
 from probes.runner import ahead, coverage, run
 
 
-async def judge_ahead(mesh: Mesh) -> None:
-    """Judge what can be judged while others are awaited, a rule a turn; `judge` then judges the rest. May be ended at any time."""
-    for _ in ahead(mesh):
-        await asyncio.sleep(0)
+def judge_ahead(mesh: Mesh) -> Iterator[None]:
+    """Judge what can be judged while others are awaited, a rule a step; `judge` then judges the rest, wherever this was ended."""
+    return ahead(mesh)
 
 
 def judge(mesh: Mesh, *, collect_seconds: float = 0.0, namespace: str | None = None) -> Diagnosis:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from meshdoctor.model.mesh import Mesh
 
-Work = Callable[[Mesh], Coroutine[Any, Any, None]]
+Work = Callable[[Mesh], Iterator[None]]
+"""Something done in steps, between which others have their turn."""
 
 
 class Meanwhile:
-    """Work on a mesh in the making: it may be ended wherever it awaits, and the mesh is the same one afterwards."""
+    """Work on a mesh in the making: it may be ended after each step, and the mesh is the same one afterwards."""
 
     def __init__(self, work: Work | None) -> None:
         self._work = work
@@ -24,7 +24,7 @@ class Meanwhile:
         """Start with a mesh that lacks only what is still awaited."""
         if self._work is not None:
             self._mesh = mesh.awaiting()
-            self._task = asyncio.create_task(self._work(self._mesh))
+            self._task = asyncio.create_task(_in_turns(self._work(self._mesh)))
 
     async def end(self) -> None:
         """Stop where it is. Raises what the work raised."""
@@ -39,3 +39,8 @@ class Meanwhile:
             return whole
         self._mesh.complete(whole)
         return self._mesh
+
+
+async def _in_turns(steps: Iterator[None]) -> None:
+    for _ in steps:
+        await asyncio.sleep(0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import repeat
 
 import pytest
 
@@ -12,9 +14,9 @@ from tests.conftest import build
 
 
 async def test_work_that_is_not_done_is_ended_and_what_it_derived_stays() -> None:
-    async def work(mesh: Mesh) -> None:
+    def work(mesh: Mesh) -> Iterator[None]:
         mesh.memo["begun"] = True
-        await asyncio.Event().wait()
+        yield from repeat(None)
 
     whole = build("")
     meanwhile = Meanwhile(work)
@@ -27,8 +29,8 @@ async def test_work_that_is_not_done_is_ended_and_what_it_derived_stays() -> Non
 
 
 async def test_work_that_fails_is_heard_of() -> None:
-    async def work(_: Mesh) -> None:
-        raise LookupError
+    def work(mesh: Mesh) -> Iterator[None]:
+        yield mesh.memo["nothing"]
 
     meanwhile = Meanwhile(work)
     meanwhile.begin(build(""))
