@@ -291,7 +291,14 @@ class Mesh:
 
         A ReplicaSet that is gone or may not be read is told by its name: Deployment name plus the template's hash.
         """
-        for reference in pod.metadata.owner_references:  # a plain loop: asked of every pod by many rules
+        known: dict[Pod, Subject] = self.memo.setdefault("owners", {})  # asked of every pod by many rules
+        found = known.get(pod)
+        if found is None:
+            found = known[pod] = self._owner(pod)
+        return found
+
+    def _owner(self, pod: Pod) -> Subject:
+        for reference in pod.metadata.owner_references:
             if reference.controller:
                 break
         else:
