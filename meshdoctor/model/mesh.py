@@ -81,8 +81,8 @@ class Table(Generic[T]):
         if not labels:
             return self.within(namespace)
         self._must_see(namespace)
-        first, *rest = labels.items()
-        some = self._by_label.get((namespace, *first), ())
+        (key, value), *rest = labels.items()
+        some = self._by_label(key).get((namespace, value), ())
         return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest)) if rest else some
 
     @property
@@ -101,9 +101,15 @@ class Table(Generic[T]):
     def _by_namespace(self) -> dict[str, tuple[T, ...]]:
         return _grouped((o.namespace, o) for o in self._objects)
 
-    @cached_property
-    def _by_label(self) -> dict[tuple[str, str, str], tuple[T, ...]]:
-        return _grouped(((o.namespace, k, v), o) for o in self._objects for k, v in o.labels.items())
+    def _by_label(self, key: str) -> dict[tuple[str, str], tuple[T, ...]]:
+        """The objects that have a label, by namespace and value. Few labels are asked for: by all of them it took ten times
+        as long."""
+        known: dict[str, dict[tuple[str, str], tuple[T, ...]]] = self.memo.setdefault("by_label", {})
+        found = known.get(key)
+        if found is None:
+            pairs = ((o.metadata, o) for o in self._objects if key in o.metadata.labels)
+            found = known[key] = _grouped(((m.namespace, m.labels[key]), o) for m, o in pairs)
+        return found
 
 
 def _place(thing: KubernetesObject) -> tuple[str, str]:

@@ -98,7 +98,10 @@ class Pod(KubernetesObject, frozen=True, gc=True, dict=True):
         return tuple(c for c in self.spec.containers if c.name != "istio-proxy")
 
     def condition(self, kind: str) -> Condition | None:
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        for condition in self.status.conditions:  # a plain loop: asked of every pod by many rules
+            if condition.type == kind:
+                return condition
+        return None
 
     @property
     def is_ready(self) -> bool:
