@@ -50,7 +50,7 @@ def run(mesh: Mesh, probes: Iterable[Probe] | None = None) -> tuple[tuple[Findin
     findings: dict[str, Finding] = {}
     checks = []
     for each in all_probes() if probes is None else probes:
-        judged: Judged = mesh.memo.get(each.rule) or _judged(each, mesh)
+        judged: Judged = mesh.memo.get(each) or _judged(each, mesh)
         for finding in judged.findings:
             findings.setdefault(finding.id, finding)
         checks.append(judged.check)
@@ -66,7 +66,7 @@ def ahead(mesh: Mesh) -> Iterator[None]:
     for each in all_probes():
         if AWAITED.isdisjoint(each.needs):
             try:
-                mesh.memo[each.rule] = _judged(each, mesh)
+                mesh.memo[each] = _judged(each, mesh)
             except NotYet:
                 mesh.memo.clear()
             yield

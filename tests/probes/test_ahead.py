@@ -29,7 +29,7 @@ async def test_a_look_that_is_judged_meanwhile_finds_the_same() -> None:
         credentials = Credentials(context="demo", cluster="demo", server=server.url, user="demo", namespace="default")
         async with ApiClient(credentials) as api:
             mesh = await collect(api, Options(), work=judge_ahead)
-    early = {p.code for p in all_probes() if p.rule in mesh.memo}
+    early = {p.code for p in all_probes() if p in mesh.memo}
     assert early
     assert not any({Envoy, Prometheus} & set(p.needs) for p in all_probes() if p.code in early)
     found = run(mesh)
