@@ -28,6 +28,7 @@ from meshdoctor.diagnosis import judge
 from meshdoctor.istio.controlplane import control_plane_namespaces
 from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.failures import TimeIsUp
 from meshdoctor.kube.session import RequestLine
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.findings import Diagnosis, Finding, Status
@@ -90,12 +91,14 @@ async def look(api: ApiClient, looked: Looked, wanted: Wanted, progress: Progres
     seconds = tier.seconds * (1 - WRITING)
     parts = _Parts(progress)
     try:
-        async with asyncio.timeout(seconds):
+        with api.within(seconds):
             looked.mesh = await collect(api, options, parts.next)
-    except TimeoutError:
-        looked.notes.append(f"Reading took longer than {seconds:.0f} s and was cut off.")
+    except TimeIsUp:
+        looked.notes.append(f"The API server did not answer within {seconds:g} s.")
     looked.at = api.now()
     if looked.mesh is not None:
+        late = sum(s.reason == str(TimeIsUp()) for s in looked.mesh.sources)
+        looked.notes += [f"Reading was cut off after {seconds:g} s: {late} of its sources had not answered."] if late else []
         looked.found = await asyncio.to_thread(judge, looked.mesh, collect_seconds=time.perf_counter() - began)
         left = seconds - (time.perf_counter() - began)
 
@@ -186,7 +189,11 @@ def _extras(tier: Tier, looked: Looked) -> tuple[dict[str, bytes], list[str]]:
     from meshdoctor.reports.shortened import shortened
 
     found, at = looked.found, looked.at
-    verdict = text.diagnosis(found, colour=False, width=100) if found is not None else "Nothing was judged: reading was cut off."
+    verdict = (
+        text.diagnosis(found, colour=False, width=100)
+        if found is not None
+        else "Nothing was judged: the API server did not answer in time."
+    )
     requests: list[dict[str, Any]] = [
         {"method": r.method, "path": r.path, "status": r.status, "ms": round(r.ms), "bytes": r.bytes, "at": r.at}
         for r in looked.requests

@@ -13,11 +13,13 @@ from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, serv
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.cluster import Event, LimitRange, Namespace, ResourceQuota, Service
 from meshdoctor.model.findings import PROOF, STRONG, Evidence
+from meshdoctor.model.kinds import WORKLOADS
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Deployment, Pod, ReplicaSet
+from meshdoctor.model.text import counted
+from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, ReplicaSet, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
@@ -89,7 +91,7 @@ def _involved(mesh: Mesh, event: Event) -> Subject:
     return Subject(group=group, kind=thing.kind, namespace=event.namespace, name=thing.name)
 
 
-@probe("INJ-018", over=Namespace, needs=(Namespace, Event, Deployment, ReplicaSet, ResourceQuota, LimitRange, *WEBHOOKS))
+@probe("INJ-018", over=Namespace, needs=(Namespace, Event, ReplicaSet, *WORKLOADS, ResourceQuota, LimitRange, *WEBHOOKS))
 def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     """A quota or limit range refuses pods of an injected namespace, and the workload is short of replicas now."""
     if not called(mesh, namespace.labels, {}):
@@ -98,22 +100,33 @@ def sidecar_exceeds_quota(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     if refused is None:
         mesh[Event].within(namespace.name)  # UNKNOWN, not PASS, where events are not seen
         return
-    workload = _involved(mesh, refused)
-    deployment = mesh[Deployment].get(workload.namespace, workload.name)
-    if deployment is None or deployment.status.replicas >= deployment.desired > 0:
+    short = _short(mesh, refused)
+    if short is None:
         return
     named = QUOTA.search(refused.message)
     quota = mesh[ResourceQuota].get(namespace.name, named["quota"]) if named and named["quota"] else None
     limit = next(iter(mesh[LimitRange].within(namespace.name)), None)
     subject = quota or (limit if "usage per" in refused.message else None) or namespace
-    lacking = deployment.desired - deployment.status.replicas
-    says = f"{deployment.name} lacks {lacking} pods: quota or limits leave no room for the sidecar"
-    yield fail(
-        subject,
-        says,
-        evidence=[_refusal(refused), quote(deployment, "status.replicas", deployment.status.replicas)],
-        also=[workload],
-    )
+    workload, lacking = short
+    says = f"{workload.name} lacks {counted(lacking, 'pod')}: quota or limits leave no room for the sidecar"
+    evidence = [_refusal(refused), quote(workload, "status", f"{counted(lacking, 'pod')} fewer than wanted")]
+    yield fail(subject, says, evidence=evidence, also=[_involved(mesh, refused)])
+
+
+def _short(mesh: Mesh, refused: Event) -> tuple[Workload, int] | None:
+    """What a refusal is about and how many pods it lacks now. In a rollout the new ReplicaSet does, not its Deployment."""
+    kinds: tuple[type[Workload], ...] = (ReplicaSet, *WORKLOADS)
+    kind = next((k for k in kinds if refused.involved_object.kind == k.KIND), None)
+    workload = mesh[kind].get(refused.namespace, refused.involved_object.name) if kind else None
+    if workload is None and kind is ReplicaSet:
+        workload = mesh[Deployment].get(refused.namespace, _involved(mesh, refused).name)
+    if not isinstance(workload, Workload):
+        return None
+    status = workload.status
+    wanted, made = workload.desired, status.replicas
+    if isinstance(workload, DaemonSet):
+        wanted, made = status.desired_number_scheduled, status.number_ready
+    return (workload, wanted - made) if made < wanted else None
 
 
 @probe("INJ-016", needs=(Pod,))

@@ -67,7 +67,7 @@ def not_captured(mesh: Mesh) -> Iterator[Draft]:
         if bare:
             said = bare[0].annotations.get(REDIRECTION, "")
             how = "is still pending" if said == "pending" else "is not there"
-            says = f"{len(bare)} of its pods are not captured: the redirection {how}"
+            says = f"ztunnel does not capture {counted(len(bare), 'pod')} of it: the redirection {how}"
             at = f"metadata.annotations[{REDIRECTION}]"
             yield fail(workload.subject, says, at=at, evidence=(quote(bare[0], at, said or "none"),), also=bare)
 

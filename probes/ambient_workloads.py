@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.ambient import MANAGED, has_waypoint, needs_http, waypoint_of
+from meshdoctor.istio.ambient import MANAGED, USE, has_waypoint, needs_http, waypoint_of
 from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, namespace_labels
 from meshdoctor.istio.running import WORKLOADS, Running, workloads
 from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace, labels_of
@@ -14,8 +14,7 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.security import AuthorizationPolicy
-from meshdoctor.model.subject import Subject
-from probes.registry import Draft, fail, get, probe
+from probes.registry import Draft, fail, get, probe, quote
 
 AT = "workload"  # the workload as a whole, as Kiali writes it
 
@@ -77,9 +76,10 @@ def two_modes(mesh: Mesh) -> Iterator[Draft]:
             yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), codes=tuple(faults), severity=severity)
 
 
-@probe("AM-003", needs=(Namespace, gatewayapi.Gateway, *WORKLOADS))
+@probe("AM-003", needs=(Namespace, gatewayapi.Gateway, Service, *WORKLOADS))
 def waypoint_missing(mesh: Mesh) -> Iterator[Draft]:
-    """The waypoint that a workload or its namespace asks for does not exist, or does not work."""
+    """The waypoint that a workload, a Service or their namespace asks for does not exist, or does not work."""
+    yield from _missing_for_services(mesh)
     told = set()
     for workload in workloads(mesh):
         asked = waypoint(mesh, workload) if workload.pods else None
@@ -91,8 +91,21 @@ def waypoint_missing(mesh: Mesh) -> Iterator[Draft]:
         yield fail(workload.subject, says, at=AT, evidence=_shown(workload, says), codes=("KIA1313",), severity=severity)
         if not own and workload.namespace not in told:
             told.add(workload.namespace)
-            namespace = Subject(kind="Namespace", name=workload.namespace)
-            yield fail(namespace, says, at="metadata.labels", evidence=_shown(workload, says), codes=(), also=[workload.subject])
+            namespace, at = mesh[Namespace].get("", workload.namespace), f"metadata.labels[{USE}]"
+            if namespace is not None:
+                shown = [quote(namespace, at, namespace.labels.get(USE))]
+                yield fail(namespace, says, at=at, evidence=shown, codes=(), also=[workload.subject])
+
+
+def _missing_for_services(mesh: Mesh) -> Iterator[Draft]:
+    """Services with a label of their own: what is sent to them goes to the waypoint first."""
+    for service in mesh[Service]:
+        asked = waypoint_of(service.labels, {}, service.namespace)
+        if asked is not None and not has_waypoint(mesh, asked):
+            says = f"asks for waypoint {asked[0]}/{asked[1]}, and there is no such Gateway that works"
+            at = f"metadata.labels[{USE}]"
+            shown = [quote(service, at, service.labels[USE])]
+            yield fail(service, says, at=at, evidence=shown, codes=(), lacking=(gatewayapi.Gateway,))
 
 
 @probe(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.certificates import lifetime, pem_certificates, seconds_left
-from meshdoctor.istio.controlplane import control_planes
+from meshdoctor.istio.controlplane import planes_seen
 from meshdoctor.model.cluster import ConfigMap, Secret
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Severity
@@ -17,6 +17,7 @@ from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe
+from probes.xds import those_asked
 
 SOON = timedelta(days=30).total_seconds()
 URGENT = timedelta(days=7).total_seconds()
@@ -44,7 +45,7 @@ def authority(mesh: Mesh, namespace: str) -> Subject:
 @probe("CRT-001", needs=(ConfigMap, Istiod, Pod, Deployment, Secret))
 def root_ends(mesh: Mesh) -> Iterator[Draft]:
     """The mesh's root certificate is expired or ends within 30 days."""
-    for namespace in sorted({p.namespace for p in control_planes(mesh)}):
+    for namespace in sorted({p.namespace for p in planes_seen(mesh)}):
         found = _root_seconds(mesh, namespace)
         if found is None:
             continue
@@ -76,7 +77,7 @@ def _root_seconds(mesh: Mesh, namespace: str) -> tuple[float, Evidence] | None:
 def intermediate_ends(mesh: Mesh) -> Iterator[Draft]:
     """istiod's signing chain ends within 30 days (a self-signed CA has none)."""
     told = False
-    for istiod in mesh.istiods:
+    for istiod in those_asked(mesh, "metrics"):
         seconds = istiod.metric("citadel_server_cert_chain_expiry_seconds")
         if seconds is None:
             continue

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshdoctor.istio.clusters import registries
+from meshdoctor.istio.controlplane import planes_seen
 from meshdoctor.model.cluster import Secret, Service
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, probe, quote
 
 
 @probe(
     "MD5118",
-    needs=(Secret,),
+    needs=(Secret, Deployment, Pod),
     codes=("IST0126",),
     title="MeshNetworks names a registry that istiod does not read",
     severity="low",
 )
 def unknown_registry(mesh: Mesh) -> Iterator[Draft]:
     """An endpoint of MeshNetworks comes from a registry which is neither istiod's own nor that of a remote Secret."""
+    if not mesh.mesh_networks:
+        planes_seen(mesh)  # without its control plane's namespace MeshNetworks is not seen
     for network, body in mesh.mesh_networks.items():
         for i, endpoint in enumerate((body or {}).get("endpoints") or ()):
             name = endpoint.get("fromRegistry") or endpoint.get("from_registry")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.imports import sidecar_of
 from meshdoctor.istio.workloads import asked_pods, is_gateway
 from meshdoctor.model.envoy import Envoy
@@ -20,6 +21,7 @@ MANY = 1000  # destinations
 @probe("XDS-007", needs=(Pod, Envoy, Sidecar))
 def too_much_configuration(mesh: Mesh) -> Iterator[Draft]:
     """Proxies hold more than a thousand destinations, and no Sidecar tells which of them they need."""
+    log.must_have(mesh, "clusters")
     largest: dict[str, tuple[int, Pod]] = {}
     for pod, envoy in asked_pods(mesh):
         if is_gateway(pod) or not envoy.has("clusters") or sidecar_of(mesh, pod) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from meshdoctor.istio.asking import asked, shown
-from meshdoctor.istio.controlplane import control_planes
+from meshdoctor.istio.controlplane import planes_seen
 from meshdoctor.istio.scaling import autoscalers_of, is_at_its_limit, throttled
 from meshdoctor.model.findings import Evidence
 from meshdoctor.model.istiod import Istiod
@@ -29,7 +29,7 @@ CONFIGURED = tuple(k for k in LISTED if issubclass(k, NetworkingObject | Securit
 @probe("CP-004", needs=(Deployment, Pod, HorizontalPodAutoscaler, Prometheus))
 def istiod_at_its_limit(mesh: Mesh) -> Iterator[Draft]:
     """The autoscaler of istiod would make more replicas and may not, or istiod is held back at its CPU limit."""
-    for plane in control_planes(mesh):
+    for plane in planes_seen(mesh):
         if plane.deployment is None:
             continue
         for autoscaler in autoscalers_of(mesh, plane.deployment.subject):
@@ -50,7 +50,7 @@ def istiod_at_its_limit(mesh: Mesh) -> Iterator[Draft]:
 def pushes_late(mesh: Mesh) -> Iterator[Draft]:
     """More than one in twenty changes takes longer than 30 seconds to reach the proxies."""
     late = [s.value for s in asked(mesh, "late_pushes") if s.value > 0.05]
-    for plane in control_planes(mesh) if late else ():
+    for plane in planes_seen(mesh) if late else ():
         if plane.deployment is not None:
             says = f"{late[0]:.0%} of the pushes of the last ten minutes took longer than 30 s"
             yield fail(plane.deployment, says, evidence=(shown(mesh, "late_pushes", f"{late[0]:.3f}"),))
@@ -62,7 +62,7 @@ def replicas_uneven(mesh: Mesh) -> Iterator[Draft]:
     counts: dict[str, int] = {i.name: 0 for i in mesh.istiods if i.has("syncz")}
     for proxy in all_told(mesh):
         counts[proxy.istiod] = counts.get(proxy.istiod, 0) + 1
-    for plane in control_planes(mesh):
+    for plane in planes_seen(mesh):
         those = {p.name: counts[p.name] for p in plane.pods if p.is_ready and p.name in counts}
         most, least = max(those.values(), default=0), min(those.values(), default=0)
         if plane.deployment is not None and sum(those.values()) > MANY and most > UNEVEN * max(1, least):
@@ -100,7 +100,7 @@ def _is_busy(mesh: Mesh, thing: NetworkingObject | SecurityObject) -> bool:
 def pushes_fail(mesh: Mesh) -> Iterator[Draft]:
     """istiod fails to make or to send configuration: internal errors, or proxies that do not take it in time."""
     failed = [s for s in asked(mesh, "push_errors") if s.value > 0]
-    for plane in control_planes(mesh) if failed else ():
+    for plane in planes_seen(mesh) if failed else ():
         if plane.deployment is not None:
             words = ", ".join(f"{s.labels.get('what', 'errors')} {s.value:.0f}" for s in failed)
             says = f"pushes failed in the last two minutes: {words}"
@@ -111,7 +111,7 @@ def pushes_fail(mesh: Mesh) -> Iterator[Draft]:
 def objects_refused(mesh: Mesh) -> Iterator[Draft]:
     """Somebody tries to apply objects that the validation webhook refuses."""
     refused = [s for s in asked(mesh, "refused_objects") if s.value > 0 and not _tests_itself(mesh, s.labels)]
-    for plane in control_planes(mesh) if refused else ():
+    for plane in planes_seen(mesh) if refused else ():
         if plane.deployment is not None:
             kinds = ", ".join(sorted({s.labels.get("resource", "") for s in refused}))
             says = f"{kinds or 'objects'} were refused by validation in the last two minutes"
@@ -122,5 +122,5 @@ def objects_refused(mesh: Mesh) -> Iterator[Draft]:
 def _tests_itself(mesh: Mesh, labels: dict[str, str]) -> bool:
     """Whether it is the Gateway that a new replica has refused, to see whether its webhook works."""
     young = timedelta(minutes=3)
-    pods = [p for plane in control_planes(mesh) for p in plane.pods]
+    pods = [p for plane in planes_seen(mesh) for p in plane.pods]
     return labels.get("resource") == "gateways" and any(p.created and mesh.now - p.created < young for p in pods)

@@ -10,6 +10,7 @@ from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
 from meshdoctor.model.cluster import Node
 from meshdoctor.model.findings import HINT, STRONG, Evidence
 from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Deployment, HorizontalPodAutoscaler, Pod, PodDisruptionBudget, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
@@ -32,7 +33,7 @@ def drain_blocked(mesh: Mesh, budget: PodDisruptionBudget) -> Iterator[Draft]:
     value = budget.spec.max_unavailable if budget.spec.max_unavailable is not None else budget.spec.min_available
     yield fail(
         budget,
-        f"it allows no eviction of its {said.expected_pods} healthy pods ({rule} {value}): a drain of their nodes hangs",
+        f"it allows no eviction of its {counted(said.expected_pods, 'healthy pod')} ({rule} {value}): a drain of their nodes hangs",
         at=f"spec.{rule}",
         evidence=(
             quote(budget, f"spec.{rule}", value),

@@ -41,12 +41,12 @@ def cluster_dns_down(mesh: Mesh) -> Iterator[Draft]:
         if ready and len(ready) * 2 >= desired:
             continue
         subject = workload.subject if workload else _owner(mesh, service)
-        words = f"{len(ready)} ready endpoints, {desired} replicas wanted"
+        words = f"{counted(len(ready), 'ready endpoint')}, {counted(desired, 'replica')} wanted"
         command = f"kubectl -n kube-system get endpointslices -l kubernetes.io/service-name={service.name}"
         evidence = [Evidence(words, str(service.subject), words, command), *_lookups(mesh)]
         if workload is not None:
             evidence.append(quote(workload, "spec.replicas", workload.spec.replicas))
-        says = f"cluster DNS {service.name} has {len(ready)} ready endpoints"
+        says = f"cluster DNS {service.name} has {counted(len(ready), 'ready endpoint')}"
         yield fail(subject, says, evidence=evidence, harm=Harm((f"{service.namespace}/{service.name}",)), also=[service])
 
 

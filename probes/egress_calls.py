@@ -11,6 +11,7 @@ from meshdoctor.istio.hosts import registered, service_host
 from meshdoctor.istio.imports import sidecar_of
 from meshdoctor.istio.mutual.client_rules import client_tls
 from meshdoctor.istio.routing import Route, destination_rules, destinations, rule_host, virtual_services_for
+from meshdoctor.istio.selecting import SELECTABLE, labels_of, selected, unknown_workloads
 from meshdoctor.istio.visibility import sees
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
@@ -76,12 +77,16 @@ def _setting(mesh: Mesh, sidecar: Sidecar | None) -> Evidence:
     return Evidence("the mesh's setting", "MeshConfig", f"outboundTrafficPolicy: {mesh.mesh_config.outbound_traffic_policy}", "")
 
 
-@probe("EG-002", over=ServiceEntry, needs=(ServiceEntry, Pod, Envoy))
+@probe("EG-002", over=ServiceEntry, needs=(ServiceEntry, Envoy, *SELECTABLE))
 def not_resolved(mesh: Mesh, entry: ServiceEntry) -> Iterator[Draft]:
     """A ServiceEntry leads nowhere: its names do not resolve, or its resolution does not fit its hosts and endpoints."""
     wrong = _does_not_fit(entry)
     if wrong:
         yield fail(entry, wrong, at="spec.resolution", evidence=(quote(entry, "spec.resolution", entry.spec.resolution),), codes=())
+    elif _selects_nothing(mesh, entry):
+        at, labels = "spec.workloadSelector.labels", ", ".join(f"{k}={v}" for k, v in labels_of(entry).items())
+        says = f"no pod and no WorkloadEntry of {entry.namespace} has {labels}: it has no endpoint"
+        yield fail(entry, says, at=at, evidence=(quote(entry, at, labels),), codes=(), lacking=unknown_workloads(mesh))
     if wrong or not entry.spec.resolution.startswith("DNS") or (entry.changed and mesh.now - entry.changed < JUST_MADE):
         return
     for host in entry.spec.hosts:
@@ -100,6 +105,12 @@ def not_resolved(mesh: Mesh, entry: ServiceEntry) -> Iterator[Draft]:
                 harm=log.harm(mesh, failed),
                 also=log.clients(mesh, failed),
             )
+
+
+def _selects_nothing(mesh: Mesh, entry: ServiceEntry) -> bool:
+    """Whether its endpoints are what a selector finds, and it finds nothing."""
+    is_static = entry.spec.resolution == "STATIC" and not entry.spec.endpoints
+    return is_static and bool(labels_of(entry)) and next(selected(mesh, entry), None) is None
 
 
 def _does_not_fit(entry: ServiceEntry) -> str:

@@ -39,13 +39,13 @@ def no_ready_endpoints(mesh: Mesh, service: Service) -> Iterator[Draft]:
     pods = pods_of(mesh, service)
     for i, port in enumerate(service.spec.ports):
         if isinstance(port.target, str) and not port.target.isdigit() and pods and not _named(pods, port.target):
-            offered = sorted({c.name for p in pods for k in p.all_containers for c in k.ports if c.name})
+            offered = sorted({c.name for p in pods for k in p.app_containers or p.all_containers for c in k.ports if c.name})
             yield _unreachable(
                 mesh,
                 service,
                 f"port {port.port} has no endpoint: no pod has a port named {port.target!r}",
                 f"spec.ports[{i}].targetPort",
-                why=f"its pods have {', '.join(offered)}" if offered else "its pods name no port",
+                why=f"its pods name the ports {', '.join(offered)}" if offered else "its pods name no port",
                 pods=pods,
             )
 
@@ -299,8 +299,8 @@ def all_ejected(mesh: Mesh) -> Iterator[Draft]:
             failed = log.flagged(log.lines_to(mesh, up.host, subject.changed), "UH")
             yield fail(
                 subject,
-                f"all endpoints ({len(cluster.hosts)}) of {up.host} are ejected at {envoy.namespace}/{envoy.name}, "
-                f"while {len(pods)} of its pods are Ready",
+                f"every endpoint of {up.host}{f', subset {up.subset},' if up.subset else ''} is ejected at "
+                f"{envoy.namespace}/{envoy.name} ({len(cluster.hosts)} of {len(cluster.hosts)}), though its pods are Ready",
                 at="spec.trafficPolicy.outlierDetection" if rules else "",
                 evidence=(
                     Evidence(

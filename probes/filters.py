@@ -52,10 +52,12 @@ def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
     """An EnvoyFilter does nothing: it is for no proxy, what it adds is in no listener, or whether it counts is left to chance.
 
     A patch relative to others without a priority counts only if it comes after them. The order by age is often the
-    right one: where proxies have what it adds it is a remark.
+    right one: it is a remark, unless a proxy is seen that was left as it was.
     """
-    yield from _for_nobody(mesh, envoy_filter)
-    yield from _not_there(mesh, envoy_filter)
+    unused = tuple(_for_nobody(mesh, envoy_filter))
+    yield from unused
+    idle = _idle(envoy_filter, unused)
+    yield from _not_there(mesh, envoy_filter, idle)
     versioned: set[str] = set()
     for index, patch in enumerate(envoy_filter.spec.config_patches):
         if patch.operation in RELATIVE and not _impossible(patch) and not envoy_filter.spec.priority:
@@ -65,7 +67,7 @@ def without_effect(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
                 says += f"; an earlier patch of {patch.filter_name} holds for some proxy versions only"
             code = "IST0155" if twice else "IST0151"
             at = f"spec.configPatches[{index}].patch.operation"
-            severity: Severity = "info" if _is_there(mesh, envoy_filter, patch) else "low"
+            severity: Severity = "low" if index not in idle and _is_missed(mesh, envoy_filter, patch) else "info"
             yield fail(envoy_filter, says, at=at, codes=(code,), severity=severity)
         if patch.proxy_version:
             versioned.add(patch.filter_name)
@@ -91,6 +93,13 @@ def _for_nobody(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
             yield fail(envoy_filter, says, at=at, codes=())
 
 
+def _idle(envoy_filter: EnvoyFilter, unused: tuple[Draft, ...]) -> frozenset[int]:
+    """The patches that are for no proxy: why they do nothing is said."""
+    places = [f"spec.configPatches[{i}]." for i in range(len(envoy_filter.spec.config_patches))]
+    nowhere = any(d.at.startswith("spec.workloadSelector") for d in unused)
+    return frozenset(i for i, place in enumerate(places) if nowhere or any(d.at.startswith(place) for d in unused))
+
+
 def _connected(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[ProxySync]:
     """The proxies that an EnvoyFilter is for, as istiod knows them."""
     for proxy in connected(mesh):
@@ -107,21 +116,29 @@ def _is_of(pattern: str, version: str) -> bool:
         return True
 
 
-def _is_there(mesh: Mesh, envoy_filter: EnvoyFilter, patch: EnvoyConfigObjectPatch) -> bool:
-    """Whether the proxies that were looked into have the filter that a patch adds."""
-    known = [filters for _, filters in _looked_into(mesh, envoy_filter)]
-    return bool(known) and all(patch.added_filter in filters for filters in known)
+def _is_missed(mesh: Mesh, envoy_filter: EnvoyFilter, patch: EnvoyConfigObjectPatch) -> bool:
+    """Whether a proxy that was looked into lacks the filter that a patch adds, or has the one that it removes."""
+    return any(
+        (patch.added_filter and patch.added_filter not in filters) or patch.removed_filter in filters
+        for pod, filters in _looked_into(mesh, envoy_filter)
+        if _would_show(patch, pod)
+    )
 
 
-def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter) -> Iterator[Draft]:
+def _would_show(patch: EnvoyConfigObjectPatch, pod: Pod) -> bool:
+    """Whether what a patch does to filters is seen in what is known of a pod: a gateway's listeners, a sidecar's inbound one."""
+    contexts = GATEWAYS if is_gateway(pod) else INBOUND
+    return patch.match.context in contexts and not patch.match.listener.get("portNumber")
+
+
+def _not_there(mesh: Mesh, envoy_filter: EnvoyFilter, idle: frozenset[int]) -> Iterator[Draft]:
     """What a proxy in sync, which took all that it was sent, does not have of what the patches add."""
     if envoy_filter.changed is None or mesh.now - envoy_filter.changed < PUSHED_WITHIN:
         return
     for pod, known in _looked_into(mesh, envoy_filter):
-        contexts = GATEWAYS if is_gateway(pod) else INBOUND
         for index, patch in enumerate(envoy_filter.spec.config_patches):
-            name, narrow = patch.added_filter, patch.match.listener.get("portNumber")
-            if name and not narrow and patch.match.context in contexts and name not in known:
+            name = patch.added_filter
+            if name and index not in idle and name not in known and _would_show(patch, pod):
                 at = f"spec.configPatches[{index}]"
                 command = f"istioctl proxy-config listener {pod.name}.{pod.namespace} -o yaml"
                 proof = Evidence(f"{pod.name} has no filter {name}", "/config_dump", "not among its listeners' filters", command)

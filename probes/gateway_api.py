@@ -266,6 +266,11 @@ def _backend(route: Route, backend: BackendReference) -> Subject:
     return Subject(backend.group, backend.kind, backend.namespace or route.namespace, backend.name)
 
 
+def _needs_grant(route: Route) -> bool:
+    """Gateways ask for a ReferenceGrant; sidecars, where a Service is the parent, do not (istio, conversion.go)."""
+    return any(parent_of(route, r).kind == "Gateway" for r in route.spec.parent_refs)
+
+
 def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
     """Why a backend is not resolved; empty for one that is, or that is no Service."""
     target = _backend(route, backend)
@@ -274,7 +279,7 @@ def _problem(mesh: Mesh, route: Route, backend: BackendReference) -> str:
     service = mesh[Service].get(target.namespace, target.name)
     if service is None:
         return f"{target} does not exist"
-    if not is_granted(mesh, route, target):
+    if _needs_grant(route) and not is_granted(mesh, route, target):
         return f"no ReferenceGrant in {target.namespace} lets {route.KIND} of {route.namespace} refer to {target}"
     ports = [p.port for p in service.spec.ports]
     if backend.port is not None and backend.port not in ports:

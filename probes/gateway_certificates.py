@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from meshdoctor.istio.certificates import of_secret
 from meshdoctor.istio.gateways import gateway_pods_of, server_hosts
-from meshdoctor.istio.secret_access import refused_secrets
+from meshdoctor.istio.secret_access import refused_secrets, unusable_secret
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate
 from meshdoctor.model.findings import STRONG, Evidence, Severity
+from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import Gateway, Server
 from meshdoctor.model.sources import Source, SourceState, Unseen
@@ -84,10 +85,11 @@ def _elsewhere(mesh: Mesh, namespace: str, name: str) -> str:
     return f"there is one in {', '.join(found)}, but the gateway's pods run in {namespace}" if found else ""
 
 
-@probe("CRT-006", over=Gateway, needs=(Gateway, Pod, Secret, Envoy))
+@probe("CRT-006", over=Gateway, needs=(Gateway, Pod, Secret, Envoy, Istiod))
 def secret_expired(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
     """The certificate that a server presents has expired, expires within 14 days, or cannot be used at all."""
     unread = []
+    yield from _not_taken(mesh, gateway)
     for i, name, _ in _credentials(gateway):
         at = f"spec.servers[{i}].tls.credentialName"
         written = _written(mesh, gateway, name)
@@ -107,6 +109,30 @@ def secret_expired(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
                     severity=severity,
                     also=(Subject(kind="Secret", namespace=pod.namespace, name=name),),
                     codes=() if severity else None,  # istioctl does not look ahead
+                )
+
+
+def _not_taken(mesh: Mesh, gateway: Gateway) -> Iterator[Draft]:
+    """Secrets that istiod cannot use as they are now: a gateway goes on with what it had, until its pods start again."""
+    if mesh.state(Secret) not in USABLE:
+        return
+    for i, name, _ in _credentials(gateway):
+        for secret in filter(None, (mesh[Secret].get(n, name) for n in _namespaces(mesh, gateway))):
+            refused = unusable_secret(mesh, secret)
+            if refused is not None:
+                at = f"spec.servers[{i}].tls.credentialName"
+                log = f"kubectl -n {refused.istiod.namespace} logs {refused.istiod.name} -c discovery --since=5m | grep {name}"
+                yield fail(
+                    gateway,
+                    f"istiod cannot use {secret.subject}: {refused.why}",
+                    at=at,
+                    why="A gateway goes on with the certificate that it had before; a pod that starts now has none.",
+                    evidence=(
+                        quote(gateway, at, name),
+                        Evidence("istiod refuses its content", f"log of {refused.istiod.name}", refused.line, log),
+                    ),
+                    also=(secret,),
+                    since=secret.changed,
                 )
 
 

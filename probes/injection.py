@@ -34,7 +34,6 @@ from meshdoctor.model.workloads import CronJob, Deployment, Job, Pod, Workload
 from probes.registry import Draft, fail, get, probe, quote
 
 WEBHOOKS = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
-ANSWERS = ("enabled", "disabled")
 MESH_KINDS: tuple[type[KubernetesObject], ...] = (DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, VirtualService)
 
 
@@ -43,24 +42,27 @@ def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     """A namespace that belongs to the mesh has no enrolment label, and no webhook would inject its pods, now or at a restart."""
     labels = namespace.labels
     said = labels.get(NAMESPACE_LABEL)
-    if said in ANSWERS or REVISION in labels or labels.get(AMBIENT) == "ambient" or namespace.name in IGNORED_NAMESPACES:
+    if said == "enabled" or REVISION in labels or labels.get(AMBIENT) == "ambient" or namespace.name in IGNORED_NAMESPACES:
         return
     if namespace.name in control_plane_namespaces(mesh) or called(mesh, labels, {}):
         return
-    outside = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None and not _exempt(p)]
+    declined = said == "disabled"  # on purpose, it seems: what runs with a sidecar now tells otherwise
+    outside = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None and not (declined or _exempt(p))]
     last = [] if outside else [p for p in mesh[Pod].within(namespace.name) if _has_its_last(mesh, p, labels)]
     if not (outside or last) or namespace.name == mesh.mesh_config.root_namespace:
         return
     why = _expected(mesh, namespace.name)
     if why is not None:
         then = f"{len(outside)} of its pods run" if outside else f"{len(last)} of its pods will restart"
-        label = "no injection label" if said is None else f"{NAMESPACE_LABEL}={said}, which no webhook selects"
+        label = (
+            "no injection label" if said is None else f"{NAMESPACE_LABEL}={said}{'' if declined else ', which no webhook selects'}"
+        )
         says = f"namespace {namespace.name} has {label}, and {then} without a sidecar"
         evidence = (quote(namespace, f"metadata.labels: {dict(labels)}"), why)
-        codes = ("IST0102",) if mesh.istiods else ()  # of manifests MD5273 says it of all that have no label
-        yield fail(
-            namespace, says, at="metadata.labels", why=why.says, evidence=evidence, also=_owners(mesh, outside or last), codes=codes
-        )
+        codes = ("IST0102",) if mesh.istiods and not declined else ()  # of manifests MD5273 says it of all that have no label
+        also, at = _owners(mesh, outside or last), "metadata.labels"
+        severity: Severity | None = "medium" if declined else None
+        yield fail(namespace, says, at=at, why=why.says, evidence=evidence, also=also, codes=codes, severity=severity)
 
 
 def _has_its_last(mesh: Mesh, pod: Pod, namespace: dict[str, str]) -> bool:
@@ -159,7 +161,10 @@ def _override(workload: Workload | CronJob | Job) -> Iterator[Draft]:
         yield fail(workload, says, at=place, evidence=[quote(workload, place, said)])
     elif said is None and (INJECT in workload.labels or INJECT in workload.annotations):
         says = f"{workload.name} carries {INJECT} on itself; only the pod template's counts"
-        yield fail(workload, says, at=f"metadata.labels[{INJECT}]", why="the webhook sees pods, not their controller")
+        own, where = (workload.labels, "labels") if INJECT in workload.labels else (workload.annotations, "annotations")
+        at = f"metadata.{where}[{INJECT}]"
+        why = "the webhook sees pods, not their controller"
+        yield fail(workload, says, at=at, why=why, evidence=[quote(workload, at, own[INJECT])])
     elif workload.template.spec.host_network:
         says = f"{workload.name} uses the host's network, so istiod never injects it"
         yield fail(workload, says, at=f"{template}.spec.hostNetwork", evidence=[quote(workload, "hostNetwork", "true")])

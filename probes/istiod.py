@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from meshdoctor.istio.availability import schedulable_nodes
-from meshdoctor.istio.controlplane import ControlPlane, control_plane_namespaces, control_planes, injectors
+from meshdoctor.istio.controlplane import ControlPlane, control_plane_namespaces, injectors, planes_seen
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
@@ -34,7 +34,7 @@ CRASH_WINDOW = timedelta(minutes=30)
 @probe("CP-001", needs=(Deployment, Pod, Service, *WEBHOOKS))
 def istiod_down(mesh: Mesh) -> Iterator[Draft]:
     """A control plane has no available replica: pods cannot be injected, configuration is frozen, certificates run out."""
-    planes = control_planes(mesh)
+    planes = planes_seen(mesh)
     for plane in planes:
         deployment = plane.deployment
         if deployment is None or deployment.status.available_replicas > 0:
@@ -103,7 +103,7 @@ def _trouble_words(plane: ControlPlane) -> str:
 @probe("CP-002", needs=(Pod, Deployment))
 def istiod_crashes(mesh: Mesh) -> Iterator[Draft]:
     """An istiod container was killed for memory, or keeps crashing."""
-    for plane in control_planes(mesh):
+    for plane in planes_seen(mesh):
         for pod in plane.pods:
             reason = _crash(pod, mesh)
             if reason is not None:
@@ -140,7 +140,7 @@ def _crash(pod: Pod, mesh: Mesh) -> Evidence | None:
 @probe("CP-003", needs=(Deployment, Pod, PodDisruptionBudget, Node))
 def istiod_not_highly_available(mesh: Mesh) -> Iterator[Draft]:
     """A control plane would not survive the loss of a node, or blocks its drain."""
-    for plane in control_planes(mesh):
+    for plane in planes_seen(mesh):
         deployment = plane.deployment
         if deployment is None or plane.ready == 0:
             continue

@@ -165,7 +165,7 @@ def _off(
     evidence = [quote(rule, path, tls_mode(tls))]
     if policy is not None:
         evidence.append(quote(policy, "spec.mtls.mode", "STRICT", f"{policy.subject} makes {service.name} accept only mutual TLS"))
-    says = f"{rule.name} sets tls.mode {tls_mode(tls)} for {service.name}.{service.namespace}, which is STRICT"
+    says = f"it sets tls.mode {tls_mode(tls)} for {service.name}.{service.namespace}, which is STRICT"
     also = [service.subject, mesh.owner(server), *clients]
     codes = _code(mesh, policy) if policy else None
     return fail(rule, says, at=path, evidence=[*seen, *evidence], harm=harm, also=also, codes=codes)
@@ -212,7 +212,7 @@ def mutual_towards_plain(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft]:
             if harm is None and _is_wide(rule):
                 continue  # how whole meshes are set to mutual TLS: what is not called suffers nothing
             shown = Evidence(f"{pod.name} takes no mutual TLS", str(pod.subject), f"labels: {pod.labels}", get(pod))
-            says = f"{rule.name} forces ISTIO_MUTUAL, and {pod.name} behind {service.name} takes no mutual TLS"
+            says = f"it forces ISTIO_MUTUAL, and {pod.name} behind {service.name} takes no mutual TLS"
             also = [service.subject, mesh.owner(pod), *clients]
             yield fail(rule, says, at=path, evidence=[*seen, quote(rule, path, tls.mode), shown], harm=harm, also=also)
 

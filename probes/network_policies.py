@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.admission_events import unanswered
+from meshdoctor.istio.asking import the_prometheus
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.gateways import MESH, by_gateway, gateway_pods_of
 from meshdoctor.istio.hosts import service_of
@@ -22,7 +23,6 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import Gateway, VirtualService
 from meshdoctor.model.networkpolicies import NetworkPolicy
 from meshdoctor.model.prometheus import Prometheus
-from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, probe, quote
@@ -177,9 +177,7 @@ def _way(mesh: Mesh, client: Pod, service: Service) -> tuple[NetworkPolicy, Draf
 @probe("PS-002", needs=(NetworkPolicy, Pod, Namespace, Prometheus, Service))
 def metrics_ports_closed(mesh: Mesh) -> Iterator[Draft]:
     """A NetworkPolicy keeps Prometheus from the metrics ports of proxies, 15020 and 15090."""
-    prometheus = mesh.prometheus
-    if prometheus is None:
-        raise Unseen(Source(name="prometheus", state=SourceState.SKIPPED, reason="no Prometheus was found"))
+    prometheus = the_prometheus(mesh)
     service = mesh[Service].get(*prometheus.service.key)
     scrapers = pods_of(mesh, service) if service else ()
     closed = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from meshdoctor.istio.asking import asked, shown
+from meshdoctor.istio.asking import asked, shown, the_prometheus
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.selecting import labels_of
@@ -18,10 +18,10 @@ from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.security import PeerAuthentication, Telemetry
-from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
-from meshdoctor.model.workloads import Pod
+from meshdoctor.model.workloads import Deployment, Pod
 from probes.registry import Draft, fail, get, probe, quote
+from probes.xds import those_asked
 
 MANY_SERIES = 1_000_000
 REASONS = ("RESPONSE_FLAGS", "RESPONSE_CODE_DETAILS")
@@ -66,11 +66,10 @@ def _gateway_as_server(selector: str, gateways: set[str]) -> str:
         return ""
 
 
-@probe("OB-004", needs=(Telemetry, Istiod))
+@probe("OB-004", needs=(Telemetry, Istiod, Deployment, Pod))
 def no_access_log(mesh: Mesh) -> Iterator[Draft]:
     """No access log is written, or its format leaves out why requests fail."""
-    if not any(i.has("mesh") for i in mesh.istiods):
-        raise Unseen(Source(name="mesh config", state=SourceState.SKIPPED, reason="no istiod told it"))
+    those_asked(mesh, "mesh")
     config = mesh.mesh_config
     subject = Subject(kind="ConfigMap", namespace=config.root_namespace, name="istio")
     on = config.access_log_file or config.default_providers.access_logging or any(t.spec.access_logging for t in mesh[Telemetry])
@@ -103,9 +102,7 @@ def _said(config_map: Subject, words: str) -> Evidence:
 @probe("OB-006", needs=(Pod, PeerAuthentication, Prometheus, Service))
 def metrics_refused(mesh: Mesh) -> Iterator[Draft]:
     """Pods ask to be scraped on a port of the application that takes mutual TLS only, and Prometheus has no certificate."""
-    prometheus = mesh.prometheus
-    if prometheus is None:
-        raise Unseen(Source(name="prometheus", state=SourceState.SKIPPED, reason="no Prometheus was found"))
+    prometheus = the_prometheus(mesh)
     service = mesh[Service].get(*prometheus.service.key)
     if any(p.proxy is not None for p in (pods_of(mesh, service) if service else ())):
         return  # it has a proxy, whose certificate it can use
@@ -143,7 +140,7 @@ def clock_differs(mesh: Mesh, node: Node) -> Iterator[Draft]:
         yield fail(node, says, at="status.conditions", evidence=(Evidence(says, str(node.subject), words, get(node)),))
 
 
-@probe("OB-009", needs=(Istiod, Pod))
+@probe("OB-009", needs=(Istiod, Pod, Deployment))
 def debug_refused(mesh: Mesh) -> Iterator[Draft]:
     """istiod refuses its debug pages: what the proxies hold cannot be told."""
     replicas = {p.name: p for p in istiod_pods(mesh)}
@@ -156,3 +153,4 @@ def debug_refused(mesh: Mesh) -> Iterator[Draft]:
             evidence = Evidence("it refuses", source.name, source.reason or "", command)
             yield fail(mesh.owner(pod), f"istiod refuses /debug/syncz: {source.reason}", evidence=(evidence,), severity="info")
             return
+    those_asked(mesh, "syncz")

@@ -90,7 +90,7 @@ def _wrong(mesh: Mesh, principal: str, where: Known) -> str:
         return "its ServiceAccount is in another cluster"
     domain, _, rest = principal.partition("/ns/")
     if where is Known.FOREIGN:
-        return f"trust domain {domain} is none of {', '.join(trust_domains(mesh))}"
+        return f"{domain} is no trust domain of this mesh ({', '.join(trust_domains(mesh))})"
     if "*" in principal:
         several = principal.count("*") > 1
         return "a * counts at one end only" if several else "no ServiceAccount of the mesh matches it"

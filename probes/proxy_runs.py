@@ -109,6 +109,7 @@ def proxy_held_back(mesh: Mesh) -> Iterator[Draft]:
 @probe("PRX-008", needs=(Pod, Envoy))
 def no_more_connections(mesh: Mesh) -> Iterator[Draft]:
     """A proxy has no file descriptor or no connection left for new clients, as its log says."""
+    log.must_have(mesh, "logs")
     full: dict[Pod, str] = {}
     for pod, envoy in asked_pods(mesh):
         line = next((t for _, t in reversed(envoy.logs.lines) if NO_MORE.search(t)), "") if envoy.has("logs") else ""

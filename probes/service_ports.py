@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from meshdoctor.istio.competing import by_age
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.injection import AMBIENT, IGNORED_NAMESPACES, INJECT, NAMESPACE_LABEL, namespace_labels, opted_out
 from meshdoctor.istio.protocols import HTTP, KNOWN, OF_KUBERNETES, contradicts, declared, of_name
@@ -193,18 +194,39 @@ def _by_target(workload: Workload, services: list[Service]) -> Iterator[Draft]:
             targets.setdefault(str(port.target), []).append((service, port))
     for target, those in targets.items():
         ports = sorted({p.port for _, p in those})
-        # what is guessed, and plain TCP beside it, is treated alike
-        spoken = {"http" if d in HTTP else d for _, p in those if (d := declared(p))}
         if len(ports) > 1:
+            says = f"{_names(s for s, _ in those)} lead to its port {target} from {', '.join(map(str, ports))}"
+            at = _container_port(workload, target)
+            yield fail(workload, says, at=at, severity="info", also=[s for s, _ in those], codes=("IST0137",))
+        yield from _otherwise(workload, target, sorted(those, key=lambda each: by_age(each[0])))
+
+
+def _otherwise(workload: Workload, target: str, those: list[tuple[Service, ServicePort]]) -> Iterator[Draft]:
+    """A younger Service that declares another protocol for a port: what is guessed beside it is treated alike."""
+    spoken = [(s, p, _treated(p)) for s, p in those if declared(p)]
+    for service, port, protocol in spoken[1:]:
+        older, first, counts = spoken[0]
+        if protocol != counts and service is not older:
+            at = f"spec.ports[{service.spec.ports.index(port)}]"
             yield fail(
-                workload,
-                f"{_names(s for s, _ in those)} lead to its port {target} from {', '.join(map(str, ports))}",
-                at=_container_port(workload, target),
-                why=f"they declare {' and '.join(sorted(spoken))}" if len(spoken) > 1 else "",
-                severity=None if len(spoken) > 1 else "info",
-                also=[s for s, _ in those],
-                codes=("IST0137",),
+                service,
+                f"it declares {protocol} for port {target} of {workload.subject}; {older.subject} declares {counts}, "
+                "is older and counts",
+                at=at,
+                why="A proxy treats a port of its workload in one way only: the other protocol's rules and metrics do not apply.",
+                evidence=(
+                    quote(service, at, port.app_protocol or port.name),
+                    quote(older, f"spec.ports[{older.spec.ports.index(first)}]", first.app_protocol or first.name),
+                ),
+                also=(workload, older),
+                since=service.created,
+                codes=(),
             )
+
+
+def _treated(port: ServicePort) -> str:
+    protocol = declared(port)
+    return "http" if protocol in HTTP else protocol
 
 
 def _names(services: Iterable[Service]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from meshdoctor.istio.asking import the_prometheus
 from meshdoctor.istio.workloads import is_live
 from meshdoctor.model.cluster import EndpointSlice, Service
 from meshdoctor.model.findings import STRONG, Evidence
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
-from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import Pod
@@ -23,9 +23,7 @@ SETTLED = timedelta(minutes=1)
 @probe("OB-001", needs=(Prometheus, Service, EndpointSlice, Pod))
 def nobody_scrapes(mesh: Mesh) -> Iterator[Draft]:
     """Prometheus runs nowhere, knows no istiod, or fails to scrape istiod or proxies that are Ready."""
-    prometheus = mesh.prometheus
-    if prometheus is None:
-        raise Unseen(Source(name="prometheus", state=SourceState.SKIPPED, reason="no Prometheus was found"))
+    prometheus = the_prometheus(mesh)
     about = prometheus.workload or prometheus.service
     service = mesh[Service].get(prometheus.service.namespace, prometheus.service.name)
     if service is not None and service.spec.selector and not _has_endpoints(mesh, service):

@@ -27,7 +27,7 @@ def _one_of_several(mesh: Mesh, found: Competitor) -> Draft:
     severity: Severity | None = "info" if found.is_oldest else None
     return fail(
         one,
-        f"it and {found.others} hold for {found.scope}: {which}",
+        f"it holds for {found.scope} together with {found.others}: {which}",
         at="spec.selector",
         evidence=[quote(t, "spec.selector", labels_of(t) or "none") for t in (one, *rest[:2])],
         also=rest,

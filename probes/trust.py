@@ -36,6 +36,7 @@ NOT_VERIFIED = re.compile(r"CERTIFICATE_VERIFY_FAILED|verify SAN list|CERTIFICAT
 @probe("CRT-003", needs=(Pod, Envoy, Secret))
 def roots_differ(mesh: Mesh) -> Iterator[Draft]:
     """Two groups of proxies trust no common root: neither takes the other's certificate."""
+    log.must_have(mesh, "certs")
     roots = _roots(mesh)
     groups = Counter(frozenset(r) for r in roots.values())
     if len(groups) < 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.controlplane import ControlPlane, control_planes, injectors
+from meshdoctor.istio.controlplane import ControlPlane, injectors, planes_seen
 from meshdoctor.istio.injection import NAMESPACE_LABEL, REVISION, called, namespace_labels
 from meshdoctor.istio.releases import numbers, oldest_kubernetes
 from meshdoctor.istio.workloads import by_owner, injected_pods, revision_of
@@ -65,7 +65,10 @@ def mixed_revisions(mesh: Mesh) -> Iterator[Draft]:
                 mesh[Namespace].get("", namespace) or pod,
                 says,
                 at="metadata.labels",
-                evidence=(Evidence(says, str(pod.subject), f"{REVISION}: {revision_of(pod)}", get(pod)),),
+                evidence=(
+                    Evidence(f"{pod.name} has revision {revision_of(pod)}", str(pod.subject), "its proxy", get(pod)),
+                    *(quote(n, "metadata.labels", dict(n.labels)) for n in [mesh[Namespace].get("", namespace)] if n),
+                ),
                 also=(*owners, *(odd or pods)),
             )
 
@@ -73,7 +76,7 @@ def mixed_revisions(mesh: Mesh) -> Iterator[Draft]:
 @probe("UP-002", needs=(Pod, Service, Deployment))
 def bound_to_a_removed_revision(mesh: Mesh) -> Iterator[Draft]:
     """Proxies look for the istiod of a revision that is gone: no Service and no pod of it is left."""
-    planes = control_planes(mesh)
+    planes = planes_seen(mesh)
     if not planes:
         return
     known = {p.revision for p in planes}
@@ -114,7 +117,7 @@ def stored_versions(_mesh: Mesh, definition: CustomResourceDefinition) -> Iterat
 @probe("UP-005", needs=(Namespace, MutatingWebhookConfiguration, Deployment, Pod))
 def no_default_revision(mesh: Mesh) -> Iterator[Draft]:
     """Namespaces ask for injection by `istio-injection=enabled`, and no revision or tag is the default one: nobody injects."""
-    configurations, planes = injectors(mesh), control_planes(mesh)
+    configurations, planes = injectors(mesh), planes_seen(mesh)
     working = [c for c in configurations if active(c) or not c.webhooks]  # the chart switches off what a tag does
     if any("default" in (c.revision, c.tag) for c in working) or not (configurations or planes):
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from meshdoctor.istio.certificates import ca_bundle, pem_certificates
-from meshdoctor.istio.controlplane import control_planes, injectors, istiod_pods, validators
+from meshdoctor.istio.controlplane import control_planes, injectors, istiod_pods, planes_seen, validators
 from meshdoctor.istio.injection import INJECT, called, selecting
 from meshdoctor.model.admission import (
     MutatingWebhookConfiguration,
@@ -273,7 +273,7 @@ def _label_sets(mesh: Mesh) -> Iterator[tuple[dict[str, str], dict[str, str], st
 @probe("WH-002", needs=(Deployment, ValidatingWebhookConfiguration, Pod, MutatingWebhookConfiguration))
 def validation_fails_open(mesh: Mesh) -> Iterator[Draft]:
     """No validator covers ordinary Istio objects, or one is left at failurePolicy Ignore or without a caBundle."""
-    planes = [p for p in control_planes(mesh) if p.ready]
+    planes = [p for p in planes_seen(mesh) if p.ready]
     if not planes:
         return
     found = validators(mesh)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from meshdoctor.istio.controlplane import control_planes, is_istiod
+from meshdoctor.istio.controlplane import control_planes, is_istiod, planes_seen
 from meshdoctor.istio.nack import culprit
 from meshdoctor.istio.workloads import by_owner, injected_pods, services_of
 from meshdoctor.model.base import KubernetesObject
@@ -36,7 +36,7 @@ def connected(mesh: Mesh) -> list[ProxySync]:
 def all_told(mesh: Mesh) -> list[ProxySync]:
     """As `connected`, but raises Unseen where a replica did not tell, or none could be asked."""
     if not mesh.istiods:
-        planes = control_planes(mesh)
+        planes = planes_seen(mesh)
         if planes and not any(p.status.phase == "Running" for plane in planes for p in plane.pods):
             return []  # nobody is there to be connected to
         reason = "no istiod was asked yet" if planes else "no istiod runs in this cluster"
@@ -69,7 +69,7 @@ def configuration_refused(mesh: Mesh) -> Iterator[Draft]:
         subject = thing.subject if thing else mesh.owner(pod)
         told.setdefault(subject, []).append((pod, kind, error))
         things[subject] = thing
-    if not told and not mesh.istiods:
+    if not told:
         all_told(mesh)
     for subject, refused in told.items():
         pod, kind, error = refused[0]

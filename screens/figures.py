@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from meshdoctor.istio.controlplane import control_planes, injectors, validators
+from meshdoctor.istio.controlplane import injectors, planes_seen, validators
 from meshdoctor.istio.injection import AMBIENT, wants_injection
 from meshdoctor.istio.workloads import gateway_pods
 from meshdoctor.model.admission import Webhook
@@ -13,6 +13,7 @@ from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.istiod import ProxySync
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import SourceState, Unseen
+from meshdoctor.model.workloads import Pod
 
 LATE = 30.0  # seconds after which a proxy that has not acknowledged is stale
 
@@ -37,11 +38,13 @@ def _seen(name: str, mesh: Mesh, make: Callable[[Mesh], Figure]) -> Figure:
     try:
         return make(mesh)
     except Unseen as unseen:
-        return Figure(name, "UNKNOWN", f"not seen: {unseen.source.name} {unseen.source.state}")
+        source = unseen.source
+        why = source.reason if source.namespaces is not None else f"{source.name} {source.state}"
+        return Figure(name, "UNKNOWN", f"not seen: {why}")
 
 
 def _istiod(mesh: Mesh) -> Figure:
-    planes = control_planes(mesh)
+    planes = planes_seen(mesh)
     total = sum(max(p.deployment.desired if p.deployment else 0, len(p.pods)) for p in planes)
     ready = sum(p.ready for p in planes)
     versions = sorted({i.version.partition("-")[0] for i in mesh.istiods if i.has("version")})
@@ -108,6 +111,7 @@ def _gateways(mesh: Mesh) -> Figure:
     pods = gateway_pods(mesh)
     ready = sum(p.is_ready for p in pods)
     if not pods:
+        mesh[Pod].everywhere()
         return Figure("gateways", "absent", "none runs here")
     return Figure("gateways", _ratio(ready, len(pods)), f"{ready}/{len(pods)} ready")
 
@@ -129,6 +133,9 @@ FIGURES: dict[str, Callable[[Mesh], Figure]] = {
 
 def unseen_words(mesh: Mesh) -> Iterator[str]:
     """What was not seen, in a few words each."""
+    only = sorted({n for s in mesh.sources for n in s.namespaces or ()})
+    if only:
+        yield f"all but namespace {', '.join(only)}"
     for source in mesh.sources:
         if source.state in (SourceState.DENIED, SourceState.ERROR, SourceState.STALE):
             why = "denied" if source.state == SourceState.DENIED else source.reason or str(source.state)

@@ -49,7 +49,11 @@ def nothing_found(diagnosis: Diagnosis) -> Item:
     if c.fail or c.error:
         says = f"  {count(c.fail + c.error, 'check')} failed, but no cause stands out {unknown}.  "
         return Item((badge("WARN", "faults"), Run(says, "strong"), Run("8", "key"), Run(" findings", "dim")))
-    return Item((Run("● ", "ok"), Run(f"No fault in what could be seen {unknown}.", "strong")))
+    if not c.pass_:
+        says = f"  Nothing could be judged {unknown}."
+        return Item((badge("UNKNOWN"), Run(says, "strong"), Run("  u", "key"), Run(" why", "dim")))
+    glyph = Run("● ", "ok") if c.unknown <= c.pass_ else Run("◐ ", "warn")
+    return Item((glyph, Run(f"No fault in what could be seen {unknown}.", "strong")))
 
 
 def is_asking(mesh: Mesh) -> bool:

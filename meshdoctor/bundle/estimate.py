@@ -10,7 +10,7 @@ from meshdoctor.bundle.tiers import Tier
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
-from meshdoctor.model.errors import MeshdoctorError
+from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 from meshdoctor.model.workloads import Pod
 
 COUNTED: tuple[type[KubernetesObject], ...] = (Pod, Service, Namespace)
@@ -40,7 +40,10 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 async def estimate(api: ApiClient, tier: Tier) -> Estimate:
-    """Ask for counts, each one page of one object. What may not be counted counts as nothing."""
+    """Ask for counts, each one page of one object. What may not be counted counts as nothing.
+
+    Raises where the API server cannot be asked at all.
+    """
     pods, services, namespaces = await asyncio.gather(*(_count(api, kind) for kind in COUNTED))
     objects = (pods or 0) * OBJECTS_PER_POD + (services or 0) * 2
     proxies = min(pods or 0, tier.proxies)
@@ -52,5 +55,7 @@ async def estimate(api: ApiClient, tier: Tier) -> Estimate:
 async def _count(api: ApiClient, kind: type[KubernetesObject]) -> int | None:
     try:
         return await api.count(kind)
+    except (Unreachable, CredentialsError, NotTheAPI):
+        raise
     except (MeshdoctorError, msgspec.DecodeError):
         return None

@@ -11,7 +11,7 @@ from meshdoctor.model.alerting import Alerting, Rule
 from meshdoctor.model.istiod import Sample
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.prometheus import Prometheus
-from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.model.sources import Source, SourceState, narrowed
 
 MOST = 60  # selectors that are asked for
 LONGEST = 5.0
@@ -23,7 +23,9 @@ async def ask_rules(api: ApiClient, mesh: Mesh) -> Alerting:
     """Rules, receivers and intervals. Without a Prometheus all of it is missing, and says so."""
     told = await ask_prometheus(api, mesh, FIRST, longest=LONGEST)
     if told is None:
-        none = Source(name="prometheus", state=SourceState.ABSENT, reason="no Prometheus was found in the cluster")
+        only = narrowed(mesh.sources)
+        reason = f"no Prometheus was found in the cluster{f', but {only}' if only else ''}"
+        none = Source(name="prometheus", state=SourceState.ABSENT, reason=reason)
         return Alerting(missing=(none,))
     return Alerting(
         rules=tuple(_rule(s) for s in told.answer("rules") if s.labels.get("type") == "alerting") if told.has("rules") else None,

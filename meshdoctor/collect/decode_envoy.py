@@ -120,9 +120,8 @@ def certs(body: bytes) -> tuple[LoadedCertificate, ...]:
 
 def _loaded(role: str, c: _Certificate) -> LoadedCertificate:
     names = tuple(value for name in c.subject_alt_names for value in name.values())
-    return LoadedCertificate(
-        name="", role=role, sans=names, serial=c.serial_number, valid_from=c.valid_from, expires=c.expiration_time
-    )
+    serial = c.serial_number.lstrip("0")  # Envoy writes whole bytes
+    return LoadedCertificate(name="", role=role, sans=names, serial=serial, valid_from=c.valid_from, expires=c.expiration_time)
 
 
 def secrets(body: bytes) -> tuple[tuple[SecretState, ...], tuple[LoadedCertificate, ...]]:

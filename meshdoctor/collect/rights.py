@@ -9,13 +9,14 @@ from meshdoctor.model import kinds
 
 
 class Right(msgspec.Struct, frozen=True):
-    """One verb on one resource, and what it is for."""
+    """One verb on one resource, and what it is for. `namespaced`: it may be granted in one namespace alone."""
 
     verb: str
     group: str
     resource: str
     subresource: str = ""
     why: str = ""
+    namespaced: bool = True
 
     @property
     def name(self) -> str:
@@ -25,10 +26,19 @@ class Right(msgspec.Struct, frozen=True):
 
 def needed_rights() -> tuple[Right, ...]:
     """List and watch of each kind, logs, and a way into pods."""
-    found = [Right("list", k.GROUP, k.PLURAL, why="that kind is not seen") for k in kinds.LISTED + kinds.METADATA_ONLY]
+    found = [
+        Right("list", k.GROUP, k.PLURAL, why="that kind is not seen", namespaced=k.NAMESPACED)
+        for k in kinds.LISTED + kinds.METADATA_ONLY
+    ]
     found.append(Right("get", "", "configmaps", why="mesh config and root certificate are read from the proxies only"))
     found.append(
-        Right("get", "apiextensions.k8s.io", "customresourcedefinitions", why="in which versions objects are stored is not seen")
+        Right(
+            "get",
+            "apiextensions.k8s.io",
+            "customresourcedefinitions",
+            why="in which versions objects are stored is not seen",
+            namespaced=False,
+        )
     )
     found.append(Right("get", "", "pods", "log", "access logs: what fails now is not seen"))
     found.append(Right("create", "", "pods", "portforward", "istiod and the proxies are asked by exec instead, if that is allowed"))

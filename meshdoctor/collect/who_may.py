@@ -15,7 +15,10 @@ from meshdoctor.model.workloads import Pod
 
 
 def service_named(mesh: Mesh, text: str, namespace: str | None) -> Service:
-    """The Service that `NAME`, `NAMESPACE/NAME` or `NAME.NAMESPACE` means. Raises UsageError with near names."""
+    """The Service that `NAME`, `NAMESPACE/NAME` or `NAME.NAMESPACE` means.
+
+    Raises UsageError with near names, Unseen where it may be among those that may not be read.
+    """
     name = text.partition(":")[0].lower()
     every = list(mesh[Service])
     found = [s for s in every if name in (f"{s.namespace}/{s.name}", f"{s.name}.{s.namespace}", f"{s.name}.{s.namespace}.svc")]
@@ -25,6 +28,7 @@ def service_named(mesh: Mesh, text: str, namespace: str | None) -> Service:
         return found[0]
     if found:
         raise UsageError(f"{text!r} may be {', '.join(f'{s.namespace}/{s.name}' for s in found[:5])}.", do="Write NAMESPACE/NAME.")
+    mesh[Service].everywhere()
     near = difflib.get_close_matches(name.rpartition("/")[2], [s.name for s in every], 3, 0.4)
     hint = f"Near: {', '.join(dict.fromkeys(near))}." if near else "`kubectl get services -A` lists them."
     raise UsageError(f"No Service is called {text!r}.", do=hint)

@@ -267,7 +267,7 @@ def _writing(to: argparse.ArgumentParser) -> None:
 
 
 def _kept(to: argparse.ArgumentParser) -> None:
-    """The incident that tells of a single change; waves and stages are not written into one."""
+    """The incident that tells of a change and of what is taken back; waves and stages are not written into one."""
     to.add_argument("--incident", metavar="NAME", help="write it into this incident, or `none` (default: the open one that fits)")
 
 

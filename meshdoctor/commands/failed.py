@@ -10,8 +10,11 @@ from typing import Any
 
 from meshdoctor.model.findings import Cluster, Coverage, Diagnosis
 from meshdoctor.model.redact import redact
-from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.text import plain
+from meshdoctor.reports.unseen import ROLE, way_out
+
+NOT_THERE = (SourceState.ABSENT, SourceState.SKIPPED)
 
 
 def told(arguments: argparse.Namespace, words: str) -> None:
@@ -23,6 +26,15 @@ def told(arguments: argparse.Namespace, words: str) -> None:
         from meshdoctor.reports import schema
 
         print(schema.encode(empty(blind(said, getattr(arguments, "context", None) or ""))))
+
+
+def in_words(unseen: Unseen, what: str = "this cannot be told") -> str:
+    """What could not be read and why, and what to do about it."""
+    source = unseen.source
+    do = [f"See by hand: {source.command} ."] if source.command else []  # apart, so that it can be copied
+    if source.state not in NOT_THERE:
+        do += way_out([source]) or [ROLE]
+    return " ".join((f"{what}: {unseen}.", *do))
 
 
 def blind(words: str, context: str) -> Diagnosis:
@@ -52,6 +64,17 @@ def _findings(found: Diagnosis) -> Any:
     return schema.findings(found)
 
 
+def _error(schema: str) -> Callable[[Diagnosis], Any]:
+    """The JSON of a command that has nothing to tell but why."""
+    return lambda found: {"schema": schema, "error": " ".join(found.notes), "source": found.sources[0]}
+
+
+def _graph(found: Diagnosis) -> Any:
+    from meshdoctor.reports import graph
+
+    return graph.as_json((), 0, list(found.notes))
+
+
 def _proxies(found: Diagnosis) -> Any:
     return {"schema": "meshdoctor.proxies/v1", "proxies": [], "notes": found.notes}
 
@@ -77,4 +100,8 @@ EMPTY: dict[str, Callable[[Diagnosis], Any]] = {
     "proxy": lambda _: [],
     "scan": _scan,
     "gate": _gate,
+    "graph": _graph,
+    "mtls": _error("meshdoctor.mtls/v1"),
+    "trace": _error("meshdoctor.trace/v1"),
+    "who-can": _error("meshdoctor.who-can/v1"),
 }

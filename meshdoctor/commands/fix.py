@@ -97,7 +97,7 @@ async def _write(guide: Guide, tried: Tried, arguments: argparse.Namespace, said
     try:
         entry = await guide.apply(tried)
     except Unclear as why:
-        kept.wrote(why.entry, f"Sent, outcome unknown: {says}")
+        kept.unclear(why)
         raise
     except Refused as why:
         kept.refused(why.refusal.says)

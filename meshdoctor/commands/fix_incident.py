@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from meshdoctor.commands.fix_words import Said
 from meshdoctor.diagnosis import judge
+from meshdoctor.fixes.engine import Unclear
 from meshdoctor.fixes.journal import Entry
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.mesh import Mesh
@@ -29,9 +30,13 @@ class Kept:
     def wrote(self, entry: Entry, says: str) -> None:
         """A change was written, or sent."""
         self._add(lambda one: acted.wrote(one, says, entry=entry.id, problem=entry.holds.problem))
-        if self.one is not None:
+        if self.one is not None and "incident" not in self._said.result:
             self._said.result |= {"incident": self.one.name}
             self._said.line(f"incident  {self.one.name}: {self.one.title}")
+
+    def unclear(self, why: Unclear) -> None:
+        """It was sent, and no answer came."""
+        self.wrote(why.entry, f"Sent, outcome unknown: {why.entry.holds.title}: {why.entry.holds.target}")
 
     def refused(self, says: str) -> None:
         """It was not written."""
@@ -51,6 +56,11 @@ class Kept:
             self.one = add(self.one)
         except MeshdoctorError as why:
             self._said.line(f"incident  not kept: {why}")
+
+
+def took_back(entry: Entry) -> str:
+    """What the timeline says of an entry that was taken back."""
+    return f"Took back entry {entry.id}: {entry.holds.title}: {entry.holds.target}"
 
 
 def chosen(name: str | None, of: str, context: str) -> Incident | None:

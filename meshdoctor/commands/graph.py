@@ -15,7 +15,7 @@ from meshdoctor.model.cluster import Service
 from meshdoctor.model.errors import UsageError
 from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.networking import ServiceEntry, Sidecar, VirtualService
-from meshdoctor.model.sources import Unseen
+from meshdoctor.model.sources import Unseen, narrowed
 from meshdoctor.model.text import plain
 from meshdoctor.reports import graph as reports
 from meshdoctor.reports.tables import table
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     except Unseen as why:  # pods: nobody who calls can be named
         graph, silent, notes = views.graph_from(()), {("", ""): str(why)}, [f"nothing can be drawn: {why}."]
     edges = views.edges_in(graph)
-    print(printed(mesh, graph, edges, len(silent), notes, arguments), end="")
+    if edges or arguments.output != "tree" or not silent:  # that nobody calls is no answer where nothing was seen
+        print(printed(mesh, graph, edges, len(silent), notes, arguments), end="")
     if arguments.output in ("tree", "table"):
         for note in notes + thresholds(edges):
             print(plain(f"meshdoctor: {note}", 600), file=sys.stderr)
@@ -125,6 +126,9 @@ def remarks(mesh: Mesh, silent: dict[tuple[str, str], str]) -> list[str]:
     if hidden:
         names = ", ".join(kind.resource() for kind in KINDS if mesh.state(kind) not in USABLE)
         notes.append(f"what {names} would show is not drawn: {', '.join(dict.fromkeys(hidden))}.")
+    partly = narrowed(mesh.sources)
+    if partly:
+        notes.append(f"{partly}: who calls whom elsewhere is not drawn.")
     prometheus = mesh.prometheus
     missing = prometheus and next((prometheus.missing[q] for q in TRAFFIC if q in prometheus.missing), None)
     if prometheus and missing:

@@ -8,6 +8,7 @@ from typing import Any
 
 from meshdoctor.collect.handshakes import with_handshakes
 from meshdoctor.collect.live import collect
+from meshdoctor.commands.failed import in_words
 from meshdoctor.commands.session import Waiting, open_api, options, run_async
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.istio.mutual.forecast import Forecast, forecast
@@ -61,8 +62,7 @@ def _blind(arguments: argparse.Namespace, why: Unseen) -> int:
         from meshdoctor.reports import schema
 
         print(schema.encode({"schema": "meshdoctor.mtls/v1", "error": str(why), "source": source}))
-    do = f" See by hand: {source.command}" if source.command else ""
-    print(plain(f"meshdoctor: mutual TLS cannot be judged: {why}.{do}", 600), file=sys.stderr)
+    print(plain(f"meshdoctor: {in_words(why, 'mutual TLS cannot be judged')}", 600), file=sys.stderr)
     return COULD_NOT_SEE
 
 

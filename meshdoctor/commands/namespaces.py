@@ -15,6 +15,7 @@ from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.errors import ClusterError, UsageError
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
+from meshdoctor.reports.unseen import way_out
 
 
 def asked_for(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -44,7 +45,8 @@ def known_namespaces(mesh: Mesh, names: tuple[str, ...]) -> None:
         known = [n.name for n in mesh[Namespace]]
     except Unseen as unseen:
         reason = unseen.source.reason or unseen.source.state
-        raise ClusterError(f"Namespaces could not be read: {reason}.", "Their labels decide who is in the mesh.") from unseen
+        what, means = f"Namespaces could not be read: {reason}.", "Their labels decide who is in the mesh."
+        raise ClusterError(what, means, " ".join(way_out([unseen.source]))) from unseen
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 3, 0.5)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 
 from meshdoctor.collect.rights import Right, needed_rights, role
 from meshdoctor.commands.session import open_api, run_async
 from meshdoctor.commands.terminal import wants_colour
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.reports.tables import table
+from meshdoctor.reports.unseen import ROLE
 from probes.registry import all_probes
+
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+GLYPHS = {YES: "●", NO: "✖", UNKNOWN: "?"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,26 +26,33 @@ def run(arguments: argparse.Namespace) -> int:
     answers = run_async(_ask(arguments))
     hides = _hidden()
     rows = []
-    for right, allowed in answers:
-        word = "unknown" if allowed is None else "yes" if allowed else "no"
-        glyph = "?" if allowed is None else "●" if allowed else "✖"
-        rows.append((glyph, right.verb, right.name, word, "" if allowed else hides.get(right.name, right.why)))
+    for right, answer in answers:
+        what = "" if answer == YES else hides.get(right.name, right.why)
+        rows.append((GLYPHS.get(answer, "◐"), right.verb, right.name, answer, what))
     print(table(("", "VERB", "RESOURCE", "ALLOWED", "WITHOUT IT"), rows, colour=wants_colour(arguments)), end="")
-    return 0 if all(allowed for _, allowed in answers) else 3
+    if any(answer != YES for _, answer in answers):
+        print(f"meshdoctor: {ROLE}", file=sys.stderr)
+        return 3
+    return 0
 
 
-async def _ask(arguments: argparse.Namespace) -> list[tuple[Right, bool | None]]:
+async def _ask(arguments: argparse.Namespace) -> list[tuple[Right, str]]:
+    """Each right with `yes`, `no`, `unknown`, or `in NAMESPACE`: where all may not be read, the context's namespace is."""
     async with open_api(arguments) as api:
         failures: list[MeshdoctorError] = []
+        near = api.credentials.namespace if not arguments.namespace else ""
 
-        async def one(right: Right) -> tuple[Right, bool | None]:
+        async def one(right: Right) -> tuple[Right, str]:
+            async def allowed(namespace: str) -> bool:
+                return await api.review(right.verb, right.group, right.resource, namespace, right.subresource)
+
             try:
-                return right, await api.review(
-                    right.verb, right.group, right.resource, arguments.namespace or "", right.subresource
-                )
+                if await allowed(arguments.namespace or "" if right.namespaced else ""):
+                    return right, YES
+                return right, f"in {near}" if near and right.namespaced and await allowed(near) else NO
             except MeshdoctorError as why:
                 failures.append(why)
-                return right, None
+                return right, UNKNOWN
 
         answers = list(await asyncio.gather(*(one(r) for r in needed_rights())))
     if len(failures) == len(answers):

@@ -12,6 +12,7 @@ from meshdoctor.istio.sync import ProxyRow, proxy_rows
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.text import plain
+from meshdoctor.model.workloads import Pod
 from meshdoctor.reports.tables import table
 
 
@@ -36,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _why(mesh: Mesh, unseen: list[Istiod]) -> str:
     """Why the sync state of some proxies is unknown."""
     if not unseen:
-        return "no istiod was found, so no sync state is known."
+        partly = mesh[Pod].source
+        where = f" where it may be looked for ({partly.reason})" if partly.namespaces is not None else ""
+        return f"no istiod was found{where}, so no sync state is known."
     source = unseen[0].missing.get("syncz")
     reason = (source.reason if source else "") or "it did not answer"
     return f"{len(unseen)} of {len(mesh.istiods)} istiod replicas did not tell their sync state: {reason}."

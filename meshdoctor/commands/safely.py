@@ -13,14 +13,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meshdoctor.commands.failed import told
+from meshdoctor.commands.failed import in_words, told
 from meshdoctor.model.errors import MeshdoctorError, UsageError
 from meshdoctor.model.redact import redact
+from meshdoctor.model.sources import Unseen
 from meshdoctor.model.text import plain
 
 CRASHED = 70  # EX_SOFTWARE: our bug
 INTERRUPTED = 130
 USAGE = UsageError.exit_code
+COULD_NOT_SEE = 3
 
 
 def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
@@ -38,6 +40,9 @@ def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Nam
         else:
             told(arguments, str(error))
         return error.exit_code
+    except Unseen as unseen:  # the command has no answer without what may not be read
+        told(arguments, in_words(unseen))
+        return COULD_NOT_SEE
     except KeyboardInterrupt:
         told(arguments, "interrupted.")
         return INTERRUPTED

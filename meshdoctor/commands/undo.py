@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from meshdoctor.commands.consent import consents
-from meshdoctor.commands.fix_incident import Kept
+from meshdoctor.commands.fix_incident import Kept, took_back
 from meshdoctor.commands.fix_words import Said, labelled
 from meshdoctor.commands.journal import settled
 from meshdoctor.commands.outcome import ended
@@ -13,6 +13,7 @@ from meshdoctor.commands.session import open_api
 from meshdoctor.commands.undo_plan import is_plan, no_look, undo_plan
 from meshdoctor.fixes.back import as_before
 from meshdoctor.fixes.diff import unified
+from meshdoctor.fixes.engine import Unclear
 from meshdoctor.fixes.guide import Guide
 from meshdoctor.fixes.journal import Entry, Journal, own_journal
 from meshdoctor.kube.client import ApiClient
@@ -46,8 +47,12 @@ async def _undo(api: ApiClient, journal: Journal, entry: Entry, arguments: argpa
     if not consents(arguments, said, api.credentials.context):
         return 0
     kept = Kept(arguments, said, of="", context=api.credentials.context)
-    made, exact = await guide.undo(entry, write, holds)
-    kept.wrote(made, f"Took back entry {entry.id}: {entry.holds.title}: {entry.holds.target}")
+    try:
+        made, exact = await guide.undo(entry, write, holds)
+    except Unclear as why:
+        kept.unclear(why)
+        raise
+    kept.wrote(made, took_back(entry))
     said.result |= {"state": "undone", "entry": made.id, "exact": exact}
     said.line(f"undone    {target} is {as_before(exact)} (entry {made.id})")
     return 0 if exact else 2

@@ -10,6 +10,7 @@ import msgspec
 
 from meshdoctor.collect.pasted import Pasted
 from meshdoctor.collect.who_may import callers_named, entrances_named, pasted, service_named, why_refused
+from meshdoctor.commands.failed import in_words
 from meshdoctor.commands.session import looked
 from meshdoctor.commands.terminal import wants_colour, width
 from meshdoctor.istio.authorization.callers import Row, who_can
@@ -52,8 +53,7 @@ def _blind(arguments: argparse.Namespace, why: Unseen) -> int:
         from meshdoctor.reports import schema
 
         print(schema.encode({"schema": "meshdoctor.who-can/v1", "error": str(why), "source": why.source}))
-    do = f" See by hand: {why.source.command}" if why.source.command else ""
-    print(plain(f"meshdoctor: who may call cannot be told: {why}.{do}", 600), file=sys.stderr)
+    print(plain(f"meshdoctor: {in_words(why, 'who may call cannot be told')}", 600), file=sys.stderr)
     return COULD_NOT_SEE
 
 

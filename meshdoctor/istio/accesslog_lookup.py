@@ -193,9 +193,10 @@ def shown(mesh: Mesh, failed: Iterable[Line]) -> tuple[Evidence, ...]:
 
 
 def must_have(mesh: Mesh, part: str) -> None:
-    """Raise Unseen where no proxy told this part: SKIPPED if none was asked, else for the reason it gave."""
+    """Raise Unseen where no proxy told this part: SKIPPED if there was none to ask, else for the reason it gave."""
     envoys = tuple(mesh.envoys)
     if not envoys:
+        mesh[Pod].everywhere()
         raise Unseen(Source(name=f"{part} of proxies", state=SourceState.SKIPPED, reason="no proxy was asked"))
     if not any(e.has(part) for e in envoys):
         envoys[0].part(part)

@@ -62,6 +62,14 @@ def control_planes(mesh: Mesh) -> tuple[ControlPlane, ...]:
     return known
 
 
+def planes_seen(mesh: Mesh) -> tuple[ControlPlane, ...]:
+    """As `control_planes`; raises Unseen where none is seen, and one may run where nothing may be read."""
+    found = control_planes(mesh)
+    if not found:
+        mesh[Pod].everywhere()
+    return found
+
+
 def _find(mesh: Mesh) -> list[ControlPlane]:
     deployments = [d for d in mesh[Deployment] if is_istiod(d.template.metadata.labels) or is_istiod(d.labels)]
     pods = istiod_pods(mesh)

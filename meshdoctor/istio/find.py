@@ -17,7 +17,7 @@ _KINDS = re.compile(r"^(deploy|sts|ds|po)/", re.IGNORECASE)
 def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
     """The pod that `NAME`, `NAMESPACE/NAME`, `NAME.NAMESPACE`, `KIND/NAME` or an app's name means.
 
-    Raises UsageError with near names.
+    Raises UsageError with near names, Unseen where it may be among those that may not be read.
     """
     text = _KINDS.sub(lambda m: f"{_LONG[m[1].lower()]}/", text)
     pods = [p for p in injected_pods(mesh) if namespace in (None, p.namespace)]
@@ -31,6 +31,7 @@ def proxy_named(mesh: Mesh, text: str, namespace: str | None = None) -> Pod:
         app = pod.labels.get("app.kubernetes.io/name") or pod.labels.get("app") or ""
         if app and text in {app, f"{pod.namespace}/{app}", f"{app}.{pod.namespace}"}:
             return pod
+    mesh[Pod].everywhere()
     near = difflib.get_close_matches(text.rpartition("/")[2], [p.name for p in pods], 3, 0.4)
     hint = f"Near: {', '.join(near)}." if near else "`meshdoctor proxies` lists them."
     raise UsageError(f"No pod with a proxy is called {text!r}.", do=hint)

@@ -16,14 +16,14 @@ from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.networking import DestinationRule, Sidecar, WorkloadEntry, WorkloadSelector
+from meshdoctor.model.networking import DestinationRule, ServiceEntry, Sidecar, WorkloadEntry, WorkloadSelector
 from meshdoctor.model.security import PeerAuthentication
 from meshdoctor.model.sources import Unseen
 from meshdoctor.model.workloads import CronJob, DaemonSet, Deployment, Job, Pod, PodTemplate, StatefulSet, Workload
 
 SELECTABLE: tuple[type[KubernetesObject], ...] = (Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, WorkloadEntry)
 REDIRECTION = "ambient.istio.io/redirection"
-OWN_NAMESPACE_ONLY = (PeerAuthentication, Sidecar, DestinationRule, EnvoyFilter)
+OWN_NAMESPACE_ONLY = (PeerAuthentication, Sidecar, DestinationRule, EnvoyFilter, ServiceEntry)
 
 
 class Carrier(msgspec.Struct, frozen=True):

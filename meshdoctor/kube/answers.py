@@ -89,7 +89,7 @@ def connection_error(why: Exception, who: Credentials) -> MeshdoctorError:
     """The error that a failed or broken connection is."""
     where = who.server
     tls = next((e for e in _chain(why) if isinstance(e, ssl.SSLError)), None)
-    if tls is not None or "SSL" in str(why):
+    if not isinstance(why, httpx.TimeoutException) and (tls is not None or "SSL" in str(why)):
         return _tls_error(tls, why, who)
     via = f" through the proxy {without_password(who.proxy_url)}" if who.proxy_url else ""
     do = "Check the network, the VPN and the server of the context."

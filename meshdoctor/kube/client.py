@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
+import httpx
 import msgspec
 
 from meshdoctor.kube import discovery, permissions
@@ -16,7 +19,7 @@ from meshdoctor.kube.credentials import Credentials
 from meshdoctor.kube.definitions import Versions, versions_of
 from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
-from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused
+from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused, TimeIsUp
 from meshdoctor.kube.listing import Lister, Listing, collection_path
 from meshdoctor.kube.parts import count_of, list_parts
 from meshdoctor.kube.pods import PodAnswer, Pods
@@ -66,6 +69,7 @@ class ApiClient:
         self._session = Session(credentials, timeout, on_request, recorder, dry_runs=dry_runs)
         self._pods = Pods(self._session, timeout, on_request)
         self._versions: dict[tuple[str, str], Versions | ClusterError] = {}
+        self._ends_at: float | None = None
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -87,9 +91,29 @@ class ApiClient:
         """The API server's clock, in UTC; this machine's until it answered once."""
         return self._session.clock.now()
 
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Whatever is read here is answered within so many seconds from now, or raises TimeIsUp: the rest is not lost."""
+        self._ends_at = asyncio.get_running_loop().time() + seconds
+        try:
+            yield
+        finally:
+            self._ends_at = None
+
+    async def _in_time(self, asked: Awaitable[T], path: str = "") -> T:
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await asked
+        except TimeoutError as why:
+            late = TimeIsUp()
+            if path:
+                self._session.unanswered(path, late.observed)
+            raise late from why
+
     async def get_bytes(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> bytes:
         """The body of a GET."""
-        return (await self._session.fetch(path, params, headers))[0]
+        asked = f"{path}?{httpx.QueryParams(dict(params))}" if params else path
+        return (await self._in_time(self._session.fetch(path, params, headers), asked))[0]
 
     async def get(self, path: str, shape: type[T], params: Params | None = None) -> T:
         """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it has not this shape."""
@@ -111,7 +135,7 @@ class ApiClient:
 
     async def dry_run_pod(self, namespace: str, labels: dict[str, str] | None = None) -> DryRun:
         """What admission does to a test pod with these labels; refused unless the client was opened with `dry_runs`."""
-        return await dry_run_pod(self._session, namespace, labels)
+        return await self._in_time(dry_run_pod(self._session, namespace, labels))
 
     async def livez(self) -> bool:
         """True where the API server says that it lives. Raises what keeps it from that."""
@@ -119,7 +143,7 @@ class ApiClient:
 
     async def discover(self) -> Discovery:
         """Which kinds are served, in which versions."""
-        return await discovery.discover(self._session)
+        return await self._in_time(discovery.discover(self._session))
 
     async def list(
         self,
@@ -135,19 +159,20 @@ class ApiClient:
         selectors = {"fieldSelector": field_selector, "labelSelector": label_selector}
         given = {name: value for name, value in selectors.items() if value}
         path = collection_path(kind, version, namespace)
-        return await Lister(self._session, kind, path, given, metadata_only=metadata_only).run()
+        asked = f"{path}?{httpx.QueryParams(given)}" if given else path
+        return await self._in_time(Lister(self._session, kind, path, given, metadata_only=metadata_only).run(), asked)
 
     async def list_in_parts(self, kind: type[K], namespaces: Iterable[str], *, version: str | None = None) -> Listing[K]:
         """All objects of these namespaces, read a namespace at a time, some at once: see `meshdoctor.kube.parts`."""
         paths = [collection_path(kind, version, namespace) for namespace in namespaces]
-        return await list_parts(self._session, kind, paths)
+        return await self._in_time(list_parts(self._session, kind, paths))
 
     async def versions_of(self, definition: str, resource_version: str = "") -> Versions:
         """The versions of a CustomResourceDefinition: served and stored. One that was read is asked for again when it changed."""
         key = (definition, resource_version)
         if key not in self._versions:
             try:
-                self._versions[key] = await versions_of(self._session, definition)
+                self._versions[key] = await self._in_time(versions_of(self._session, definition))
             except (Denied, NotFound) as why:
                 self._versions[key] = why
         found = self._versions[key]
@@ -157,7 +182,7 @@ class ApiClient:
 
     async def count(self, kind: type[K], *, version: str | None = None) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
-        return await count_of(self._session, collection_path(kind, version, None))
+        return await self._in_time(count_of(self._session, collection_path(kind, version, None)))
 
     @property
     def records(self) -> bool:
@@ -199,11 +224,11 @@ class ApiClient:
 
         A proxy is asked one thing at a time, and for 1 MB at most where no `limit` is given; of others 8 MB are read.
         """
-        return await self._pods.get(namespace, pod, port, path, limit=limit, container=container)
+        return await self._in_time(self._pods.get(namespace, pod, port, path, limit=limit, container=container))
 
     async def review(self, verb: str, group: str, resource: str, namespace: str = "", subresource: str = "") -> bool:
         """Whether we may do this."""
-        return await permissions.review(self._session, verb, group, resource, namespace, subresource)
+        return await self._in_time(permissions.review(self._session, verb, group, resource, namespace, subresource))
 
     async def write(self, write: Write, consent: Consent) -> dict[str, Any]:
         """Write one object, once, with the operator's leave; see `meshdoctor.kube.writing` for what it raises."""

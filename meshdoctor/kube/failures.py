@@ -62,6 +62,13 @@ class PodRefused(ClusterError):
     """The pod was reached and its port did not answer."""
 
 
+class TimeIsUp(ClusterError):
+    """It was not answered by the time at which the whole look had to end."""
+
+    def __init__(self) -> None:
+        super().__init__("The time for the whole look was up.")
+
+
 class NoUpgrade(ClusterError):
     """The connection to a pod was answered, but not opened (a proxy without WebSockets, an old API server)."""
 

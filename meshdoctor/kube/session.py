@@ -16,11 +16,20 @@ from urllib.request import getproxies
 import httpx
 import msgspec
 
-from meshdoctor.kube.answers import connection_error, not_the_api, plain_words, status_error, without_password
+from meshdoctor.kube.answers import (
+    NOT_RECORDED,
+    ApiStatus,
+    connection_error,
+    not_the_api,
+    plain_words,
+    status_error,
+    without_password,
+)
 from meshdoctor.kube.clock import ServerClock
 from meshdoctor.kube.consent import Consent
 from meshdoctor.kube.credentials import Credentials, load
 from meshdoctor.kube.deny import refuse_api, refuse_secret_bodies
+from meshdoctor.kube.handshake import watched
 from meshdoctor.kube.threaded import ThreadedTransport
 from meshdoctor.kube.tls import load_client_certificate, ssl_context
 from meshdoctor.model.errors import MeshdoctorError, UsageError
@@ -152,7 +161,10 @@ class Session:
             finally:
                 await response.aclose()
         except (httpx.HTTPError, httpx.StreamError) as why:
-            raise connection_error(why, self.credentials) from why
+            failed = connection_error(why, self.credentials)
+            if method == "GET" and not (watch or upgrade):
+                self.unanswered(self._bare(shown), failed.observed)
+            raise failed from why
         finally:
             if self._on_request is not None:
                 self._on_request(RequestLine(method, shown, status, (time.perf_counter() - started) * 1000, size[0], moment))
@@ -173,7 +185,7 @@ class Session:
         given = {"Accept": "application/json", "Accept-Encoding": encoding, **who.headers, **(headers or {})}
         unending = httpx.Timeout(connect=CONNECT_SECONDS, read=None, write=self._timeout.write, pool=None)
         timeout = unending if watch else self._timeout
-        extensions: dict[str, object] = {"timeout": timeout.as_dict()}
+        extensions: dict[str, object] = {"timeout": timeout.as_dict(), "trace": watched()}
         if who.tls_server_name:
             extensions["sni_hostname"] = who.tls_server_name
         request = self._http.build_request(
@@ -227,6 +239,11 @@ class Session:
             bare, _, query = path.partition("?")
             ordered = "&".join(sorted(query.split("&"))) if query else ""
             self.recorder.record(f"api GET {bare}{'?' + ordered if ordered else ''}", status, content_type, body)
+
+    def unanswered(self, path: str, why: str) -> None:
+        """Hand a GET that was never answered to the recorder: what was not seen must not look like what is not there."""
+        told = ApiStatus(kind="Status", message=why, reason=NOT_RECORDED, code=500)
+        self.record(path, 500, "application/json", msgspec.json.encode(told))
 
     async def fetch(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> tuple[bytes, str]:
         """The body of a GET and its content type; counts as one of the short requests."""

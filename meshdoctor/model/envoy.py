@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """An answer's parts: each is a value, or the Source that says why there is none."""
+    """An answer's parts: each is a value, or the Source that says why there is none.
 
+    `FIRST` is the part that is asked for first: where it fails, no other is asked for, and for the same reason.
+    """
+
+    FIRST: ClassVar[str] = ""
     parts: dict[str, Any] = {}
     missing: dict[str, Source] = {}
 
@@ -23,7 +27,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """The part of that name; raises Unseen where it was not read."""
         if name in self.parts:
             return self.parts[name]
-        raise Unseen(self.missing.get(name) or Source(name=name, state=SourceState.SKIPPED, reason="was not asked"))
+        why = self.missing.get(name) or self.missing.get(self.FIRST)
+        raise Unseen(why or Source(name=name, state=SourceState.SKIPPED, reason="was not asked"))
 
     def has(self, name: str) -> bool:
         return name in self.parts
@@ -111,6 +116,7 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
 class Envoy(Said, frozen=True, kw_only=True, eq=False):
     """What one proxy said. Reading a part that was not asked or failed raises Unseen."""
 
+    FIRST = "state"
     namespace: str
     name: str
 
@@ -127,7 +133,7 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
 
     @property
     def certificates(self) -> tuple[LoadedCertificate, ...]:
-        """Leaf and CA certificates: those in use (`/certs`) and, on gateways, those of secrets by name."""
+        """Leaf and CA certificates in use: of `/certs`, or of the secrets where that is too large to be read."""
         value: tuple[LoadedCertificate, ...] = self.part("certs")
         return value
 

@@ -35,10 +35,19 @@ class EnvoyConfigObjectPatch(Record, frozen=True):
     @property
     def added_filter(self) -> str:
         """The name of the filter that it puts into listeners; empty where it does something else."""
-        adds = self.operation in ("ADD", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST")
+        adds = self.operation in ("ADD", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_FIRST", "REPLACE")
         value = self.patch.get("value")
         named = str(value.get("name") or "") if isinstance(value, dict) else ""
         return named if adds and self.apply_to in ("HTTP_FILTER", "NETWORK_FILTER") else ""
+
+    @property
+    def removed_filter(self) -> str:
+        """The name of the filter that it takes out of listeners; empty where it does something else."""
+        matched = (self.match.listener.get("filterChain") or {}).get("filter") or {}
+        if self.apply_to == "HTTP_FILTER":
+            matched = matched.get("subFilter") or {}
+        removes = self.operation == "REMOVE" and self.apply_to in ("HTTP_FILTER", "NETWORK_FILTER")
+        return str(matched.get("name") or "") if removes else ""
 
     @property
     def proxy_version(self) -> str:

@@ -89,6 +89,7 @@ class Sample(msgspec.Struct, frozen=True):
 class Istiod(Said, frozen=True, kw_only=True, eq=False):
     """What one replica said. Reading a part that was not asked or failed raises Unseen."""
 
+    FIRST = "syncz"
     namespace: str
     name: str
     revision: str = "default"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -42,3 +43,8 @@ class Unseen(Exception):
     def __init__(self, source: Source) -> None:
         self.source = source
         super().__init__(f"{source.name}: {source.reason or source.state}")
+
+
+def narrowed(sources: Iterable[Source]) -> str:
+    """Why only some namespaces were read; empty where all were."""
+    return next((s.reason or "" for s in sources if s.namespaces is not None), "")

@@ -12,14 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Status
-from meshdoctor.model.text import plain
+from meshdoctor.model.text import counted, plain
 from meshdoctor.reports.places import location
 from meshdoctor.reports.preview_text import print_preview
 from meshdoctor.reports.preview_words import added_first
+from meshdoctor.reports.unseen import groups, way_out
 
 Line = Callable[[str, int], str]
 SNIPPET = 160  # of a line; a whole file may be one
 SUPPRESSED = 10
+UNSEEN = 12  # reasons why something was not seen
 FULL, MOST = 20, 500  # causes and findings that are told; nobody reads on, and JSON has them all
 GLYPHS = {
     "critical": ("✖", "bold red"),
@@ -65,7 +67,9 @@ def findings(found: Diagnosis, *, colour: bool = False, width: int = 100, line: 
             _finding(console, finding, line)
     _more(console, "findings", [(f.code, f.title) for f in shown[MOST:]])
     if not shown:
-        console.print(Text("● No finding.", "green"))
+        counts = found.coverage
+        seen = f" in what could be seen ({counts.unknown} of {counts.rules} checks unknown)" if counts.unknown else ""
+        console.print(Text(f"{'◐' if seen else '●'} No finding{seen}.", "yellow" if seen else "green"))
     _left_out(console, found)
     _unseen(console, found)
     _footer(console, found)
@@ -77,6 +81,8 @@ def headline(found: Diagnosis) -> Text:
     counts = found.coverage
     unseen = f"{counts.unknown} of {counts.rules} checks unknown"
     if not found.causes:
+        if counts.unknown and not counts.pass_:
+            return Text(f"? Nothing could be judged ({unseen}).", "bold magenta")
         glyph = "●" if not counts.unknown else "◐"
         return Text(
             f"{glyph} No fault found in what could be seen ({unseen}).", "bold green" if not counts.unknown else "bold yellow"
@@ -129,7 +135,7 @@ def _cause(console: Console, number: int, cause: Cause, now: datetime) -> None:
         if evidence.command:
             _field(console, "", f"$ {evidence.command}", "dim")
     if cause.explains:
-        _field(console, "explains", f"{len(cause.explains)} other findings")
+        _field(console, "explains", counted(len(cause.explains), "other finding"))
     for fix in cause.fixes[:1]:
         _field(console, "do", f"{fix.title} (risk {fix.risk})")
         for command in fix.commands:
@@ -196,19 +202,21 @@ def _left_out(console: Console, found: Diagnosis) -> None:
 
 
 def _unseen(console: Console, found: Diagnosis) -> None:
-    bad = [s for s in found.sources if s.state in ("denied", "error", "stale")]
+    bad = groups(found.sources)
     unknown = [c for c in found.checks if c.status is Status.UNKNOWN]
     if not bad and not unknown and not found.notes:
         return
     console.print()
     if bad or unknown:
         console.print(Text(f"? Not seen: {len(unknown)} of {found.coverage.rules} checks unknown", "magenta"))
-    for source in bad[:12]:
-        _field(console, str(source.state), f"{source.name}: {source.reason or ''}")
-        if source.command:
-            _field(console, "", f"$ {source.command}", "dim")
-    if len(bad) > 12:
-        _field(console, "", f"and {len(bad) - 12} more (-o json has them all)")
+    for group in bad[:UNSEEN]:
+        _field(console, group.state, group.says)
+        if group.command:
+            _field(console, "", f"$ {group.command}", "dim")
+    if len(bad) > UNSEEN:
+        _field(console, "", f"and {sum(g.sources for g in bad[UNSEEN:])} more (-o json has them all)")
+    for words in way_out(found.sources):
+        _field(console, "", words)
     for note in found.notes:
         _field(console, "note", note)
 
@@ -223,7 +231,7 @@ def _footer(console: Console, found: Diagnosis) -> None:
         (c.skipped, "skipped"),
         (c.error, "errors"),
     )
-    counted = ", ".join(f"{n} {word}" for n, word in parts if n)
+    figures = ", ".join(f"{n} {word}" for n, word in parts if n)
     files = not found.cluster.context and not found.cluster.server
     where = (
         "manifests"
@@ -231,7 +239,7 @@ def _footer(console: Console, found: Diagnosis) -> None:
         else f"{found.cluster.context or 'cluster'}, Istio {', '.join(found.cluster.istio) or 'version unknown'}"
     )
     seconds = f"{found.seconds.collect:.1f} s to collect, {found.seconds.rules:.1f} s to judge"
-    console.print(Text(f"\n{plain(where)}: {c.rules} checks: {counted}; {seconds}", "dim"))
+    console.print(Text(f"\n{plain(where)}: {c.rules} checks: {figures}; {seconds}", "dim"))
 
 
 def _field(console: Console, name: str, value: str, style: str = "") -> None:

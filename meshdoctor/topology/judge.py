@@ -57,5 +57,5 @@ def _allowed(mesh: Mesh, node: Node) -> tuple[Tolerance, ...]:
     kind = ANNOTATED.get(node.subject.kind)
     found: KubernetesObject | None = None
     if kind is not None and mesh.state(kind) in USABLE:
-        found = mesh[kind].get(node.namespace, node.name)
+        found = mesh[kind].seen((node.namespace, node.name))
     return tolerances(node.namespace, node.kind.value, node.name, found.annotations if found else None)

@@ -207,4 +207,4 @@ def _scraped(mesh: Mesh, sample: Sample) -> Pod | None:
     label = sample.labels.get
     namespace = label("namespace") or label("kubernetes_namespace") or ""
     name = label("pod") or label("pod_name") or label("kubernetes_pod_name") or ""
-    return mesh[Pod].get(namespace, name) if namespace and name else None
+    return mesh[Pod].seen((namespace, name)) if namespace and name else None

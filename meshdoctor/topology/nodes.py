@@ -45,20 +45,32 @@ def of_host(mesh: Mesh, host: str) -> Node:
         return of_registered(found[0])
     suffix = f".svc.{mesh.cluster.domain}"
     name, dot, namespace = host.removesuffix(suffix).partition(".")
-    if host.endswith(suffix) and dot and mesh.state(Service) not in USABLE:
+    if host.endswith(suffix) and dot and _is_hidden(mesh, namespace):
         return Node(Kind.SERVICE, namespace, name, Subject("", "Service", namespace, name))
     return Node(Kind.OUTSIDE, "", host)
 
 
+def _is_hidden(mesh: Mesh, namespace: str) -> bool:
+    """Whether the Services of a namespace may not be read."""
+    if mesh.state(Service) not in USABLE:
+        return True
+    read = mesh[Service].source.namespaces
+    return read is not None and namespace not in read
+
+
 def known_as(mesh: Mesh, host: str) -> tuple[Registered, ...]:
     """What a full name stands for, as far as may be seen: without the right to ServiceEntries, Services alone."""
-    try:
-        return registered(mesh, host.lower())
-    except Unseen:
-        if mesh.state(Service) not in USABLE:
-            return ()
-        service = service_of(mesh, host.lower(), "")
-        return (Registered(host.lower(), service.namespace, service),) if service else ()
+    for read in (registered, _service_alone):
+        try:
+            return read(mesh, host.lower())
+        except Unseen:
+            continue
+    return ()
+
+
+def _service_alone(mesh: Mesh, host: str) -> tuple[Registered, ...]:
+    service = service_of(mesh, host, "")
+    return (Registered(host, service.namespace, service),) if service else ()
 
 
 def of_address(mesh: Mesh, address: str) -> Node | None:

@@ -49,7 +49,7 @@ def attached(mesh: Mesh) -> Iterator[Pair]:
 def _backends(mesh: Mesh, route: gatewayapi.Route) -> Iterator[Node]:
     for rule in route.spec.rules:
         for reference in rule.backend_refs:
-            service = mesh[Service].get(reference.namespace or route.namespace, reference.name)
+            service = mesh[Service].seen((reference.namespace or route.namespace, reference.name))
             if service is not None and reference.kind == "Service" and reference.weight != 0:
                 yield nodes.of_service(service)
 

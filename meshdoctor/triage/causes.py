@@ -11,6 +11,7 @@ from importlib.resources import files
 import msgspec
 
 from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Fix, Impact, Status
+from meshdoctor.model.subject import Subject
 from meshdoctor.triage.commands import fixes_for
 from meshdoctor.triage.places import NOWHERE, Places
 from meshdoctor.triage.relations import RELATIONS, Relation
@@ -71,14 +72,29 @@ def _join(relation: Relation, causes: list[Finding], symptoms: list[Finding], fo
 
 
 def causes_of(findings: Iterable[Finding], context: str = "", places: Places = NOWHERE) -> tuple[Cause, ...]:
-    """The findings that no other explains, most likely and most harmful first."""
+    """The findings that no other explains, most likely and most harmful first; each object once for a problem."""
     able = [f for f in findings if _can_be_cause(f)]
     explained = explained_by(able)
     reached = {id_: {s.id for s in symptoms} for id_, symptoms in explained.items()}
     taken = {s.id for c in able for s in explained[c.id] if not _mutual(c, s, reached)}
     roots = [f for f in able if f.id not in taken]
     made = [_cause(f, _reach(f, explained), fixes_for(f, context, places)) for f in roots]
-    return tuple(sorted(made, key=_rank))
+    by_fault: dict[tuple[str, Subject], list[Cause]] = {}
+    for cause in sorted(made, key=_rank):
+        by_fault.setdefault((cause.problem, cause.subject), []).append(cause)
+    return tuple(_as_one(several) for several in by_fault.values())
+
+
+def _as_one(several: list[Cause]) -> Cause:
+    """The same problem in several places of one object is one thing to change: the first place, and what holds for all."""
+    first, *rest = several
+    if not rest:
+        return first
+    known = (i for c in several for i in (c.finding, *c.explains))
+    rates = [r for c in several if (r := c.impact.requests_failed_per_s) is not None]
+    workloads = tuple(dict.fromkeys(w for c in several for w in c.impact.workloads))
+    impact = Impact(workloads, max(rates) if rates else None)
+    return msgspec.structs.replace(first, impact=impact, explains=tuple(i for i in dict.fromkeys(known) if i != first.finding))
 
 
 def _can_be_cause(finding: Finding) -> bool:

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from meshdoctor.kube.client import Denied
+from meshdoctor.model.sources import Unseen
 from screens.seen import Seen
 from screens.text import Run, age, badge
 from screens.views.table import TableView
@@ -33,6 +35,7 @@ class AskedText(TableView):
         self._began = time.monotonic()
         self._came: float | None = None
         self._failed = ""
+        self._is_hidden = False  # it failed because it may not be read
 
     @property
     def what(self) -> str:
@@ -57,6 +60,7 @@ class AskedText(TableView):
             text = await self.ask()
         except Exception as error:  # a failed read is told here; whatever was read before stays
             self._failed = str(error)
+            self._is_hidden = isinstance(error, Unseen | Denied)
         else:
             self._came = time.monotonic()
             self.take(tuple(self.lines(text)))
@@ -74,7 +78,8 @@ class AskedText(TableView):
 
     def summary_of(self, seen: Seen) -> list[Item]:
         if self._failed:
-            return [Item((badge("ERROR"), Run(f"  {self.what}: {self._failed}"))), Item("r tries again", "dim", indent=2)]
+            state = badge("UNKNOWN" if self._is_hidden else "ERROR")
+            return [Item((state, Run(f"  {self.what}: {self._failed}"))), Item("r tries again", "dim", indent=2)]
         if self._came is None:
             return [Item((Run("… ", "unknown"), Run(f"reading {self.what} for {age(time.monotonic() - self._began)}")))]
         return [Item(self.what, "strong", note=f"read {age(time.monotonic() - self._came)} ago")]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from meshdoctor.istio.controlplane import ControlPlane, config_map, control_planes
+from meshdoctor.istio.controlplane import ControlPlane, config_map, planes_seen
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
@@ -64,7 +64,7 @@ class ControlPlanes(TableView):
         if seen.mesh is None:
             return
         said = {(i.namespace, i.name): i for i in seen.mesh.istiods}
-        for plane in control_planes(seen.mesh):
+        for plane in planes_seen(seen.mesh):
             for pod in plane.pods:
                 yield _row(plane, pod, said.get((pod.namespace, pod.name)), seen.mesh)
             if not plane.pods:
@@ -75,7 +75,7 @@ class ControlPlanes(TableView):
         if mesh is None:
             return []
         items = []
-        for plane in control_planes(mesh):
+        for plane in planes_seen(mesh):
             wanted = plane.deployment.desired if plane.deployment else len(plane.pods)
             state = "OK" if plane.ready >= wanted > 0 else "FAIL" if plane.ready == 0 else "partly"
             runs = [

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from meshdoctor.model.findings import Finding, Status
 from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.reports.unseen import ROLE
 from screens.registry import screen
 from screens.seen import Seen
 from screens.text import Run, badge, count, shell
@@ -45,7 +46,8 @@ class Permissions(TableView):
 
     def summary_of(self, seen: Seen) -> list[Item]:
         user = seen.mesh.cluster.user if seen.mesh else ""
-        return [Item(f"read as {user or 'the user of the kubeconfig'}", "dim")]
+        items = [Item(f"read as {user or 'the user of the kubeconfig'}", "dim")]
+        return [*items, Item(ROLE, "dim")] if self._all else items
 
     def detail_of(self, row: Row) -> list[Item]:
         source, hidden = row.payload
@@ -79,11 +81,12 @@ def _row(source: Source, hidden: list[Finding]) -> Row:
     partly = source.state != SourceState.DENIED
     where = f"only in {', '.join(source.namespaces)}" if source.namespaces else ""
     titles = "; ".join(f.title for f in hidden)
+    hides = ": ".join(filter(None, (where, titles)))
     cells = (
         badge("partly", "in part") if partly else badge("UNKNOWN", "denied"),
         source.name,
         count(len(hidden), "check") if hidden else "none",
-        f"{where} {titles}".strip() or "nothing that a check needs",
+        hides or "nothing that a check needs",
         Run(source.command or "", "dim"),
     )
     return Row(source.name, cells, {"name": source.name}, is_fault=True, payload=(source, hidden))

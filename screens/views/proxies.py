@@ -12,7 +12,7 @@ from meshdoctor.istio.sync import is_young
 from meshdoctor.istio.workloads import injected_pods
 from meshdoctor.model.istiod import ProxySync, TypeSync
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.sources import Unseen
+from meshdoctor.model.sources import Unseen, narrowed
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import Pod
 from screens.figures import proxy_state, told_proxies
@@ -25,6 +25,7 @@ from screens.widgets.rows import Column, Row
 
 MEANS = {"CDS": "clusters", "LDS": "listeners", "EDS": "endpoints", "RDS": "routes", "ECDS": "extensions"}
 TYPES = tuple(MEANS)
+MOST = 8  # replicas that are told one by one
 NOT_TOLD = {
     "fail": "No replica of istiod knows this proxy: its configuration and certificate stand still.",
     "unknown": "No replica told of this proxy, and not every one was heard: whether its configuration is current is not known.",
@@ -76,6 +77,8 @@ class Proxies(TableView):
         mesh, now = seen.mesh, seen.mesh.now
         pods = _pods(mesh)
         told = {(p.namespace, p.name): p for p in told_proxies(mesh)}
+        if not told and not pods:
+            mesh[Pod].everywhere()  # no list of istiod's either: nobody knows of a proxy
         rows = [_told(p, pods.get(k), proxy_state(p, mesh), now) for k, p in told.items()]
         rows += [_unknown(p, mesh) for k, p in pods.items() if k not in told]
         return sorted(rows, key=lambda r: (ORDER.index(r.fields["state"].upper()), r.key))
@@ -83,15 +86,19 @@ class Proxies(TableView):
     def summary_of(self, seen: Seen) -> list[Item]:
         if seen.mesh is None:
             return []
-        items = []
+        told: list[Run] = []
+        silent: dict[str, list[str]] = {}
         for istiod in seen.mesh.istiods:
             try:
-                items.append((Run(f"{istiod.name} ", "dim"), Run(count(len(istiod.syncz), "proxy", "proxies")), Run("   ")))
+                told += (Run(f"{istiod.name} ", "dim"), Run(count(len(istiod.syncz), "proxy", "proxies")), Run("   "))
             except Unseen as unseen:
-                items.append((Run(f"{istiod.name} ", "dim"), badge("UNKNOWN", unseen.source.reason or "silent"), Run("   ")))
-        if not items:
-            return [Item((badge("UNKNOWN"), Run("  no istiod was asked: sync states are not known")))]
-        return [Item(tuple(run for runs in items[:8] for run in runs))]
+                silent.setdefault(unseen.source.reason or "it did not answer", []).append(istiod.name)
+        if not told and not silent:
+            only = narrowed(seen.mesh.sources)
+            why = f": {only}" if only else ", so sync states are not known"
+            return [Item((badge("UNKNOWN"), Run(f"  no istiod was asked{why}")))]
+        items = [Item(tuple(told[: MOST * 3]))] if told else []
+        return items + [_silent(names, why) for why, names in silent.items()]
 
     def detail_of(self, row: Row) -> list[Item]:
         sync: ProxySync | None = row.payload[1]
@@ -122,6 +129,12 @@ class Proxies(TableView):
 
         if self.row is not None:
             await self.boss.open(YamlView(self.row.payload[0]))
+
+
+def _silent(names: list[str], why: str) -> Item:
+    """Replicas that did not tell, for one reason."""
+    who = names[0] if len(names) == 1 else count(len(names), "istiod replica")
+    return Item((badge("UNKNOWN", who), Run(f"  {why}")))
 
 
 def _pods(mesh: Mesh) -> dict[tuple[str, str], Pod]:

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause, Finding
+from meshdoctor.model.sources import narrowed
 from meshdoctor.model.subject import Subject
 from screens import filter as filters
 from screens.ordering import Key, key_of
@@ -196,7 +197,7 @@ class TableView(View):
         total = sum(not r.is_heading for r in self._all)
         shown = sum(not r.is_heading for r in self.table.rows)
         if not self._has_rows:
-            return [Item("reading …", "dim")]
+            return [] if self._broken.display else [Item("reading …", "dim")]
         said = []
         if self._filter.text:
             said.append(f"/{self._filter.text}")
@@ -211,10 +212,21 @@ class TableView(View):
             items.append(Item(self._why_empty(total)))
         return items
 
+    def tell_broken(self, items: tuple[Item, ...]) -> None:
+        super().tell_broken(items)
+        if items and not self._has_rows:
+            self.query_one("#summary", Doc).set_items(())  # it is not being read: it may not be
+
     def _why_empty(self, total: int) -> str:
         if not total:
-            return self.empty
+            return self.empty + self._where_looked()
         return f"None of {total} matches. esc clears the filter{', f shows all' if self._faults else ''}."
+
+    def _where_looked(self) -> str:
+        """Where not all may be read: what is elsewhere is not known to be missing."""
+        sources = self.seen.mesh.sources if self.seen is not None and self.seen.mesh is not None else ()
+        only = narrowed(sources)
+        return f" But {only}: what is elsewhere is not known." if only and self.needs_mesh else ""
 
     def _show_detail(self) -> None:
         doc = self.query_one("#detail", Doc)

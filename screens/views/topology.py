@@ -9,16 +9,17 @@ from textual.binding import Binding, BindingType
 from textual.worker import Worker
 
 from meshdoctor.model.mesh import Mesh
-from meshdoctor.model.sources import Unseen
+from meshdoctor.model.sources import Unseen, narrowed
 from meshdoctor.topology import views
 from meshdoctor.topology.build import graph_of
 from meshdoctor.topology.parts import Edge, Kind, Node
 from screens import graph as drawn
 from screens.registry import screen
 from screens.seen import Seen
-from screens.text import Run, badge
+from screens.text import Run
 from screens.threads import aside
 from screens.views.table import TableView
+from screens.views.view import unseen_items
 from screens.widgets.doc import WIDE, Item
 from screens.widgets.rows import Column, Row
 
@@ -83,7 +84,6 @@ class Topology(TableView):
         self._active = False
         self._edges: list[Edge] = []
         self._trail: list[Node | None] = []
-        self._unseen = ""
 
     @property
     def crumb(self) -> str:
@@ -93,6 +93,7 @@ class Topology(TableView):
         """Draw in a thread whatever the size: a graph of thousands of edges takes longer than a key may wait."""
         mesh = seen.mesh
         if mesh is not None:
+            self._is_filling = True
 
             async def draw() -> None:  # made when it is begun: another picture may come before that
                 await self._draw(mesh)
@@ -105,10 +106,10 @@ class Topology(TableView):
         try:
             edges, rows = await aside(lambda: self._made(mesh, narrow=narrow))
         except Unseen as unseen:
-            self._unseen = str(unseen)
-            self._show_summary()
+            self.filled(unseen_items(unseen))
             return
-        self._unseen, self._edges = "", edges
+        self._edges = edges
+        self.filled()
         self.columns = self.table.columns = tuple(COLUMNS[self.form])
         self.guard(lambda: self.take(tuple(rows)))
 
@@ -137,12 +138,12 @@ class Topology(TableView):
         return self.center
 
     def summary_of(self, seen: Seen) -> list[Item]:
-        if self._unseen:
-            return [Item((badge("UNKNOWN"), Run(f"  {self._unseen}")))]
         parts = [Run(f"[{f}]" if f == self.form else f" {f} ", "strong" if f == self.form else "dim") for f in FORMS]
         scope = f"   {self.scope}{', active only' if self._active else ''}"
         told = (drawn.headline(self._edges),) if self._has_rows else ()
-        return [Item((*parts, Run(f"{scope}   ", "dim"), *told))]
+        only = narrowed(seen.mesh.sources) if seen.mesh is not None else ""
+        limits = [Item(f"{only}: who calls whom elsewhere is not drawn", "dim")] if only else []
+        return [Item((*parts, Run(f"{scope}   ", "dim"), *told)), *limits]
 
     def detail_of(self, row: Row) -> list[Item]:
         return drawn.edge_detail(row.payload) if isinstance(row.payload, Edge) else []

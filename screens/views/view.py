@@ -14,10 +14,10 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 
 from meshdoctor.model.findings import Cause, Finding
-from meshdoctor.model.sources import Unseen
+from meshdoctor.model.sources import SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from screens.seen import Seen
-from screens.text import Run, badge
+from screens.text import Run, badge, shell
 from screens.threads import aside
 from screens.widgets.doc import Doc, Item
 
@@ -42,8 +42,10 @@ class View(Vertical, can_focus=True):
         super().__init__()
         self.seen: Seen | None = None
         self.display = False
-        self._broken = Doc("broken", classes="auto")
+        self._broken = Doc("broken", classes="auto", label=0)
         self._broken.display = False
+        self._unfilled: tuple[Item, ...] = ()  # why the present snapshot is not shown
+        self._is_filling = False  # in a thread
 
     def compose(self) -> ComposeResult:
         yield self._broken
@@ -122,19 +124,25 @@ class View(Vertical, can_focus=True):
     # The error boundary.
 
     def present(self, seen: Seen) -> None:
-        """Show a snapshot; a failure shows itself and leaves the other screens as they are."""
-        self.seen = seen
-        self.guard(lambda: self.fill(seen))
+        """Show a snapshot; a failure shows itself, until one is shown, and leaves the other screens as they are."""
+        self.seen, self._is_filling = seen, False
+        why = self._tried(lambda: self.fill(seen))
+        if why or not self._is_filling:
+            self.filled(why)
 
     def guard(self, act: Callable[[], None]) -> None:
+        """Do something; what fails is told, else still why the snapshot is not shown."""
+        self.tell_broken(self._tried(act) or self._unfilled)
+
+    def _tried(self, act: Callable[[], object]) -> tuple[Item, ...]:
         try:
             act()
-            self._tell_broken(())
         except Unseen as unseen:
-            self._tell_broken(_unseen(unseen))
+            return unseen_items(unseen)
         except Exception as crash:  # the boundary of a panel: shown, logged, and the rest lives
             log.exception("%s failed", type(self).__name__)
-            self._tell_broken(_crash(crash))
+            return _crash(crash)
+        return ()
 
     def beside(self, seen: Seen, make: Callable[[], T], then: Callable[[T], None]) -> None:
         """Make something of a snapshot, in a thread where the mesh is large, then show it."""
@@ -143,30 +151,34 @@ class View(Vertical, can_focus=True):
             return
 
         async def work() -> None:
-            try:
-                made = await aside(make)
-            except Unseen as unseen:
-                self._tell_broken(_unseen(unseen))
-            except Exception as crash:  # as in `guard`
-                log.exception("%s failed", type(self).__name__)
-                self._tell_broken(_crash(crash))
-            else:
-                if seen is self.seen:
-                    self.guard(lambda: then(made))
+            made: list[T] = []
+            why = await aside(lambda: self._tried(lambda: made.append(make())))
+            if seen is self.seen:
+                self.filled(why or self._tried(lambda: then(made[0])))
 
+        self._is_filling = True
         self.run_worker(work(), group="beside", exclusive=True, exit_on_error=False)
 
-    def _tell_broken(self, items: tuple[Item, ...]) -> None:
+    def filled(self, why: tuple[Item, ...] = ()) -> None:
+        """The present snapshot is shown, or `why` it is not."""
+        self._unfilled = why
+        self.tell_broken(why)
+
+    def tell_broken(self, items: tuple[Item, ...]) -> None:
+        """Say why nothing is shown, or that no more."""
         self._broken.display = bool(items)
         self._broken.set_items(items)
 
 
-def _unseen(unseen: Unseen) -> tuple[Item, ...]:
+def unseen_items(unseen: Unseen) -> tuple[Item, ...]:
+    """What could not be read and why, and what to do about it."""
     source = unseen.source
     says = f"  {source.name}: {source.reason or source.state}"
     items = [Item((badge("UNKNOWN"), Run(says)))]
     if source.command:
-        items.append(Item(f"see it by hand: {source.command}", "dim", indent=2))
+        items.append(Item(shell(source.command), lead=Run("see it by hand  ", "dim")))
+    if source.state not in (SourceState.ABSENT, SourceState.SKIPPED):
+        items.append(Item((Run("what else may not be read, and what that hides  ", "dim"), Run(":permissions", "key"))))
     return tuple(items)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from typing import Any, Literal
 
 from textual import events
@@ -18,8 +19,8 @@ from screens.text import Line, Run, clean, common_prefix, cut, cut_name, is_pod,
 from screens.widgets.listing import Listing
 
 GAP = 2
-SAMPLE = 150  # rows that column widths are measured by
-SHARED = 400  # rows up to which names are looked through for a prefix that all have
+SAMPLE = 150  # different cells that the width of a column is measured by, evenly over a long table
+LONGEST = 8  # cells that are measured as well: the longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,15 @@ class Rows(Listing):
         self.header = True
         self.rows: tuple[Row, ...] = ()
         self._fitted: list[Fitted] = []
+        self._samples: list[list[str]] = [[] for _ in self.columns]  # by which each column is measured
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Show these rows; the cursor stays on its key."""
         key = self.key
         self.rows = tuple(rows)
         self.keys = [r.key for r in self.rows]
+        cells = [r.cells for r in self.rows if not r.is_heading]
+        self._samples = [_sample(dict.fromkeys(c[i] for c in cells if i < len(c))) for i in range(len(self.columns))]
         self._fit()
         self.resize_lines(len(self.rows) + self.header)
         self.select(key)
@@ -125,7 +129,7 @@ class Rows(Listing):
     def _fit(self) -> None:
         """Choose columns and widths: shrink what can shrink, then drop from the right."""
         room = max(self.size.width - 2, 10)
-        filled = [max((width_of(t) for t in self._sample(i)), default=0) for i in range(len(self.columns))]
+        filled = [max(map(width_of, texts), default=0) for texts in self._samples]
         natural = [_natural(c, widest) for c, widest in zip(self.columns, filled, strict=True)]
         least = [min(n, max(c.least, width_of(c.title))) for c, n in zip(self.columns, natural, strict=True)]
         shown = list(range(len(self.columns)))
@@ -156,17 +160,15 @@ class Rows(Listing):
         return made
 
     def _tight(self, fitted: Fitted) -> Fitted:
-        if len(self.rows) > SAMPLE:
-            return fitted
-        texts = (_shortened(t, fitted) for t in self._texts(fitted.index, self.rows))
+        texts = (_shortened(t, fitted) for t in self._samples[fitted.index])
         return replace(fitted, width=max(map(width_of, (fitted.column.title, *texts))))
 
     def _telling(self, index: int, least: int, most: int) -> int:
         """The fewest cells in which the names of a column still differ from each other; `most` where they never do."""
         column = self.columns[index]
-        if not column.is_name or least >= most or len(self.rows) > SAMPLE:
+        if not column.is_name or least >= most:
             return least
-        names = set(self._texts(index, self.rows))
+        names = set(self._samples[index])
         prefix = common_prefix(names)
 
         def tells(width: int) -> bool:
@@ -174,17 +176,10 @@ class Rows(Listing):
 
         return bisect_left(range(most), True, lo=least, key=tells)
 
-    def _sample(self, index: int) -> list[str]:
-        return self._texts(index, self.rows if len(self.rows) <= SAMPLE else self.rows[:: len(self.rows) // SAMPLE])
-
-    def _texts(self, index: int, rows: Sequence[Row]) -> list[str]:
-        cells = (r.cells[index] for r in rows if not r.is_heading and index < len(r.cells))
-        return [clean(c if isinstance(c, str) else c.text, 120) for c in cells]
-
     def _prefix(self, index: int, width: int, natural: int) -> str:
-        if not self.columns[index].is_name or width >= natural or len(self.rows) > SHARED:
+        if not self.columns[index].is_name or width >= natural:
             return ""
-        return common_prefix(self._texts(index, self.rows))
+        return common_prefix(self._samples[index])
 
     def cut_of(self, row: Row) -> list[tuple[str, str]]:
         """Title and text of the cells that are not shown, or not in full."""
@@ -221,6 +216,19 @@ class Rows(Listing):
             runs.append(Run(_padded(_shortened(clean(text, 200), f), f.width, f.column.align), role))
             runs.append(Run(" " * GAP))
         return runs
+
+
+def _sample(cells: Iterable[Run | str]) -> list[str]:
+    """What a column is measured by: all different cells of a short table; of a long one some of them, and the longest."""
+    texts = [c if isinstance(c, str) else c.text for c in cells]
+    if len(texts) > SAMPLE:
+        texts = [*texts[:: len(texts) // SAMPLE], *nlargest(LONGEST, texts, key=_length)]
+    return [clean(t, 120) for t in texts]
+
+
+def _length(text: str) -> int:
+    """About how many cells a text takes, and fast: letters that take two are rare."""
+    return len(text) if text.isascii() else 2 * len(text)
 
 
 def _natural(column: Column, widest: int) -> int:

@@ -68,6 +68,21 @@ async def test_fifty_thousand_clusters_are_not_read_unless_asked_for() -> None:
         assert len((await api.pod_get("shop", one.name, 15000, "/clusters?format=json", limit=WHOLE)).body) == len(LARGE)
 
 
+async def test_certificates_that_are_told_once_for_each_of_very_many_clusters_are_seen_in_the_secrets() -> None:
+    async with replayed() as (server, api):
+        (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "sm-gateways"]
+        told = await ask_envoy(api, one, gateway=True, inside=False, hosts={})
+        server.break_(f"pod sm-gateways/{one.name}:15000 /certs", 200, LARGE, "application/json")
+        for gateway in (True, False):
+            said = await ask_envoy(api, one, gateway=gateway, inside=False, hosts={})
+            assert {(c.role, c.serial, c.sans) for c in told.certificates} <= {
+                (c.role, c.serial, c.sans) for c in said.certificates
+            }
+        server.break_(f"pod sm-gateways/{one.name}:15000 /config_dump", 200, LARGE, "application/json")
+        said = await ask_envoy(api, one, gateway=True, inside=False, hosts={})
+        assert "more than" in (said.missing["certs"].reason or "")
+
+
 async def test_a_walk_asks_for_what_it_meets_only() -> None:
     async with replayed() as (server, api):
         mesh = await collect(api, Options())

@@ -12,6 +12,7 @@ from meshdoctor.bundle import statuses
 from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.http import Request
 from meshdoctor.fixes.patch import ours
+from meshdoctor.triage.incident import create, incidents_folder, read
 from tests.fixes.cluster import Cluster
 from tests.fixes.conftest import Run
 
@@ -75,6 +76,19 @@ def test_it_stops_where_a_pod_comes_up_bare_and_all_of_it_is_taken_back(meshdoct
     assert (back["exit"], {s["exact"] for s in back["steps"]}) == (0, {True})
     assert state(cluster) == before
     assert meshdoctor("undo", told["plan"], *WRITE).returncode == 64, "there is nothing more to take back"
+
+
+@pytest.mark.writes
+def test_what_is_taken_back_within_an_incident_is_in_its_timeline(meshdoctor: Run, cluster: Cluster) -> None:
+    one, newer = create(incidents_folder(), "report is slow"), create(incidents_folder(), "of something else")
+    cluster.script = injecting
+    plan = json.loads(meshdoctor("enrol", "legacy", *WRITE, "-o", "json").stdout)["plan"]
+    back = json.loads(meshdoctor("undo", plan, *WRITE, "-o", "json", "--incident", one.name).stdout)
+    assert back["incident"] == one.name
+    acted = read(one.folder).of("action")
+    assert [e.data["entry"] for e in acted] == [s["entry"] for s in back["steps"]]
+    assert all(s["undoes"] in e.says for s, e in zip(back["steps"], acted, strict=True))
+    assert not read(newer.folder).of("action")
 
 
 @pytest.mark.writes

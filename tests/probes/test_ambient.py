@@ -172,6 +172,12 @@ def test_the_waypoint_asked_for(namespace: dict[str, str], labels: dict[str, str
     assert [(f.subject.kind, f.severity) for f in findings] == found
 
 
+@pytest.mark.parametrize(("gateway", "is_fault"), [("", True), (waypoint(), False)])
+def test_the_waypoint_that_a_service_asks_for(gateway: str, is_fault: bool) -> None:
+    text = all_of(shop(**AMBIENT), thing("v1", "Service", "shop/web", {"ports": [{"port": 80}]}, labels={USE: "way"}), gateway)
+    assert [str(f.subject) for f in judge(build(text), "AM-003")] == ["Service shop/web"] * is_fault
+
+
 def test_a_waypoint_without_ambient_mode() -> None:
     assert codes("MD5029", shop(**{USE: "way"}), web()) == [("KIA1312",)]
     assert codes("MD5029", shop(**ENROLLED), web(proxy=False)) == []

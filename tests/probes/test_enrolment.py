@@ -125,6 +125,7 @@ status: {{phase: Running}}
 """
 
 
+OWNED = "{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}"
 BOTH = "[{name: istio-proxy}, {name: app}]"
 ENABLED = {"istio-injection": "enabled"}
 SOUND = (
@@ -149,6 +150,7 @@ def test_a_sound_mesh_gives_nothing(problem: str) -> None:
 
 FAULTS: list[tuple[str, str, list[str]]] = [
     ("INJ-001", namespace("old") + pod("a", "old", BOTH) + pod("b", "old"), ["Namespace old"]),
+    ("INJ-001", namespace("left", **{"istio-injection": "disabled"}) + pod("a", "left"), []),
     ("INJ-002", pod("bare", "shop"), ["Pod shop/bare"]),
     ("INJ-004", namespace("two", **ENABLED, **{"istio.io/rev": "canary"}), ["Namespace two"]),
     ("INJ-005", namespace("lost", **{"istio.io/rev": "canary-9"}), ["Namespace lost"]),
@@ -230,6 +232,40 @@ kind: Deployment
 metadata: {{name: {name}, namespace: shop{meta}}}
 spec: {{template: {{metadata: {template}, spec: {spec}}}}}
 """
+
+
+def test_a_namespace_switched_off_under_its_sidecars() -> None:
+    web = pod("web-1", "left", BOTH).replace("namespace: left", "namespace: left, ownerReferences: [" + OWNED + "]")
+    workload = deployment("web").replace("shop", "left")
+    (finding,) = judge(build(SOUND + namespace("left", **{"istio-injection": "disabled"}) + workload + web), "INJ-001")
+    assert (str(finding.subject), finding.severity) == ("Namespace left", "medium")
+
+
+@pytest.mark.parametrize(("made", "is_fault"), [(0, True), (1, False)])
+def test_a_rollout_that_a_quota_stops(made: int, is_fault: bool) -> None:
+    stopped = f"""
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: web-7, namespace: shop, ownerReferences: [{OWNED}]}}
+spec: {{replicas: 1}}
+status: {{replicas: {made}}}
+---
+apiVersion: v1
+kind: Event
+metadata: {{name: web-7.1, namespace: shop}}
+involvedObject: {{apiVersion: apps/v1, kind: ReplicaSet, name: web-7, namespace: shop}}
+reason: FailedCreate
+message: 'pods "web-7-x" is forbidden: exceeded quota: few, requested: limits.cpu=2'
+lastTimestamp: "{NOW - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {{name: few, namespace: shop}}
+"""
+    old_pods_go_on = deployment("web").replace("spec: {template", "status: {replicas: 1}\nspec: {replicas: 1, template")
+    found = judge(build(SOUND + old_pods_go_on + stopped), "INJ-018")
+    assert subjects(found) == ["ResourceQuota shop/few"] * is_fault
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,11 @@ def test_a_name_that_does_not_resolve(hosts: tuple[HostStatus, ...], is_fault: b
     ("rates.example", {"resolution": "STATIC"}, True),
     ("rates.example", {"resolution": "STATIC", "endpoints": [{"address": "1.2.3.4"}]}, False),
     ("*.example", {"resolution": "NONE"}, False),
+    ("rates.example", {"resolution": "STATIC", "workloadSelector": {"labels": {"app": "rates"}}}, True),
+    ("rates.example", {"resolution": "STATIC", "workloadSelector": {"labels": {"app": "web"}}}, False),
 ])  # fmt: skip
 def test_a_resolution_that_does_not_fit(host: str, spec: dict[str, Any], is_fault: bool) -> None:
-    assert bool(judge(build(entry("shop/rates", host, **spec)), "EG-002")) == is_fault
+    assert bool(judge(build(all_of(SHOP, entry("shop/rates", host, **spec))), "EG-002")) == is_fault
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def patch(operation: str, apply_to: str = "HTTP_FILTER", name: str = "", version
     ],
 )
 def test_an_order_that_is_left_to_chance(mesh: Mesh, codes: list[str]) -> None:
-    assert [(f.severity, f.codes) for f in judge(mesh, "EF-002")] == [("low", (c,)) for c in codes]
+    assert [(f.severity, f.codes) for f in judge(mesh, "EF-002")] == [("info", (c,)) for c in codes]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,12 @@ def test_a_filter_for_nobody(labels: dict[str, str], version: str, place: str) -
     assert [f.path for f in judge(mesh, "EF-002")] == [place] * bool(place)
 
 
+def test_the_order_of_a_patch_that_is_for_nobody_is_a_remark() -> None:
+    spec = {"workloadSelector": {"labels": {"app": "crat"}}, "configPatches": [patch("INSERT_BEFORE")]}
+    text = all_of(thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", spec), pod("shop/cart-1", {"app": "cart"}))
+    assert [f.severity for f in judge(build(text), "EF-002")] == ["medium", "info"]
+
+
 @pytest.mark.parametrize(
     ("operation", "apply_to", "code"),
     [
@@ -91,19 +97,46 @@ def test_an_operation_that_does_not_exist(operation: str, apply_to: str, code: s
     assert [f.codes for f in judge(patched(patch(operation, apply_to)), "EF-003")] == ([(code,)] if code else [])
 
 
+def seen(known: set[str], *patches: dict[str, Any], rejected: dict[str, str] | None = None, **spec: Any) -> Mesh:
+    """A filter, and a proxy in sync that it is for, with these filters in its inbound listener."""
+    text = thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", {"configPatches": list(patches)} | spec)
+    said = Envoy(namespace="shop", name="cart-1", parts={"filters": frozenset(known), "rejected": rejected or {}})
+    return build(all_of(text, pod("shop/cart-1")), istiods=[synced("shop/cart-1")], envoys=[said])
+
+
+def http_filter(operation: str, name: str = "", removed: str = "", context: str = "SIDECAR_INBOUND") -> dict[str, Any]:
+    chain = {"filterChain": {"filter": {"name": "hcm", "subFilter": {"name": removed}}}}
+    value = {"value": {"name": name}} if name else {}
+    return {
+        "applyTo": "HTTP_FILTER",
+        "match": {"context": context, "listener": chain},
+        "patch": {"operation": operation} | value,
+    }
+
+
 @pytest.mark.parametrize(("known", "context", "rejected", "is_fault"), [
     ({"router"}, "SIDECAR_INBOUND", {}, True),
     ({"router", "lua"}, "SIDECAR_INBOUND", {}, False),
     ({"router"}, "SIDECAR_OUTBOUND", {}, False),
     ({"router"}, "SIDECAR_INBOUND", {"virtualInbound": "no such field"}, False),
 ])  # fmt: skip
-def test_a_filter_that_no_listener_has(known: set[str], context: str, rejected: dict[str, str], is_fault: bool) -> None:
-    adds = {
-        "applyTo": "HTTP_FILTER",
-        "match": {"context": context},
-        "patch": {"operation": "INSERT_FIRST", "value": {"name": "lua"}},
-    }
-    text = thing("networking.istio.io/v1alpha3", "EnvoyFilter", "shop/f", {"configPatches": [adds], "priority": 1})
-    said = Envoy(namespace="shop", name="cart-1", parts={"filters": frozenset(known), "rejected": rejected})
-    mesh = build(all_of(text, pod("shop/cart-1")), istiods=[synced("shop/cart-1")], envoys=[said])
+@pytest.mark.parametrize("operation", ["INSERT_FIRST", "REPLACE"])
+def test_a_filter_that_no_listener_has(
+    known: set[str], context: str, rejected: dict[str, str], is_fault: bool, operation: str
+) -> None:
+    mesh = seen(known, http_filter(operation, "lua", context=context), rejected=rejected, priority=1)
     assert [(str(f.subject), f.severity) for f in judge(mesh, "EF-002")] == [("EnvoyFilter shop/f", "medium")] * is_fault
+
+
+@pytest.mark.parametrize(("known", "asked", "severities"), [
+    ({"hcm", "lua"}, http_filter("INSERT_BEFORE", "lua"), ["info"]),
+    ({"hcm"}, http_filter("INSERT_BEFORE", "lua"), ["medium", "low"]),
+    ({"hcm"}, http_filter("INSERT_BEFORE", "lua", context="SIDECAR_OUTBOUND"), ["info"]),
+    ({"hcm"}, http_filter("REMOVE", removed="fault"), ["info"]),
+    ({"hcm", "fault"}, http_filter("REMOVE", removed="fault"), ["low"]),
+    ({"hcm"}, patch("REMOVE", "CLUSTER"), ["info"]),
+])  # fmt: skip
+def test_an_order_left_to_chance_is_a_cause_only_where_a_proxy_is_seen_that_was_left_as_it_was(
+    known: set[str], asked: dict[str, Any], severities: list[str]
+) -> None:
+    assert [f.severity for f in judge(seen(known, asked), "EF-002")] == severities

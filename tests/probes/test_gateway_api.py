@@ -123,6 +123,7 @@ NO = said(condition("ResolvedRefs", "False", "BackendNotFound"))
         (route({"name": "x", "kind": "Bucket"}, parents=[NO]), "status.parents.conditions.ResolvedRefs"),
         (route({"name": "x", "kind": "Hostname", "group": "networking.istio.io"}), None),
         (route(FAR), "spec.rules[0].backendRefs[0].name"),
+        (route(FAR, to={"group": "", "kind": "Service", "name": "web"}), None),  # sidecars ask for no grant
         (all_of(route(FAR), grant()), None),
         (all_of(route(FAR), grant(name="pay")), None),
         (all_of(route(FAR), grant(name="other")), "spec.rules[0].backendRefs[0].name"),

@@ -9,6 +9,7 @@ import pytest
 from meshdoctor.collect.files import mesh_of
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.envoy import Envoy, LoadedCertificate, SecretState
+from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.workloads import Pod
 from tests.conftest import NOW, build, judge, subjects
 from tests.probes.things import all_of, gateway, pod, server, thing
@@ -33,6 +34,26 @@ def leaf(days: float = 90, life: float = 90, *sans: str) -> Envoy:
 def holding(warming: bool) -> Envoy:
     secret = SecretState(name="kubernetes://web-tls", warming=warming)
     return Envoy(namespace="edge", name="ingress-1", parts={"secrets": (secret,), "secret_certs": ()})
+
+
+@pytest.mark.parametrize(
+    ("line", "age", "is_fault"),
+    [
+        ('invalid certificates: "kubernetes://web-tls": pem decode failed', 30, True),
+        ("failed to fetch key and certificate for kubernetes://web-tls: found secret, but without tls.crt", 30, True),
+        ("failed to fetch key and certificate for kubernetes://web-tls: secret edge/web-tls not found", 30, False),
+        ('invalid certificates: "kubernetes://web-tls": certificate is expired or not yet valid', 30, False),  # sent and taken
+        ('invalid certificates: "kubernetes://other": pem decode failed', 30, False),
+        ('invalid certificates: "kubernetes://web-tls": pem decode failed', 5, False),  # written anew since
+    ],
+)
+def test_a_secret_whose_content_istiod_refuses(line: str, age: float, is_fault: bool) -> None:
+    there = thing("v1", "Secret", "edge/web-tls", created=f"{NOW - timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}")
+    said = Istiod(namespace="istio-system", name="istiod-1", parts={"log": ((NOW - timedelta(seconds=10), line),)})
+    mesh = build(all_of(EDGE, GW, there), envoys=[leaf()], istiods=[said])
+    assert [f.evidence[1].quote for f in judge(mesh, "CRT-006")] == [line] * is_fault
+    namesake = build(all_of(EDGE, GW, there, thing("v1", "Secret", "shop/web-tls")), envoys=[leaf()], istiods=[said])
+    assert judge(namesake, "CRT-006") == [], "istiod does not say whose it is"
 
 
 @pytest.mark.parametrize("problem", ["CRT-005", "CRT-006", "CRT-007"])

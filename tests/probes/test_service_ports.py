@@ -103,7 +103,8 @@ def test_container_ports(target: int | str, ports: list[dict[str, Any]], found: 
     [
         ("http:80:8080", "http:80:8080", []),
         ("http:80:8080", "http:81:8080", [("info", ("IST0137",))]),
-        ("http:80:8080", "tcp:81:8080", [("medium", ("IST0137",))]),
+        ("http:80:8080", "tcp:81:8080", [("medium", ()), ("info", ("IST0137",))]),
+        ("http:80:8080", "tcp:80:8080", [("medium", ())]),
         ("http:80:8080", "http:81:8081", []),
     ],
 )
@@ -112,7 +113,8 @@ def test_services_that_disagree(first: str, second: str, said: list[Any]) -> Non
     text = all_of(ENROLLED, *both, made({"containerPort": 8080}))
     found = judge(build(text), "RT-013")
     assert [(f.severity, f.codes) for f in found] == said
-    assert set(subjects(found)) == ({"Deployment shop/cart"} if said else set())
+    about = {"info": "Deployment shop/cart", "medium": "Service shop/two"}  # of two in conflict the younger
+    assert subjects(found) == [about[severity] for severity, _ in said]
 
 
 def test_one_port_with_two_transports_counts_in_the_mesh_only() -> None:

@@ -75,10 +75,11 @@ def diagnose(kubeconfig: str, capsys: pytest.CaptureFixture[str], *more: str) ->
     return code, json.loads(capsys.readouterr().out)
 
 
-def ills(found: dict[str, Any]) -> list[Any]:
+def ills(found: dict[str, Any]) -> list[str]:
     """What a diagnosis of a sound mesh does not have: causes, findings that are worth a word, rules that could not see."""
     worth = [f for f in found["findings"] if f["severity"] != "info" or f["status"] in ("UNKNOWN", "ERROR")]
-    return [*found["causes"], *worth]
+    told = [(one["code"], "/".join(one["subject"].values()), one["summary"]) for one in (*found["causes"], *worth)]
+    return [" ".join(words) for words in told]
 
 
 def until_sound(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -75,6 +75,27 @@ async def test_names_in_a_column_stay_apart(width: int, healthy: Mesh) -> None:
     assert not any("ist…gateway" in line or "ist…ssgateway" in line for line in shown)
 
 
+async def test_in_a_long_table_no_name_is_cut_where_there_is_room_and_all_stay_apart(healthy: Mesh) -> None:
+    names = [f"shop/storefront-of-the-shop-{n:04}" for n in range(1200)]
+    names[501] = f"shop/{'recommendation-' * 2}api"  # among those that an even sample does not meet
+    columns = (Column("NAME", least=10, most=60, is_name=True, keep=True), Column("WHY", least=10, most=60))
+    async with opened(healthy, size=(100, 24)) as screen:
+        rows = Rows(columns)
+        await screen.app.screen.mount(rows)
+        rows.set_rows([Row(n, (n, "x" * 60)) for n in names])
+        await screen.settled()
+        assert names[501] in lines_of(rows)[501]
+        rows.set_rows([Row(n, (n, n)) for n in names])
+        screen.app.screen.styles.width = 50
+        await screen.settled()
+        assert len({line.split()[0] for line in lines_of(rows)}) == len(names)
+
+
+def lines_of(rows: Rows) -> list[str]:
+    """All rows as they would be painted."""
+    return ["".join(s.text for s in rows.render_line(n + 1)) for n in range(len(rows.rows))]
+
+
 async def test_webhooks_are_told_apart(healthy: Mesh) -> None:
     async with opened(build(HOOKS), size=(80, 24), start="webhooks") as screen:
         rows = [line.rstrip() for line in screen.lines if "broken" in line or "answers" in line]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshdoctor.model.findings import HINT, PROOF, STRONG, Finding, Harm, Severity, Status, finding_id
+import msgspec
+
+from meshdoctor.model.findings import HINT, PROOF, STRONG, Finding, Harm, Impact, Severity, Status, finding_id
 from meshdoctor.model.pages import code_of, pages
 from meshdoctor.model.subject import Subject
 from meshdoctor.triage.causes import causes_of, explained_by, explains, table
@@ -52,6 +54,15 @@ def test_a_dead_istiod_explains_disconnected_proxies() -> None:
     causes = causes_of([*lost, dead])
     assert [c.problem for c in causes] == ["CP-001"]
     assert set(causes[0].explains) == {f.id for f in lost}
+
+
+def test_one_object_with_a_problem_in_several_places_is_one_cause() -> None:
+    first = found("RT-002", RULE, severity="critical", harm=Harm(("shop/cart",), 2.0))
+    second = msgspec.structs.replace(first, id="another", path="spec.http[1]", harm=Harm(("shop/web",), 3.0), severity="high")
+    other = found("RT-001", PAYMENT)
+    causes = causes_of([other, second, first])
+    assert [(c.problem, c.finding, c.explains) for c in causes] == [("RT-002", first.id, ("another",)), ("RT-001", other.id, ())]
+    assert causes[0].impact == Impact(("shop/cart", "shop/web"), 3.0)
 
 
 def test_tls_switched_off_explains_the_failures_of_its_client_only() -> None:
