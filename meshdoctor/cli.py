@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
 from meshdoctor.commands.arguments import parser
@@ -31,7 +30,10 @@ def _command(name: str) -> Command:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    code = main()
+    from meshdoctor.commands.ending import leave
+
+    leave(code)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from meshdoctor.model.findings import Cause, Diagnosis, Finding, Seconds, Status
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.triage.causes import causes_of
 from meshdoctor.triage.places import places_of
-from probes.runner import coverage, run
+from probes.runner import ahead, coverage, run
+
+
+def judge_ahead(mesh: Mesh) -> Iterator[None]:
+    """Judge what can be judged while others are awaited, a rule a step; `judge` then judges the rest, wherever this was ended."""
+    return ahead(mesh)
 
 
 def judge(mesh: Mesh, *, collect_seconds: float = 0.0, namespace: str | None = None) -> Diagnosis:

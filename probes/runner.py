@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
 from meshdoctor.model.base import KubernetesObject
+from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import SEVERITIES, Check, Coverage, Evidence, Finding, Severity, Status, finding_id
 from meshdoctor.model.manifest import Manifest
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import Mesh, NotYet
 from meshdoctor.model.places import place_of
+from meshdoctor.model.prometheus import Prometheus
 from meshdoctor.model.redact import is_free_of_signs, redact
 from meshdoctor.model.sources import Source, SourceState, Unseen
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import plain
-from probes.registry import Draft, Probe, all_probes
+from probes.registry import Draft, Need, Probe, all_probes
 
 log = logging.getLogger("meshdoctor.probes")
 FAILING: tuple[Severity, ...] = ("critical", "high")
 LONGEST_QUOTE = 600  # characters
+AWAITED: frozenset[Need] = frozenset({Envoy, Prometheus})  # what tells last
 NOT_THERE = {SourceState.ABSENT, SourceState.SKIPPED}
 
 
@@ -35,19 +38,46 @@ class Run(msgspec.Struct):
     crash: Exception | None = None
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """What became of one rule."""
+
+    findings: list[Finding]
+    check: Check
+
+
 def run(mesh: Mesh, probes: Iterable[Probe] | None = None) -> tuple[tuple[Finding, ...], tuple[Check, ...]]:
     """All findings (worst first) and how each rule ended."""
     findings: dict[str, Finding] = {}
     checks = []
     for each in all_probes() if probes is None else probes:
-        result = _run_one(each, mesh)
-        made = [_finding(each, d, mesh) for d in result.drafts]
-        if result.unseen or result.crash is not None:
-            made += _blind(each, result)
-        for finding in made:
+        judged: Judged = mesh.memo.get(each) or _judged(each, mesh)
+        for finding in judged.findings:
             findings.setdefault(finding.id, finding)
-        checks.append(_check(each, result, made))
+        checks.append(judged.check)
     return tuple(sorted(findings.values(), key=order)), tuple(checks)
+
+
+def ahead(mesh: Mesh) -> Iterator[None]:
+    """Judge a mesh whose proxies and Prometheus are still awaited, a rule at each step: those that need neither.
+
+    `run` takes the verdicts from the mesh's memo. A rule that reads what is awaited all the same, without saying so, is
+    judged by `run`; the memo may then hold what was only half derived, and goes with all that is in it.
+    """
+    for each in all_probes():
+        if AWAITED.isdisjoint(each.needs):
+            try:
+                mesh.memo[each] = _judged(each, mesh)
+            except NotYet:
+                mesh.memo.clear()
+            yield
+
+
+def _judged(each: Probe, mesh: Mesh) -> Judged:
+    result = _run_one(each, mesh)
+    made = [_finding(each, d, mesh) for d in result.drafts]
+    if result.unseen or result.crash is not None:
+        made += _blind(each, result)
+    return Judged(made, _check(each, result, made))
 
 
 def order(finding: Finding) -> tuple[int, int, str, Subject, str]:

@@ -15,6 +15,7 @@ from meshdoctor.collect.asked import Answers, gather_limited
 from meshdoctor.collect.cluster_pages import hosts_by_letter
 from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
+from meshdoctor.collect.meanwhile import Meanwhile, Work
 from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
@@ -75,19 +76,32 @@ def _quiet(_: str) -> None:
     """Progress that nobody watches."""
 
 
-async def collect(api: ApiClient, options: Options, progress: Progress = _quiet) -> Mesh:
-    """One snapshot. Raises only when the cluster as a whole cannot be read, or has no Istio."""
+def _nobody(_: Runtime) -> None:
+    """Nothing is done meanwhile."""
+
+
+async def collect(api: ApiClient, options: Options, progress: Progress = _quiet, work: Work | None = None) -> Mesh:
+    """One snapshot. Raises only when the cluster as a whole cannot be read, or has no Istio.
+
+    `work` is done on it while the proxies and Prometheus are awaited, as far as it comes meanwhile.
+    """
     progress("reading objects")
     discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
     early = asyncio.create_task(ask_early(api, options))
+    meanwhile = Meanwhile(None if options.active else work)  # test pods are awaited as well
     try:
         listed = await list_kinds(api, discovery, options.wanted, options.namespace)
         found = assemble(api, listed, Runtime(), kubernetes=kubernetes)
         require_istio(found, options)
-        runtime = await ask_running(api, found, options, progress, await early)
+
+        def told(runtime: Runtime) -> None:
+            meanwhile.begin(assemble(api, listed, runtime, kubernetes=kubernetes))
+
+        runtime = await ask_running(api, found, options, progress, await early, told)
     finally:
         early.cancel()
-    return assemble(api, listed, runtime, kubernetes=kubernetes)
+        await meanwhile.end()
+    return meanwhile.completed(assemble(api, listed, runtime, kubernetes=kubernetes))
 
 
 class Early(msgspec.Struct, frozen=True):
@@ -119,9 +133,17 @@ async def _labelled(api: ApiClient, label: str) -> list[Pod]:
 
 
 async def ask_running(
-    api: ApiClient, mesh: Mesh, options: Options, progress: Progress = _quiet, early: Early | None = None
+    api: ApiClient,
+    mesh: Mesh,
+    options: Options,
+    progress: Progress = _quiet,
+    early: Early | None = None,
+    told: Callable[[Runtime], None] = _nobody,
 ) -> Runtime:
-    """What istiod, the chosen proxies and Prometheus say, given the objects. Those in `early` have told already."""
+    """What istiod, the chosen proxies and Prometheus say, given the objects. Those in `early` have told already.
+
+    `told` is given what is known when all but proxies and Prometheus have told.
+    """
     try:
         replicas = [p for p in istiod_pods(mesh) if options.istio_namespace in (None, p.namespace)]
     except Unseen:
@@ -131,13 +153,21 @@ async def ask_running(
     longest = LONGEST_HISTORY if options.history else LONGEST
     prometheus = asyncio.create_task(_prometheus(api, mesh, queries, longest))  # nothing waits for it but the end
     try:
-        asked = await _ask_pods(api, mesh, replicas, options, progress, early or Early())
+        asked = await _ask_pods(api, mesh, replicas, options, progress, early or Early(), told)
         return msgspec.structs.replace(asked, prometheus=await prometheus)
     finally:
         prometheus.cancel()
 
 
-async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Options, progress: Progress, early: Early) -> Runtime:
+async def _ask_pods(
+    api: ApiClient,
+    mesh: Mesh,
+    replicas: list[Pod],
+    options: Options,
+    progress: Progress,
+    early: Early,
+    known: Callable[[Runtime], None],
+) -> Runtime:
     """The replicas of istiod first: what they say tells which proxies look bad."""
     told = {(i.namespace, i.name): i for i in early.istiods}
     running = [p for p in replicas if p.status.phase == "Running"]
@@ -147,31 +177,25 @@ async def _ask_pods(api: ApiClient, mesh: Mesh, replicas: list[Pod], options: Op
     )
     told |= {(i.namespace, i.name): i for i in asked}
     istiods = [told[p.namespace, p.name] for p in running]
+    runtime = Runtime(tuple(istiods), config_maps=config_maps)
     informed = mesh.told(istiods, _configured(config_maps))
     if options.traffic_s:
         progress(f"watching traffic for {options.traffic_s:g} s")
         counted = await ask_traffic(api, mesh, options.traffic_s)
-        return Runtime(tuple(istiods), tuple(counted), None, config_maps)
+        return msgspec.structs.replace(runtime, envoys=tuple(counted))
     choice = choose(informed, istiods, options.most_proxies)
+    known(runtime)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     looked_into, hosts = _looked_into(informed), hosts_by_letter(mesh)
-    envoys = await gather_limited(
-        AT_ONCE,
-        [
-            ask_envoy(
-                api,
-                p,
-                gateway=is_gateway(p),
-                inside=looked_into(p),
-                hosts=hosts,
-                begun=early.proxies.get((p.namespace, p.name)),
-            )
-            for p in _askable(choice)
-        ],
-    )
+    begun = early.proxies
+    asking = [
+        ask_envoy(api, p, gateway=is_gateway(p), inside=looked_into(p), hosts=hosts, begun=begun.get((p.namespace, p.name)))
+        for p in _askable(choice)
+    ]
+    envoys = await gather_limited(AT_ONCE, asking)
     tests = _tests(mesh, options) if options.active else []
     dry_runs = await gather_limited(AT_ONCE, [api.dry_run_pod(n, labels) for n, labels in tests])
-    return Runtime(tuple(istiods), tuple(envoys), None, config_maps, choice, tuple(dry_runs))
+    return msgspec.structs.replace(runtime, envoys=tuple(envoys), choice=choice, dry_runs=tuple(dry_runs))
 
 
 def _tests(mesh: Mesh, options: Options) -> list[tuple[str, dict[str, str]]]:

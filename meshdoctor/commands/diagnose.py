@@ -7,8 +7,9 @@ import gc
 import sys
 import time
 
+from meshdoctor.commands.ending import keep
 from meshdoctor.commands.session import looked
-from meshdoctor.commands.terminal import wants_colour, width
+from meshdoctor.commands.terminal import put, wants_colour, width
 from meshdoctor.diagnosis import judge
 from meshdoctor.fixes.pending import interrupted, journal_path, told
 from meshdoctor.model.findings import Diagnosis
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         code = once(arguments)
         if not arguments.watch:
             return code
+        keep()
         gc.collect()
         time.sleep(EVERY)
 
@@ -34,16 +36,18 @@ def once(arguments: argparse.Namespace) -> int:
     """One look, printed."""
     mesh, seconds = looked(arguments)
     found = judge(mesh, collect_seconds=seconds, namespace=arguments.namespace)
-    print(printed(found, arguments), end="", flush=True)  # a pipe is read look by look
+    show(found, arguments)
+    keep(mesh, found)
     return exit_code(found, strict=arguments.strict)
 
 
-def printed(found: Diagnosis, arguments: argparse.Namespace) -> str:
-    """The diagnosis in the wanted format."""
+def show(found: Diagnosis, arguments: argparse.Namespace) -> None:
+    """Print the diagnosis in the wanted format; at once, since a pipe is read look by look."""
     if arguments.output == "json":
         from meshdoctor.reports import schema
 
-        return schema.encode(schema.diagnosis(found)) + "\n"
+        put(schema.encoded(schema.diagnosis(found)))
+        return
     from meshdoctor.reports import text
 
-    return text.diagnosis(found, colour=wants_colour(arguments), width=width())
+    print(text.diagnosis(found, colour=wants_colour(arguments), width=width()), end="", flush=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from meshdoctor.collect.live import Options, Progress, collect
 from meshdoctor.collect.written import written
+from meshdoctor.diagnosis import judge_ahead
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.session import RequestLine
 from meshdoctor.model.cluster import Namespace
@@ -108,7 +109,8 @@ async def look(arguments: argparse.Namespace, progress: Progress, *, fields: boo
     began = time.perf_counter()
     async with open_api(arguments) as api:
         asyncio.get_running_loop().call_later(0.1, load)  # importing the rules fits into the wait for the first answers
-        mesh = await collect(api, options(arguments, api), progress)
+        # what is written joins the mesh afterwards: then nothing can be judged before
+        mesh = await collect(api, options(arguments, api), progress, None if fields else judge_ahead)
         if fields:
             mesh.manifests = await written(api, await api.discover(), mesh)
     _say_where_missing(mesh, arguments.namespace)

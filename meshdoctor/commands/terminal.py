@@ -16,3 +16,15 @@ def wants_colour(arguments: argparse.Namespace) -> bool:
 def width() -> int:
     """The terminal's width; 100 where there is none."""
     return shutil.get_terminal_size((100, 40)).columns
+
+
+def put(line: bytes) -> None:
+    """Print a line of UTF-8 as it is: as text, 40 MB of JSON would be decoded, joined and encoded again, 0.07 s."""
+    raw = getattr(sys.stdout, "buffer", None)  # a stream of text alone stands in for it where somebody collects what is printed
+    if raw is None:
+        print(line.decode(), flush=True)
+        return
+    sys.stdout.flush()
+    raw.write(line)
+    raw.write(b"\n")
+    raw.flush()

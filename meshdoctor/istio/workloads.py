@@ -15,7 +15,7 @@ from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, 
 
 def is_live(pod: Pod) -> bool:
     """A pod that runs or is about to: neither finished nor being deleted."""
-    return not pod.is_finished and not pod.is_terminating
+    return pod.metadata.deletion_timestamp is None and not pod.is_finished
 
 
 def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:

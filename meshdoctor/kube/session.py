@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -230,7 +231,7 @@ class Session:
         return self._bare(response.request.url.raw_path.decode("ascii"))
 
     def _bare(self, sent: str) -> str:
-        return sent.removeprefix(httpx.URL(self.credentials.server).path.rstrip("/"))
+        return sent.removeprefix(_prefix(self.credentials.server))
 
     def record(self, path: str, status: int, content_type: str, body: bytes, *, watch: bool = False) -> None:
         """Hand a finished GET to the recorder, its query sorted."""
@@ -276,6 +277,12 @@ class Session:
             if self._tls is not None:
                 load_client_certificate(self._tls, fresh)
             return True
+
+
+@functools.cache  # asked for three times a request
+def _prefix(server: str) -> str:
+    """The path that a server's address ends with."""
+    return httpx.URL(server).path.rstrip("/")
 
 
 async def _head(response: httpx.Response) -> bytes:

@@ -98,7 +98,7 @@ class KubernetesObject(Record, frozen=True):
     @property
     def subject(self) -> Subject:
         """The object's name tag in findings."""
-        return Subject(group=self.GROUP, kind=self.KIND, namespace=self.namespace, name=self.name)
+        return Subject(self.GROUP, self.KIND, self.metadata.namespace, self.metadata.name)
 
     @property
     def created(self) -> datetime | None:

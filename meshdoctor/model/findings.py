@@ -157,6 +157,8 @@ class Coverage(msgspec.Struct, frozen=True, rename={"pass_": "pass"}):
 
 
 class Seconds(msgspec.Struct, frozen=True):
+    """How long it took: `rules` is what was left to judge when everything was collected."""
+
     collect: float = 0.0
     rules: float = 0.0
 

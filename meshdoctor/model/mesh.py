@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -26,7 +26,12 @@ from meshdoctor.model.workloads import Job, Pod, ReplicaSet
 T = TypeVar("T", bound=KubernetesObject)
 
 DERIVED = {"mesh_config", "slices", "pods_by_ip"}  # cached on a Mesh from its tables
+LATE = ("_envoys", "prometheus", "extra_sources", "notes")  # what a mesh has when everybody has told
 USABLE = {SourceState.LIVE, SourceState.STALE, SourceState.ABSENT}
+
+
+class NotYet(BaseException):
+    """Something was read that a mesh does not have yet. No rule may take it for a failure of its own, hence no Exception."""
 
 
 class Table(Generic[T]):
@@ -76,8 +81,8 @@ class Table(Generic[T]):
         if not labels:
             return self.within(namespace)
         self._must_see(namespace)
-        first, *rest = labels.items()
-        some = self._by_label.get((namespace, *first), ())
+        (key, value), *rest = labels.items()
+        some = self._by_label(key).get((namespace, value), ())
         return tuple(o for o in some if all(o.labels.get(k) == v for k, v in rest)) if rest else some
 
     @property
@@ -96,9 +101,15 @@ class Table(Generic[T]):
     def _by_namespace(self) -> dict[str, tuple[T, ...]]:
         return _grouped((o.namespace, o) for o in self._objects)
 
-    @cached_property
-    def _by_label(self) -> dict[tuple[str, str, str], tuple[T, ...]]:
-        return _grouped(((o.namespace, k, v), o) for o in self._objects for k, v in o.labels.items())
+    def _by_label(self, key: str) -> dict[tuple[str, str], tuple[T, ...]]:
+        """The objects that have a label, by namespace and value. Few labels are asked for: by all of them it took ten times
+        as long."""
+        known: dict[str, dict[tuple[str, str], tuple[T, ...]]] = self.memo.setdefault("by_label", {})
+        found = known.get(key)
+        if found is None:
+            pairs = ((o.metadata, o) for o in self._objects if key in o.metadata.labels)
+            found = known[key] = _grouped(((m.namespace, m.labels[key]), o) for m, o in pairs)
+        return found
 
 
 def _place(thing: KubernetesObject) -> tuple[str, str]:
@@ -155,7 +166,7 @@ class Mesh:
         self.mesh_networks = mesh_networks or {}  # `networks` of MeshNetworks, as it was written
         self.remote_accounts = frozenset(remote_accounts)  # TRUST-DOMAIN/ns/NAMESPACE/sa/NAME of other clusters
         self.reads: set[type[KubernetesObject]] | None = None  # the test of `needs` looks here
-        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives once per snapshot
+        self.memo: dict[Any, Any] = {}  # what `meshdoctor.istio` derives and rules find once per snapshot
 
     def __getitem__(self, kind: type[T]) -> Table[T]:
         if self.reads is not None:
@@ -170,6 +181,25 @@ class Mesh:
     def told(self, istiods: Iterable[Istiod], mesh_config: MeshConfig | Source | None) -> Mesh:
         """The same objects, with what istiod said of them."""
         return Mesh(self._tables, now=self.now, cluster=self.cluster, istiods=istiods, mesh_config=mesh_config)
+
+    def awaiting(self) -> Mesh:
+        """This mesh while its proxies and Prometheus are still being asked: reading what they say raises NotYet."""
+        made = copy(self)
+        made.memo = {}
+        made.__dict__ = {k: v for k, v in made.__dict__.items() if k not in LATE}
+        return made
+
+    def complete(self, whole: Mesh) -> None:
+        """Take in the rest. What was derived so far holds on: it cannot have been derived from what was not there."""
+        self.__dict__ |= {k: v for k, v in whole.__dict__.items() if k not in DERIVED and k != "memo"}
+
+    if not TYPE_CHECKING:  # where it is seen, a misspelt attribute passes for one of any type
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what is not there only."""
+            if name in LATE:
+                raise NotYet(name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def overlaid(self, things: Iterable[KubernetesObject], **given: Iterable[Any]) -> Mesh:
         """This mesh as it would be with these objects applied: new ones, and others of the same kind, namespace and name."""
@@ -267,7 +297,14 @@ class Mesh:
 
         A ReplicaSet that is gone or may not be read is told by its name: Deployment name plus the template's hash.
         """
-        for reference in pod.metadata.owner_references:  # a plain loop: asked of every pod by many rules
+        known: dict[Pod, Subject] = self.memo.setdefault("owners", {})  # asked of every pod by many rules
+        found = known.get(pod)
+        if found is None:
+            found = known[pod] = self._owner(pod)
+        return found
+
+    def _owner(self, pod: Pod) -> Subject:
+        for reference in pod.metadata.owner_references:
             if reference.controller:
                 break
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Subject(msgspec.Struct, frozen=True, order=True):
+class Subject(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """Group, kind, namespace and name; `group` tells the two Gateway kinds apart, cluster scope has no namespace."""
 
     group: str = ""

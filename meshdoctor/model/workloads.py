@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import field
 
 from meshdoctor.model.base import Condition, KubernetesObject, ObjectMeta, Record
 from meshdoctor.model.containers import Container, ContainerStatus
+from meshdoctor.model.subject import Subject
 
 
 class Sysctl(Record, frozen=True):
@@ -52,21 +54,28 @@ class PodStatus(Record, frozen=True):
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(KubernetesObject, frozen=True):
+class Pod(KubernetesObject, frozen=True, gc=True, dict=True):
+    """A pod. With a dict, for what many rules ask of each of 10,000 pods: worked out each time it was a fifth of judging."""
+
     KIND = "Pod"
     PLURAL = "pods"
 
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
+    @cached_property
+    def subject(self) -> Subject:
+        """The pod's name tag in findings."""
+        return Subject("", "Pod", self.metadata.namespace, self.metadata.name)
+
     @property
     def all_containers(self) -> tuple[Container, ...]:
         return self.spec.init_containers + self.spec.containers
 
-    @property
+    @cached_property
     def proxy(self) -> Container | None:
         """The container `istio-proxy`, among the containers or (native sidecar) the init containers."""
-        for containers in (self.spec.containers, self.spec.init_containers):  # plain loops: asked of every pod by many rules
+        for containers in (self.spec.containers, self.spec.init_containers):
             for container in containers:
                 if container.name == "istio-proxy":
                     return container
@@ -89,7 +98,10 @@ class Pod(KubernetesObject, frozen=True):
         return tuple(c for c in self.spec.containers if c.name != "istio-proxy")
 
     def condition(self, kind: str) -> Condition | None:
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        for condition in self.status.conditions:  # a plain loop: asked of every pod by many rules
+            if condition.type == kind:
+                return condition
+        return None
 
     @property
     def is_ready(self) -> bool:

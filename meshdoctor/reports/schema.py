@@ -26,8 +26,13 @@ def findings(found: Diagnosis) -> dict[str, Any]:
 
 def encode(value: Any) -> str:
     """JSON text, keys in the order of the schema, straight from the structs; indented where it is short enough to be read."""
+    return encoded(value).decode()
+
+
+def encoded(value: Any) -> bytes:
+    """The same in UTF-8: tens of megabytes need not become text first."""
     raw = msgspec.json.encode(value)
-    return (msgspec.json.format(raw, indent=1) if len(raw) <= READ else raw).decode()
+    return msgspec.json.format(raw, indent=1) if len(raw) <= READ else raw
 
 
 def published() -> dict[str, Any]:

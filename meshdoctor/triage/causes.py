@@ -51,7 +51,8 @@ def explained_by(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
         symptoms = _matching(by_problem, row.symptoms) if causes else []
         if symptoms:
             _join(RELATIONS[row.relation], causes, symptoms, found)
-    return {id_: list(symptoms_of.values()) for id_, symptoms_of in found.items()}
+    place = {f.id: n for n, f in enumerate(able)}  # the keys of a relation are a set, in another order each time
+    return {id_: sorted(those.values(), key=lambda s: place[s.id]) if those else [] for id_, those in found.items()}
 
 
 def _matching(by_problem: dict[str, list[Finding]], patterns: tuple[str, ...]) -> list[Finding]:

@@ -76,31 +76,40 @@ def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
 
 def filled(command: str, subject: Subject | None, context: str = "", places: Places = NOWHERE) -> str:
     """A command with what is known of an object and of the mesh filled in; `<word>` stands for what only the operator knows."""
+    kind, namespace, name = (subject.kind, subject.namespace, subject.name) if subject else (None, "", "")
+    around = _around_name(command, kind, namespace, context, places)
+    return shlex.quote(name).join(around) if len(around) > 1 else around[0]
+
+
+@functools.lru_cache(4096)  # the objects of a namespace differ by name only: 40,000 commands of 10,000 pods are 400 of these
+def _around_name(command: str, kind: str | None, namespace: str, context: str, places: Places) -> tuple[str, ...]:
+    """A command with all but the object's name filled in: the texts before, between and behind each mention of the name."""
     text, rest = _parts(command, context)
+    around = []
     for parameter, literal in rest:
-        text += (_value(parameter, subject, places) or f"<{parameter}>") + literal
-    return text
+        value = _value(parameter, kind, namespace, places)
+        if value is None:  # the name stands here
+            around.append(text)
+            text = literal
+        else:
+            text += (value or f"<{parameter}>") + literal
+    return (*around, text)
 
 
-def _value(parameter: str, subject: Subject | None, places: Places) -> str:
-    """The value of a parameter as a shell takes it, the object's own before the mesh's; empty where it is not known."""
-    if subject is not None:
-        is_istiods = subject.namespace in places.planes
-        spaces = _SPACES_OF_ALL if subject.kind in _RUNS else _SPACES
-        if subject.namespace and (parameter in spaces or (is_istiods and parameter == "istio_ns")):
-            return _quoted(subject.namespace)
-        if parameter in _NAMES.get(subject.kind, ("name",)) and (is_istiods or not parameter.startswith("istiod_")):
-            return shlex.quote(subject.name)
+def _value(parameter: str, kind: str | None, namespace: str, places: Places) -> str | None:
+    """The value of a parameter as a shell takes it, the object's own before the mesh's; empty where it is not known, None
+    where it is the object's name."""
+    if kind is not None:
+        is_istiods = namespace in places.planes
+        spaces = _SPACES_OF_ALL if kind in _RUNS else _SPACES
+        if namespace and (parameter in spaces or (is_istiods and parameter == "istio_ns")):
+            return shlex.quote(namespace)
+        if parameter in _NAMES.get(kind, ("name",)) and (is_istiods or not parameter.startswith("istiod_")):
+            return None
         if parameter in ("kind", "owner_kind"):
-            return _quoted(subject.kind.lower())
+            return shlex.quote(kind.lower())
     value = places.values.get(parameter)
-    return "" if value is None else _quoted(value)
-
-
-@functools.lru_cache(4096)
-def _quoted(word: str) -> str:
-    """A word that many objects share, as a shell takes it."""
-    return shlex.quote(word)
+    return "" if value is None else shlex.quote(value)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.sources import Unseen
 
 
-class Places(msgspec.Struct, frozen=True):
+class Places(msgspec.Struct, frozen=True, eq=False):  # as itself it can be the key of what was filled in from it
     """Values of the pages' parameters, unquoted, without what there is none or several of; and the namespaces of istiods."""
 
     values: Mapping[str, str] = {}

@@ -13,9 +13,9 @@ from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.mesh import Mesh
-from probes.registry import all_probes
-from probes.runner import run
+from meshdoctor.model.mesh import Mesh, NotYet
+from probes.registry import Probe, all_probes
+from probes.runner import AWAITED, run
 from tests.conftest import build
 
 SCOPE = """
@@ -42,8 +42,18 @@ async def test_rules_read_what_they_say(scenario: str) -> None:
         credentials = Credentials(context="demo", cluster="demo", server=server.url, user="demo", namespace="default")
         async with ApiClient(credentials) as api:
             mesh = await collect(api, Options())
+    assert [p.code for p in all_probes() if AWAITED.isdisjoint(p.needs) and _reads_too_early(mesh, p)] == []
     told = {p.code: missing for p in all_probes() if (missing := _unsaid(mesh, p.code))}
     assert json.dumps(told) == "{}"
+
+
+def _reads_too_early(mesh: Mesh, one: Probe) -> bool:
+    """Whether a rule reads what proxies or Prometheus say, without saying so."""
+    try:
+        run(mesh.awaiting(), [one])
+    except NotYet:
+        return True
+    return False
 
 
 def _unsaid(mesh: Mesh, code: str) -> list[str]:

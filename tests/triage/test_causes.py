@@ -7,7 +7,7 @@ import msgspec
 from meshdoctor.model.findings import HINT, PROOF, STRONG, Finding, Harm, Impact, Severity, Status, finding_id
 from meshdoctor.model.pages import code_of, pages
 from meshdoctor.model.subject import Subject
-from meshdoctor.triage.causes import causes_of, explains, table
+from meshdoctor.triage.causes import causes_of, explained_by, explains, table
 from meshdoctor.triage.relations import RELATIONS
 
 ISTIOD = Subject(group="apps", kind="Deployment", namespace="istio-d", name="istiod")
@@ -72,6 +72,13 @@ def test_tls_switched_off_explains_the_failures_of_its_client_only() -> None:
     assert explains(off, here)
     assert not explains(off, elsewhere)
     assert not explains(here, off)
+
+
+def test_what_is_explained_is_told_in_the_order_of_the_findings() -> None:
+    services = [Subject(kind="Service", namespace="bank", name=f"s{n}") for n in range(12)]
+    off = found("MTL-002", RULE, *services, severity="critical")
+    failing = [found("RT-017", service, severity="critical") for service in services]
+    assert explained_by([off, *failing])[off.id] == failing
 
 
 def test_hints_and_information_are_no_causes() -> None:
