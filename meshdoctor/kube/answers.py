@@ -96,7 +96,9 @@ def connection_error(why: Exception, who: Credentials) -> MeshdoctorError:
     if isinstance(why, httpx.ProxyError):
         return Unreachable(f"{where} cannot be reached{via}: the proxy refused ({why}).", do=do)
     if isinstance(why, (httpx.ConnectTimeout, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)):
-        what = "did not accept a connection" if isinstance(why, httpx.ConnectTimeout) else "did not answer"
+        what = "did not answer" if tls is None else "accepted a connection, and did not answer the TLS handshake"
+        if tls is None and isinstance(why, httpx.ConnectTimeout):
+            what = "did not accept a connection"
         return Unreachable(f"{where} {what} in time{via}.", do=do)
     if isinstance(why, httpx.ConnectError):
         return Unreachable(f"{where} cannot be reached{via}: {_reason(why)}.", do=do)

@@ -102,6 +102,8 @@ class Server:
                 writer.write(http_bytes(answer))
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -134,12 +136,20 @@ def upgrade_answer(request: Request) -> bytes:
 async def serving(handler: Handler | None = None, socket: Socket | None = None) -> AsyncIterator[Server]:
     """A server on a free loopback port."""
     server = Server(handler or (lambda _: Answer(404, status("not found", 404))), socket)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=1 << 20)
+    connections: list[asyncio.Task[None]] = []
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.create_task(server.serve(reader, writer)))
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0, limit=1 << 20)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
         listener.close()
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)  # none is left to the end of the loop, half closed
 
 
 def status(message: str, code: int) -> str:
