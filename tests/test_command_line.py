@@ -130,3 +130,13 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_a_diagnosis_imports_neither_textual_nor_kubernetes() -> None:
     assert imported("diagnose", "--demo", "healthy", "-o", "json") & {"textual", "kubernetes"} == set()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
+@pytest.mark.parametrize("arguments", [("explain", "RT-001"), ("info",)])
+def test_an_answer_that_finds_no_room_is_no_crash(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "meshdoctor", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (74, "meshdoctor: the answer could not be written: No space left on device.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import logging
 import logging.handlers
@@ -21,6 +22,7 @@ from meshdoctor.model.text import plain
 
 CRASHED = 70  # EX_SOFTWARE: our bug
 INTERRUPTED = 130
+NOT_WRITTEN = 74  # EX_IOERR
 USAGE = UsageError.exit_code
 COULD_NOT_SEE = 3
 
@@ -50,8 +52,18 @@ def safely(command: Callable[[argparse.Namespace], int], arguments: argparse.Nam
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as crash:  # the last boundary: a crash becomes a report, never a bare traceback
+        if isinstance(crash, OSError) and crash.errno == errno.ENOSPC:
+            return _is_full(crash)
         told(arguments, report_crash(crash))
         return CRASHED
+
+
+def _is_full(why: OSError) -> int:
+    """What was to be written has no room: `meshdoctor ... > FILE` on a full disk. Nothing more is written there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    where = f" to {why.filename}" if why.filename else ""
+    print(plain(f"meshdoctor: the answer could not be written{where}: {why.strerror}."), file=sys.stderr)
+    return NOT_WRITTEN
 
 
 def state_folder() -> Path:
