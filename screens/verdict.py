@@ -52,7 +52,7 @@ def nothing_found(diagnosis: Diagnosis) -> Item:
     if not c.pass_:
         says = f"  Nothing could be judged {unknown}."
         return Item((badge("UNKNOWN"), Run(says, "strong"), Run("  u", "key"), Run(" why", "dim")))
-    glyph = Run("● ", "ok") if c.unknown <= c.pass_ else Run("◐ ", "warn")
+    glyph = Run("◐ ", "warn") if c.unknown else Run("● ", "ok")
     return Item((glyph, Run(f"No fault in what could be seen {unknown}.", "strong")))
 
 
