@@ -97,7 +97,8 @@ async def look(api: ApiClient, looked: Looked, wanted: Wanted, progress: Progres
         looked.notes.append(f"The API server did not answer within {seconds:g} s.")
     looked.at = api.now()
     if looked.mesh is not None:
-        late = sum(s.reason == str(TimeIsUp()) for s in looked.mesh.sources)
+        why = str(TimeIsUp())
+        late = sum(s.reason == why for s in looked.mesh.sources)
         looked.notes += [f"Reading was cut off after {seconds:g} s: {late} of its sources had not answered."] if late else []
         looked.found = await asyncio.to_thread(judge, looked.mesh, collect_seconds=time.perf_counter() - began)
         left = seconds - (time.perf_counter() - began)
