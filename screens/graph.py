@@ -169,7 +169,7 @@ def _fields(edge: Edge) -> dict[str, str]:
         "health": edge.health,
         "protocol": edge.protocol or "",
         "flag": ",".join(edge.flags),
-        "traffic": "yes" if edge.is_carrying else "no",
+        "traffic": "yes" if edge.is_carrying else "unknown" if edge.unknown else "no",
     }
 
 
@@ -212,8 +212,13 @@ def request_along(mesh: Mesh, edge: Edge) -> str:
 
 
 def headline(edges: list[Edge]) -> Run:
-    """How many edges carry traffic, and how many of them are not healthy."""
+    """How many edges carry traffic, of how many that is not known, and how many are not healthy."""
     carrying = sum(e.is_carrying for e in edges)
+    unseen = sum(bool(e.unknown) and not e.is_carrying for e in edges)
     bad = sum(_is_bad(e) for e in edges)
-    total = f"{count(len(edges), 'edge')}, {carrying} carr{'ies' if carrying == 1 else 'y'} traffic"
+    total = count(len(edges), "edge")
+    if carrying or not unseen:
+        total += f", {carrying} carr{'ies' if carrying == 1 else 'y'} traffic"
+    if unseen:
+        total += f", traffic of {unseen} not known"
     return Run(f"{total}, {bad} not healthy" if bad else total, "bad" if bad else "strong")

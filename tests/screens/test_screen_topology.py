@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.topology.parts import ENVOY, Edge, Kind, Latency, Node, Traffic
 from meshdoctor.topology.views import graph_from
-from screens.graph import around, edge_detail, figures, table, tree
+from screens.graph import around, edge_detail, figures, headline, table, tree
 from screens.text import GLUE
 from screens.views.topology import Topology
 from screens.widgets.rows import Row
@@ -87,3 +87,10 @@ async def test_forms_walk_and_zoom(faulty: Mesh) -> None:
         assert "[tree]" in screen.text
         await screen.press("z", "z")
         assert view.scope == "namespaces"
+
+
+def test_traffic_that_nobody_could_see_is_not_none() -> None:
+    still = Edge(client=CART, server=PAY, sources=("configured",))
+    assert headline([SILENT, SILENT]).text == "2 edges, traffic of 2 not known"
+    assert headline([SILENT, still]).text == "2 edges, traffic of 1 not known"
+    assert headline([still]).text == "1 edge, 0 carry traffic"
