@@ -18,6 +18,15 @@ def is_live(pod: Pod) -> bool:
     return pod.metadata.deletion_timestamp is None and not pod.is_finished
 
 
+def all_live_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """The live pods of the whole cluster. Found once a table."""
+    table = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
+    found: tuple[Pod, ...] | None = table.memo.get("all_live_pods")
+    if found is None:
+        found = table.memo["all_live_pods"] = tuple([p for p in table if is_live(p)])
+    return found
+
+
 def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:
     """The live pods of a namespace that carry all these labels; all of them where there are none. Found once a table."""
     table = mesh[Pod]
@@ -25,7 +34,7 @@ def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, 
     memo: dict[tuple[object, ...], tuple[Pod, ...]] = table.memo.setdefault("live_pods", {})
     key = (namespace, *labels.items())
     if key not in memo:
-        memo[key] = tuple(p for p in pods if is_live(p))
+        memo[key] = tuple([p for p in pods if is_live(p)])
     return memo[key]
 
 
@@ -36,11 +45,29 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
 
 def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
     """Live pods with a proxy: sidecars and gateways. Found once a table."""
-    pods = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
-    found: tuple[Pod, ...] | None = pods.memo.get("injected_pods")
+    live, memo = all_live_pods(mesh), mesh[Pod].memo
+    found: tuple[Pod, ...] | None = memo.get("injected_pods")
     if found is None:
-        found = pods.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
+        found = memo["injected_pods"] = tuple([p for p in live if p.proxy is not None])
     return found
+
+
+def unsettled_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live pods with a proxy that did not just start once and get ready: few of thousands. Found once a table."""
+    proxies, memo = injected_pods(mesh), mesh[Pod].memo
+    found: tuple[Pod, ...] | None = memo.get("unsettled_pods")
+    if found is None:
+        found = memo["unsettled_pods"] = tuple([p for p in proxies if _is_unsettled(p)])
+    return found
+
+
+def _is_unsettled(pod: Pod) -> bool:
+    """Whether it is not Ready, or one of its containers is not, or ran before."""
+    for statuses in (pod.status.init_container_statuses, pod.status.container_statuses):
+        for status in statuses:
+            if not status.ready or status.restart_count or status.last_state.terminated is not None:
+                return True
+    return not pod.is_ready
 
 
 def is_gateway(pod: Pod) -> bool:
@@ -88,7 +115,7 @@ def asked_pods(mesh: Mesh) -> tuple[tuple[Pod, Envoy], ...]:
     proxies = injected_pods(mesh)
     found: tuple[tuple[Pod, Envoy], ...] | None = mesh.memo.get("asked_pods")
     if found is None:
-        found = mesh.memo["asked_pods"] = tuple((p, e) for p in proxies if (e := mesh.envoy(p)) is not None)
+        found = mesh.memo["asked_pods"] = tuple([(p, e) for p in proxies if (e := mesh.envoy(p)) is not None])
     return found
 
 
@@ -164,9 +191,11 @@ def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tu
     inside = index.get(namespace)
     if inside is None:
         return ()
-    return tuple(
-        s for label in labels.items() if label in inside for s in inside[label] if s.spec.selector.items() <= labels.items()
-    )
+    found = []
+    for label in labels.items():  # a plain loop: asked of every pod
+        if label in inside:
+            found += [s for s in inside[label] if s.spec.selector.items() <= labels.items()]
+    return tuple(found)
 
 
 def is_in_mesh(pod: Pod) -> bool:
