@@ -106,7 +106,7 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A few requests fail at once because the server had closed a connection that was kept for them (503 UC)."""
     host = f"{service.name}.{service.namespace}.svc.{mesh.cluster.domain}"
     pods = pods_of(mesh, service)
-    ready = [p.ready_since for p in pods if p.ready_since is not None]
+    ready = [since for p in pods if (since := p.ready_since) is not None]
     if len(ready) < len(pods) or not pods or mesh.now - max(ready) < SETTLED:
         return  # a rollout cuts connections as well
     calls = log.newer(log.lines_to(mesh, host, service.changed), max(ready))

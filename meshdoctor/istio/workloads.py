@@ -12,6 +12,8 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
 
+_CONTROLLERS: dict[str, type[Workload]] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet}
+
 
 def is_live(pod: Pod) -> bool:
     """A pod that runs or is about to: neither finished nor being deleted."""
@@ -112,10 +114,12 @@ def _parted(mesh: Mesh) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
 
 def asked_pods(mesh: Mesh) -> tuple[tuple[Pod, Envoy], ...]:
     """Live pods whose proxy was asked, with what it said: a few of thousands. Found once a snapshot."""
-    proxies = injected_pods(mesh)
+    table, envoys = mesh[Pod], mesh.envoys
     found: tuple[tuple[Pod, Envoy], ...] | None = mesh.memo.get("asked_pods")
     if found is None:
-        found = mesh.memo["asked_pods"] = tuple([(p, e) for p in proxies if (e := mesh.envoy(p)) is not None])
+        by_place = sorted(envoys, key=lambda e: (e.namespace, e.name))
+        pairs = [(p, e) for e in by_place if (p := table.seen((e.namespace, e.name))) is not None]
+        found = mesh.memo["asked_pods"] = tuple([(p, e) for p, e in pairs if p.proxy is not None and is_live(p)])
     return found
 
 
@@ -145,8 +149,7 @@ def makers(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> tuple[Workload
 def owner_object(mesh: Mesh, pod: Pod) -> KubernetesObject:
     """The controller object that owns the pod where it was read, else the pod."""
     subject = mesh.owner(pod)
-    kinds: dict[str, type[Workload]] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet}
-    kind = kinds.get(subject.kind)
+    kind = _CONTROLLERS.get(subject.kind)
     if kind is None:
         return pod
     return mesh[kind].get(subject.namespace, subject.name) or pod
