@@ -9,7 +9,7 @@ from meshdoctor.istio.ambient import captured_pods, waypoint_of
 from meshdoctor.istio.injection import namespace_labels
 from meshdoctor.istio.running import WORKLOADS
 from meshdoctor.istio.selecting import REDIRECTION
-from meshdoctor.istio.workloads import by_owner, is_live
+from meshdoctor.istio.workloads import all_live_pods, by_owner
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import Envoy
@@ -27,7 +27,7 @@ EXPIRED = re.compile(r"CertificateExpired|certificate (has )?expired", re.IGNORE
 
 
 def _ztunnels(mesh: Mesh) -> list[Pod]:
-    return [p for p in mesh[Pod] if ZTUNNEL.items() <= p.labels.items() and is_live(p)]
+    return [p for p in all_live_pods(mesh) if p.metadata.labels.get("app") == ZTUNNEL["app"]]
 
 
 @probe("AM-001", needs=(Pod, DaemonSet))

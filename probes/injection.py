@@ -68,10 +68,10 @@ def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
 
 def _has_its_last(mesh: Mesh, pod: Pod, namespace: dict[str, str]) -> bool:
     """Whether a pod has a sidecar that its successor will not have: nothing injects it now, and no template brings it."""
-    if pod.proxy is None or is_gateway(pod) or called(mesh, namespace, pod.labels):
+    owner = owner_object(mesh, pod) if pod.proxy is not None else None
+    if not isinstance(owner, Workload) or is_gateway(pod) or called(mesh, namespace, pod.labels):
         return False
-    owner = owner_object(mesh, pod)
-    return isinstance(owner, Workload) and all(c.name != "istio-proxy" for c in owner.template.spec.containers)
+    return all(c.name != "istio-proxy" for c in owner.template.spec.containers)
 
 
 def _exempt(pod: Pod) -> bool:
