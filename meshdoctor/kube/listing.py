@@ -147,3 +147,15 @@ class Lister(Generic[K]):
         else:
             check_kind(found.kind, f"{self._kind.KIND}List")
         return found.metadata
+
+
+class _Head(msgspec.Struct, frozen=True):
+    metadata: ListMeta = ListMeta()
+    items: tuple[msgspec.Raw, ...] | None = None
+
+
+async def count_of(session: Session, path: str) -> int:
+    """How many objects a collection has, from a page of one; 0 where the API server does not say."""
+    body, _ = await session.fetch(path, {"limit": "1"})
+    head = msgspec.json.decode(body, type=_Head)
+    return len(head.items or ()) + (head.metadata.remaining_item_count or 0)

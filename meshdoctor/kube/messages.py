@@ -64,6 +64,8 @@ class _Maker:
                 return name, wire.HERE, self.struct(cls)
             case inspect.StrType() | inspect.DateTimeType() as other:  # absent in JSON where empty here
                 return name, wire.FILLED, self._value(other)
+            case inspect.IntType() | inspect.BoolType() as other:
+                return name, wire.NUMBER, self._value(other)
             case other:
                 return name, wire.ONE, self._value(other)
 

@@ -12,7 +12,7 @@ from meshdoctor.kube import wire
 from meshdoctor.kube.messages import reader_of
 from meshdoctor.kube.numbers import NUMBERS
 from meshdoctor.kube.splitting import ListMeta, RawList
-from meshdoctor.kube.wire import FILLED, MAGIC, ONE, length_tag, varint_tag, within
+from meshdoctor.kube.wire import FILLED, MAGIC, NUMBER, ONE, length_tag, varint_tag, within
 from meshdoctor.model.base import KubernetesObject
 
 K = TypeVar("K", bound=KubernetesObject)
@@ -29,7 +29,7 @@ _list_meta = within(
         {
             length_tag(2): ("resource_version", FILLED, wire.text),
             length_tag(3): ("continue_", FILLED, wire.text),
-            varint_tag(4): ("remaining_item_count", ONE, wire.integer),
+            varint_tag(4): ("remaining_item_count", NUMBER, wire.integer),
         },
     )
 )

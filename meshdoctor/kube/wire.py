@@ -14,11 +14,12 @@ Reader = Callable[[bytes, int, int], Any]
 Field = tuple[str, int, Callable[..., Any]]
 """Its name, what becomes of its bytes (below), and how they are read."""
 
-FILLED, ONE, EACH, ENTRY = range(4)  # the value, unless it is empty; the value; one more of a list; one more of a map
-HERE, EACH_HERE, AROUND = range(4, 7)  # a message read where it stands; one of a list; one whose fields are those of the one around
+NUMBER, FILLED, ONE, EACH, ENTRY = range(5)  # a number; a value, unless it is empty; a value; one more of a list; one more of a map
+HERE, EACH_HERE, AROUND = range(5, 8)  # a message read where it stands; one of a list; one whose fields are those of the one around
 VARINT, BYTES = 0, 2
 MAGIC = b"k8s\x00"  # what every answer begins with
 KEPT = 8 << 20  # bytes
+TAGS = 1 << 9  # of fields up to 63: none of ours is higher
 
 
 class Once(dict[bytes, Any]):
@@ -63,7 +64,7 @@ def varint(body: bytes, at: int) -> tuple[int, int]:
 
 def reader(make: Callable[..., Any], fields: Mapping[int, Field]) -> Reader:  # noqa: C901  # its loop is written out: see there
     """Reads a message into what `make` makes of its `fields`, which are given by tag."""
-    get = fields.get
+    by_tag = [fields.get(tag) for tag in range(TAGS)]
     lists = tuple({name for name, how, _ in fields.values() if how in (EACH, EACH_HERE)})
 
     # One long loop: it goes round a hundred times for each of 10,000 pods, and each call in it would be felt.
@@ -77,38 +78,38 @@ def reader(make: Callable[..., Any], fields: Mapping[int, Field]) -> Reader:  # 
                 at += 1
             if size > 0x7F:
                 size, at = varint(body, at - 1)
-            field = get(tag)
-            if tag & 7 == BYTES:
-                stop = at + size
-                if field is not None:
-                    name, how, convert = field
-                    if how == FILLED:
-                        if size:
-                            said[name] = convert(body[at:stop])
-                    elif how == EACH:
-                        if name in said:
-                            said[name].append(convert(body[at:stop]))
-                        else:
-                            said[name] = [convert(body[at:stop])]
-                    elif how == ENTRY:
-                        key, value = convert(body[at:stop])
-                        if name in said:
-                            said[name][key] = value
-                        else:
-                            said[name] = {key: value}
-                    elif how == ONE:
-                        said[name] = convert(body[at:stop])
-                    elif how == HERE:
-                        said[name] = convert(body, at, stop)
-                    elif how == EACH_HERE:
-                        said.setdefault(name, []).append(convert(body, at, stop))
-                    else:
-                        said |= convert(body, at, stop)
-                at = stop
-            elif tag & 7 != VARINT:
-                raise ValueError("a field of a length that Kubernetes does not write")
-            elif field is not None:
-                said[field[0]] = field[2](size)
+            field = by_tag[tag] if tag < TAGS else None
+            if field is None:
+                if tag & 7 == BYTES:
+                    at += size
+                elif tag & 7 != VARINT:
+                    raise ValueError("a field of a length that Kubernetes does not write")
+                continue
+            name, how, convert = field
+            if how == NUMBER:
+                said[name] = convert(size)
+                continue
+            stop = at + size
+            if how == FILLED:
+                if size:
+                    said[name] = convert(body[at:stop])
+            elif how == EACH:
+                said.setdefault(name, []).append(convert(body[at:stop]))
+            elif how == ENTRY:
+                key, value = convert(body[at:stop])
+                if name in said:
+                    said[name][key] = value
+                else:
+                    said[name] = {key: value}
+            elif how == ONE:
+                said[name] = convert(body[at:stop])
+            elif how == HERE:
+                said[name] = convert(body, at, stop)
+            elif how == EACH_HERE:
+                said.setdefault(name, []).append(convert(body, at, stop))
+            else:
+                said |= convert(body, at, stop)
+            at = stop
         if at != end:
             raise ValueError("the message breaks off")
         for name in lists:
@@ -136,10 +137,10 @@ def integer(value: int) -> int:
 
 SHARED_TEXT = Once(text).__getitem__
 _string = reader(dict, {length_tag(1): ("string", ONE, text)})
-_seconds = reader(dict, {varint_tag(1): ("seconds", ONE, integer)})
+_seconds = reader(dict, {varint_tag(1): ("seconds", NUMBER, integer)})
 _port = reader(
     dict,
-    {varint_tag(1): ("type", ONE, int), varint_tag(2): ("number", ONE, integer), length_tag(3): ("name", ONE, text)},
+    {varint_tag(1): ("type", NUMBER, int), varint_tag(2): ("number", NUMBER, integer), length_tag(3): ("name", ONE, text)},
 )
 
 
