@@ -65,7 +65,7 @@ class PackedList(Generic[K]):
             done = self._begin() if self._end is None else 0
             if self._end is not None:
                 done = self._items(done, self._end - self._at)
-        except ValueError as why:
+        except (ValueError, OverflowError) as why:  # the latter of a time that no calendar has
             raise Garbled(str(why)) from why
         except IndexError as why:
             raise Garbled("a message breaks off") from why

@@ -6,7 +6,7 @@ Source: https://protobuf.dev/programming-guides/encoding, k8s.io/apimachinery (m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Reader = Callable[[bytes, int, int], Any]
@@ -136,6 +136,7 @@ def integer(value: int) -> int:
 
 
 SHARED_TEXT = Once(text).__getitem__
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _string = reader(dict, {length_tag(1): ("string", ONE, text)})
 _seconds = reader(dict, {varint_tag(1): ("seconds", NUMBER, integer)})
 _port = reader(
@@ -145,9 +146,9 @@ _port = reader(
 
 
 def time(raw: bytes) -> datetime | None:
-    """A Time, whole seconds since 1970; None for the zero time, which is empty."""
+    """A Time, whole seconds since 1970; None for the zero time, which is empty. Raises OverflowError past the year 9999."""
     seconds = _seconds(raw, 0, len(raw)).get("seconds")
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
 
 
 def quantity(raw: bytes) -> str:

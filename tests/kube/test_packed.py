@@ -87,6 +87,7 @@ def test_numbers_are_those_of_the_structs_own_fields(kind: type[Pod]) -> None:
         (MAGIC + packed((2, packed((2, b"\x0d\x00\x00\x00\x00")))), "does not write"),
         (MAGIC + packed((2, packed((2, b"\x12" + b"\xff" * 12)))), "64 bits"),
         (MAGIC + b"\x08\x01", "no such field"),
+        (MAGIC + packed((2, packed((2, packed((1, packed((8, packed((1, 1 << 62)))))))))), "out of range|too large|timestamp"),
     ],
 )
 def test_what_is_no_list_of_pods_is_told(body: bytes, why: str) -> None:
