@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from meshdoctor.kube.client import ApiClient, Denied, NotFound
-from meshdoctor.kube.parts import together
+from meshdoctor.kube.together import together
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 
