@@ -12,7 +12,7 @@ from meshdoctor.model.findings import Diagnosis
 DIAGNOSIS = "meshdoctor.diagnosis/v1"
 FINDINGS = "meshdoctor.findings/v1"
 READ = 5_000_000  # bytes: nobody reads more of them, and indenting makes a quarter more
-SLICE = 500  # causes or findings: a megabyte
+SLICE = 250  # causes or findings: half a megabyte
 REQUIRED = ["schema", "cluster", "observed_at", "sources", "causes", "findings", "coverage", "seconds"]
 
 
