@@ -9,7 +9,7 @@ from datetime import timedelta
 from meshdoctor.istio.health_probes import direct_probes
 from meshdoctor.istio.injection import called
 from meshdoctor.istio.mtls import server_mode
-from meshdoctor.istio.workloads import by_owner, injected_pods, is_gateway, services_of, sidecar_pods
+from meshdoctor.istio.workloads import by_owner, is_gateway, services_of, sidecar_pods, unsettled_pods
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.cluster import Event, LimitRange, Namespace, ResourceQuota, Service
 from meshdoctor.model.findings import PROOF, STRONG, Evidence
@@ -170,7 +170,7 @@ def _as_1337(pod: Pod) -> str:
 @probe("INJ-017", needs=(Pod, PeerAuthentication, Event, Service))
 def probes_not_rewritten(mesh: Mesh) -> Iterator[Draft]:
     """A STRICT workload's HTTP probes go past the agent: the kubelet's plain text is refused and the pod never gets Ready."""
-    for pod in injected_pods(mesh):
+    for pod in unsettled_pods(mesh):
         if pod.is_ready or is_gateway(pod) or pod.proxy is None:
             continue
         unrewritten = next(((c, port, kind) for c in pod.app_containers for port, kind in direct_probes(c)), None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from meshdoctor.istio.ambient import waypoint_of
+from meshdoctor.istio.ambient import captured_pods, waypoint_of
 from meshdoctor.istio.injection import namespace_labels
-from meshdoctor.istio.running import WORKLOADS, workloads
+from meshdoctor.istio.running import WORKLOADS
 from meshdoctor.istio.selecting import REDIRECTION
-from meshdoctor.istio.workloads import by_owner, is_live
+from meshdoctor.istio.workloads import all_live_pods, by_owner
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.envoy import Envoy
@@ -18,7 +18,7 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.text import counted
 from meshdoctor.model.workloads import DaemonSet, Pod
-from probes.ambient_workloads import asks_for_ambient, is_proxy_alone
+from probes.ambient_workloads import asks_for_ambient, concerned, is_proxy_alone
 from probes.registry import Draft, fail, get, probe, quote
 
 ZTUNNEL = {"app": "ztunnel"}
@@ -27,13 +27,13 @@ EXPIRED = re.compile(r"CertificateExpired|certificate (has )?expired", re.IGNORE
 
 
 def _ztunnels(mesh: Mesh) -> list[Pod]:
-    return [p for p in mesh[Pod] if ZTUNNEL.items() <= p.labels.items() and is_live(p)]
+    return [p for p in all_live_pods(mesh) if p.metadata.labels.get("app") == ZTUNNEL["app"]]
 
 
 @probe("AM-001", needs=(Pod, DaemonSet))
 def node_without_ztunnel(mesh: Mesh) -> Iterator[Draft]:
     """Pods in ambient mode run on a node without a ready ztunnel: they have no network but for what goes past the mesh."""
-    captured = [p for p in mesh[Pod] if is_live(p) and p.annotations.get(REDIRECTION) == "enabled"]
+    captured = captured_pods(mesh)
     if not captured:
         return
     ztunnels = _ztunnels(mesh)
@@ -56,7 +56,7 @@ def node_without_ztunnel(mesh: Mesh) -> Iterator[Draft]:
 @probe("AM-002", needs=(Namespace, *WORKLOADS))
 def not_captured(mesh: Mesh) -> Iterator[Draft]:
     """A workload is asked to be in ambient mode, and its running pods are not taken by ztunnel: plain text, no policies."""
-    for workload in workloads(mesh):
+    for workload in concerned(mesh):
         if is_proxy_alone(workload) or workload.has_sidecar or not asks_for_ambient(mesh, workload):
             continue
         bare = [

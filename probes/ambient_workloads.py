@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.ambient import MANAGED, USE, has_waypoint, needs_http, waypoint_of
+from meshdoctor.istio.ambient import MANAGED, USE, captured_pods, has_waypoint, needs_http, waypoint_of
 from meshdoctor.istio.injection import AMBIENT, INJECT, NAMESPACE_LABEL, REVISION, namespace_labels
 from meshdoctor.istio.running import WORKLOADS, Running, workloads
 from meshdoctor.istio.selecting import REDIRECTION, is_ambient_namespace, labels_of
@@ -12,12 +12,31 @@ from meshdoctor.istio.workloads import services_selecting
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.cluster import Namespace, Service
 from meshdoctor.model.findings import Evidence, Severity
-from meshdoctor.model.mesh import Mesh
+from meshdoctor.model.mesh import USABLE, Mesh
 from meshdoctor.model.security import AuthorizationPolicy
 from meshdoctor.model.text import some
+from meshdoctor.model.workloads import Pod
 from probes.registry import Draft, fail, get, probe, quote
 
 AT = "workload"  # the workload as a whole, as Kiali writes it
+
+
+def concerned(mesh: Mesh) -> tuple[Running, ...]:
+    """The workloads that ambient mode is about: they or their namespace speak of it or of a waypoint, or ztunnel takes their
+    traffic. All workloads where namespaces may not be read. Found once a snapshot."""
+    everything = workloads(mesh)
+    found: tuple[Running, ...] | None = mesh.memo.get("concerned by ambient mode")
+    if found is None:
+        captured, asking = frozenset(captured_pods(mesh)), None
+        if mesh.state(Namespace) in USABLE:
+            asking = {n.name for n in mesh[Namespace] if AMBIENT in n.labels or USE in n.labels}
+        found = tuple([w for w in everything if asking is None or w.namespace in asking or _is_concerned(w, captured)])
+        mesh.memo["concerned by ambient mode"] = found
+    return found
+
+
+def _is_concerned(workload: Running, captured: frozenset[Pod]) -> bool:
+    return AMBIENT in workload.labels or USE in workload.labels or not captured.isdisjoint(workload.pods)
 
 
 def asks_for_ambient(mesh: Mesh, workload: Running) -> bool:
@@ -58,7 +77,7 @@ def _shown(workload: Running, words: str) -> list[Evidence]:
 def two_modes(mesh: Mesh) -> Iterator[Draft]:
     """A workload is asked to have a sidecar and to be in ambient mode, or is in both. Where its namespace asks, that is told."""
     by_namespace: dict[str, list[Running]] = {}
-    for workload in workloads(mesh):
+    for workload in concerned(mesh):
         if is_proxy_alone(workload):
             continue
         ambient, sidecar = asks_for_ambient(mesh, workload), asks_for_sidecar(mesh, workload)
@@ -101,7 +120,7 @@ def waypoint_missing(mesh: Mesh) -> Iterator[Draft]:
     """The waypoint that a workload, a Service or their namespace asks for does not exist, or does not work."""
     yield from _missing_for_services(mesh)
     told = set()
-    for workload in workloads(mesh):
+    for workload in concerned(mesh):
         asked = waypoint(mesh, workload) if workload.pods else None
         if asked is None or has_waypoint(mesh, asked):
             continue
@@ -137,7 +156,7 @@ def _missing_for_services(mesh: Mesh) -> Iterator[Draft]:
 )
 def waypoint_without_ambient(mesh: Mesh) -> Iterator[Draft]:
     """A workload asks for a waypoint and is not in ambient mode."""
-    for workload in workloads(mesh):
+    for workload in concerned(mesh):
         asked = waypoint(mesh, workload) if workload.pods else None
         if asked and not is_captured(workload) and not asks_for_ambient(mesh, workload):
             says = f"asks for waypoint {asked[1]}, and is not in ambient mode"
@@ -155,7 +174,7 @@ def http_policy_without_waypoint(mesh: Mesh) -> Iterator[Draft]:
     """A workload in ambient mode has no waypoint, and a policy for it speaks of HTTP, which only a waypoint reads."""
     table = mesh[AuthorizationPolicy]
     by_namespace = {n: [p for p in table.within(n) if needs_http(p)] for n in table.namespaces}
-    for workload in workloads(mesh):
+    for workload in concerned(mesh):
         policies = by_namespace.get(workload.namespace, ())
         if not policies or not _is_behind_ztunnel(mesh, workload) or _has_waypoint(mesh, workload):
             continue

@@ -20,22 +20,25 @@ Annotated = tuple[KubernetesObject, str, str, Annotation | None]
 def annotated(mesh: Mesh) -> tuple[Annotated, ...]:
     """Istio's annotations that somebody wrote; those of a controlled pod are its template's. Read once a snapshot."""
     if "annotated" not in mesh.memo:
-        mesh.memo["annotated"] = tuple(_read(mesh))
+        mesh.memo["annotated"] = _read(mesh)
     found: tuple[Annotated, ...] = mesh.memo["annotated"]
     return found
 
 
-def _read(mesh: Mesh) -> Iterator[Annotated]:
+def _read(mesh: Mesh) -> tuple[Annotated, ...]:
+    found: list[Annotated] = []
     of_istio: dict[str, bool] = {}  # thousands of objects carry the same few names
     for thing in (*mesh[Namespace], *mesh[Service], *mesh[Pod], *mesh[Deployment]):
-        if isinstance(thing, Pod) and thing.metadata.owner_references:
+        meta = thing.metadata
+        if meta.owner_references and isinstance(thing, Pod):
             continue
-        for name, value in thing.annotations.items():
+        for name, value in meta.annotations.items():
             read = of_istio.get(name)
             if read is None:
                 read = of_istio[name] = is_istios(name) and name not in IGNORED
             if read:
-                yield thing, name, value, known().get(name)
+                found.append((thing, name, value, known().get(name)))
+    return tuple(found)
 
 
 def place(name: str) -> str:

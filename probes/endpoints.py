@@ -168,8 +168,12 @@ def _is_refused(line: log.Line) -> bool:
 
 def _is_undeclared(pods: tuple[Pod, ...], target: int) -> bool:
     """Whether the containers declare ports, and not this one."""
-    declared = {c.container_port for p in pods for k in p.app_containers for c in k.ports}
-    return bool(declared) and target not in declared
+    declared = False
+    for port in (port for pod in pods for container in pod.app_containers for port in container.ports):
+        if port.container_port == target:
+            return False  # the first pod says so, nearly always
+        declared = True
+    return declared
 
 
 def _never_connected(mesh: Mesh, service: Service, port: ServicePort) -> tuple[tuple[Envoy, ClusterStatus], ...]:

@@ -106,10 +106,11 @@ def connection_cut(mesh: Mesh, service: Service) -> Iterator[Draft]:
     """A few requests fail at once because the server had closed a connection that was kept for them (503 UC)."""
     host = f"{service.name}.{service.namespace}.svc.{mesh.cluster.domain}"
     pods = pods_of(mesh, service)
-    ready = [p.ready_since for p in pods if p.ready_since is not None]
-    if len(ready) < len(pods) or not pods or mesh.now - max(ready) < SETTLED:
+    logged = log.lines_to(mesh, host, service.changed)
+    ready = [since for p in pods if (since := p.ready_since) is not None] if logged else []
+    if len(ready) < len(pods) or not ready or mesh.now - max(ready) < SETTLED:
         return  # a rollout cuts connections as well
-    calls = log.newer(log.lines_to(mesh, host, service.changed), max(ready))
+    calls = log.newer(logged, max(ready))
     there = {p.status.pod_ip for p in pods}
     cut = log.chosen(calls, lambda x: _is_cut(x) and x.entry.upstream_host.rpartition(":")[0] in there)
     if len(cut) >= 2 and len(cut) < len(calls) * RARE and _is_scattered(mesh, calls, cut):

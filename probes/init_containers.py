@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshdoctor.istio.workloads import by_owner, injected_pods
+from meshdoctor.istio.workloads import by_owner, unsettled_pods
 from meshdoctor.model.containers import ContainerStatus
 from meshdoctor.model.findings import Evidence, Harm
 from meshdoctor.model.mesh import Mesh
@@ -35,7 +35,7 @@ def _stopped(owner: Subject) -> Harm:
 def not_redirected(mesh: Mesh) -> Iterator[Draft]:
     """A pod started before the CNI plugin had redirected its traffic: its check `istio-validation` ends with 126."""
     lost = [
-        p for p in injected_pods(mesh) if (s := p.container_status("istio-validation")) is not None and _ended(s, NOT_REDIRECTED)
+        p for p in unsettled_pods(mesh) if (s := p.container_status("istio-validation")) is not None and _ended(s, NOT_REDIRECTED)
     ]
     yield from _told(
         mesh, lost, "their traffic is not redirected to the proxy", "istio-validation ended with 126", "istio-validation"
@@ -50,7 +50,7 @@ def _ended(status: ContainerStatus, code: int) -> bool:
 @probe("INJ-014", needs=(Pod,))
 def redirected_twice(mesh: Mesh) -> Iterator[Draft]:
     """istio-init runs again in a pod whose application has run: the rules that it makes are there already, and it fails."""
-    again = [p for p in injected_pods(mesh) if _is_again(p)]
+    again = [p for p in unsettled_pods(mesh) if _is_again(p)]
     yield from _told(mesh, again, "istio-init runs again and fails", "istio-init restarted in a pod that has run", "istio-init")
 
 
@@ -64,7 +64,7 @@ def _is_again(pod: Pod) -> bool:
 @probe("INJ-015", needs=(Pod,))
 def init_without_network(mesh: Mesh) -> Iterator[Draft]:
     """An init container waits or fails for want of a network: traffic is redirected already, and the proxy starts later."""
-    stuck = [p for p in injected_pods(mesh) if _waits(p)]
+    stuck = [p for p in unsettled_pods(mesh) if _waits(p)]
     names = {c.name for p in stuck[:1] for c in p.spec.init_containers if c.name not in OF_ISTIO}
     says = "an init container has no network, as the proxy does not run yet"
     yield from _told(

@@ -19,7 +19,7 @@ from meshdoctor.istio.injection import (
     would_inject,
 )
 from meshdoctor.istio.routing import rule_host
-from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, owner_object, services_of
+from meshdoctor.istio.workloads import by_owner, is_gateway, is_live, live_pods, owner_object, services_of
 from meshdoctor.model.admission import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Namespace, Service
@@ -47,8 +47,9 @@ def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
     if namespace.name in control_plane_namespaces(mesh) or called(mesh, labels, {}):
         return
     declined = said == "disabled"  # on purpose, it seems: what runs with a sidecar now tells otherwise
-    outside = [p for p in mesh[Pod].within(namespace.name) if is_live(p) and p.proxy is None and not (declined or _exempt(p))]
-    last = [] if outside else [p for p in mesh[Pod].within(namespace.name) if _has_its_last(mesh, p, labels)]
+    live = live_pods(mesh, namespace.name, {})
+    outside = [p for p in live if p.proxy is None and not (declined or _exempt(p))]
+    last = [] if outside else [p for p in live if _has_its_last(mesh, p, labels)]
     if not (outside or last) or namespace.name == mesh.mesh_config.root_namespace:
         return
     why = _expected(mesh, namespace.name)
@@ -67,11 +68,10 @@ def namespace_not_enabled(mesh: Mesh, namespace: Namespace) -> Iterator[Draft]:
 
 def _has_its_last(mesh: Mesh, pod: Pod, namespace: dict[str, str]) -> bool:
     """Whether a pod has a sidecar that its successor will not have: nothing injects it now, and no template brings it."""
-    if pod.proxy is None or is_gateway(pod) or not is_live(pod) or called(mesh, namespace, pod.labels):
+    owner = owner_object(mesh, pod) if pod.proxy is not None else None
+    if not isinstance(owner, Workload) or is_gateway(pod) or called(mesh, namespace, pod.labels):
         return False
-    owner = owner_object(mesh, pod)
-    written = owner.template.spec.containers if isinstance(owner, Workload) else ()
-    return isinstance(owner, Workload) and all(c.name != "istio-proxy" for c in written)
+    return all(c.name != "istio-proxy" for c in owner.template.spec.containers)
 
 
 def _exempt(pod: Pod) -> bool:

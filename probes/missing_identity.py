@@ -8,7 +8,7 @@ from meshdoctor.istio.authorization.identity import identity_fields
 from meshdoctor.istio.authorization.logged import SILENCE, told
 from meshdoctor.istio.mtls_status import MtlsStatus
 from meshdoctor.istio.mtls_wide import identity_status
-from meshdoctor.istio.workloads import injected_pods, workload_name
+from meshdoctor.istio.workloads import asked_pods, workload_name
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import AccessLogEntry, Envoy
 from meshdoctor.model.findings import HINT, Evidence, Harm
@@ -60,11 +60,11 @@ def _refused_callers(mesh: Mesh, policy: AuthorizationPolicy) -> Iterator[Draft]
 
 def _without_identity(mesh: Mesh) -> dict[Subject, Refused]:
     """Requests that an ALLOW policy refuses for the lack of any identity, by that policy. Found once a snapshot."""
-    pods = injected_pods(mesh)
+    asked = asked_pods(mesh)
     known: dict[Subject, Refused] | None = mesh.memo.get("refused without identity")
     if known is None:
         known = {}
-        for pod in pods:
+        for pod, _ in asked:
             for entry in denials(mesh, pod, SILENCE):
                 what, near = told(mesh, entry, pod), silent(mesh, pod, entry)
                 if near is None or what.client is None or what.request.principal != "":

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.admission_events import unanswered
+from meshdoctor.istio.ambient import captured_pods
 from meshdoctor.istio.asking import the_prometheus
 from meshdoctor.istio.controlplane import istiod_pods
 from meshdoctor.istio.gateways import MESH, by_gateway, gateway_pods_of
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.networkpolicies import Blocked, blocked
 from meshdoctor.istio.routing import destinations
-from meshdoctor.istio.selecting import REDIRECTION
 from meshdoctor.istio.workloads import injected_pods, is_gateway, is_live, pods_of, workload_name
 from meshdoctor.model.cluster import Event, Namespace, Service
 from meshdoctor.model.envoy import Envoy
@@ -207,7 +207,7 @@ def _down(prometheus: Prometheus) -> set[tuple[str, str]]:
 @probe("AM-007", needs=(NetworkPolicy, Pod, Namespace))
 def hbone_port_closed(mesh: Mesh) -> Iterator[Draft]:
     """A NetworkPolicy allows a captured pod's own ports to somebody, but not 15008, by which ztunnel brings all traffic."""
-    captured = [p for p in mesh[Pod] if is_live(p) and p.annotations.get(REDIRECTION) == "enabled"]
+    captured = captured_pods(mesh)
     closed = []
     for pod in captured if len(mesh[NetworkPolicy]) else ():
         peers = [p for p in captured if p.namespace == pod.namespace] or captured

@@ -118,8 +118,10 @@ def metrics_refused(mesh: Mesh) -> Iterator[Draft]:
 
 def _asks_where_strict(mesh: Mesh, pod: Pod) -> bool:
     """Whether it is to be scraped in plain text on a port that its proxy keeps STRICT; where metrics are merged it is 15020."""
+    if pod.metadata.annotations.get("prometheus.io/scrape") != "true":
+        return False
     port = pod.annotations.get("prometheus.io/port", "")
-    if pod.annotations.get("prometheus.io/scrape") != "true" or not port.isdigit() or port in ("15020", "15090"):
+    if not port.isdigit() or port in ("15020", "15090"):
         return False
     left_out = pod.annotations.get("traffic.sidecar.istio.io/excludeInboundPorts", "").replace(" ", "").split(",")
     return port not in left_out and server_mode(mesh, pod, int(port)).mode == "STRICT"

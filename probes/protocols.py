@@ -9,7 +9,7 @@ from meshdoctor.istio import accesslog_lookup as log
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.imports import sidecar_of
 from meshdoctor.istio.protocols import declared
-from meshdoctor.istio.workloads import by_owner, injected_pods, owner_object, pods_of, services_of
+from meshdoctor.istio.workloads import by_owner, client_namespaces, injected_pods, owner_object, pods_of
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
@@ -32,7 +32,10 @@ GRPC_PATH = re.compile(r"/([A-Za-z_]\w*\.)+[A-Za-z_]\w*/[A-Z]\w*$")
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[?::1\]?):(?P<port>\d+)")
 LOOPBACK_ONLY = re.compile(r"^(127\.0\.0\.1|localhost|::1)$")
 BINDS = re.compile(r"-*((bind|listen)([-_]?addr(ess)?)?|host|addr(ess)?)", re.IGNORECASE)
-EXCLUDED = ("excludeInboundPorts", "excludeOutboundPorts", "excludeOutboundIPRanges", "excludeInterfaces")
+EXCLUDED = tuple(
+    (name, f"traffic.sidecar.istio.io/{name}")
+    for name in ("excludeInboundPorts", "excludeOutboundPorts", "excludeOutboundIPRanges", "excludeInterfaces")
+)
 
 
 @probe("PR-001", needs=(Pod, Envoy))
@@ -157,22 +160,18 @@ def grpc_declared_http(mesh: Mesh, service: Service) -> Iterator[Draft]:
 @probe("PR-006", needs=(Pod, Service))
 def not_carried(mesh: Mesh) -> Iterator[Draft]:
     """Ports that the mesh does not carry: UDP and SCTP, and those that an annotation leaves out. A remark."""
-    told: set[Subject] = set()
-    for pod in injected_pods(mesh):
-        owner = mesh.owner(pod)
-        if owner in told:
-            continue
-        told.add(owner)
-        for name in EXCLUDED:
-            value = pod.annotations.get(f"traffic.sidecar.istio.io/{name}", "")
+    for owner, pods in by_owner(mesh, injected_pods(mesh)).items():
+        annotations = pods[0].annotations
+        for name, annotation in EXCLUDED:
+            value = annotations.get(annotation)
             if value:
-                at = f"metadata.annotations[traffic.sidecar.istio.io/{name}]"
+                at = f"metadata.annotations[{annotation}]"
                 says = f"{name} {value}: that traffic goes past the mesh, without mutual TLS and policies"
-                yield fail(owner, says, at=at, evidence=(quote(pod, at, value),), also=(pod,), severity="info")
-        for service in services_of(mesh, pod):
-            others = [p for p in service.spec.ports if p.protocol in ("UDP", "SCTP")]
-            if others and service.subject not in told:
-                told.add(service.subject)
-                says = f"port {others[0].port} is {others[0].protocol}, which the mesh does not carry"
-                at = f"spec.ports[{service.spec.ports.index(others[0])}].protocol"
-                yield fail(service, says, at=at, evidence=(quote(service, at, others[0].protocol),), severity="info")
+                yield fail(owner, says, at=at, evidence=(quote(pods[0], at, value),), also=(pods[0],), severity="info")
+    services = [s for namespace in sorted(client_namespaces(mesh)) for s in mesh[Service].within(namespace)]
+    for service in services:
+        others = [p for p in service.spec.ports if p.protocol in ("UDP", "SCTP")]
+        if others and any(p.proxy is not None for p in pods_of(mesh, service)):
+            says = f"port {others[0].port} is {others[0].protocol}, which the mesh does not carry"
+            at = f"spec.ports[{service.spec.ports.index(others[0])}].protocol"
+            yield fail(service, says, at=at, evidence=(quote(service, at, others[0].protocol),), severity="info")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_live, services_of
+from meshdoctor.istio.workloads import asked_pods, by_owner, services_of, unsettled_pods
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.containers import StateTerminated
 from meshdoctor.model.envoy import Envoy
@@ -27,7 +27,7 @@ _NOT_READY = re.compile(r"Envoy proxy is NOT ready: (?P<why>.*)")
 @probe("PRX-001", needs=(Pod, Service, Envoy))
 def proxy_killed_for_memory(mesh: Mesh) -> Iterator[Draft]:
     """The kernel killed istio-proxy because it passed its memory limit, or killed Envoy in it, as the agent says."""
-    killed = {p: e for p in injected_pods(mesh) if (e := _out_of_memory(p)) and _is_recent(mesh, e)}
+    killed = {p: e for p in unsettled_pods(mesh) if (e := _out_of_memory(p)) and _is_recent(mesh, e)}
     for owner, pods in by_owner(mesh, killed).items():
         pod = pods[0]
         status, limit = pod.proxy_status, _limit(pod) or "none"
@@ -76,7 +76,7 @@ def _out_of_memory(pod: Pod) -> StateTerminated | None:
 @probe("PRX-002", needs=(Pod, Envoy, Service))
 def proxy_not_ready(mesh: Mesh) -> Iterator[Draft]:
     """A proxy runs and is not ready, and says in its log why: configuration refused, incomplete, or never received."""
-    waiting = [p for p in injected_pods(mesh) if _is_waiting(mesh, p)]
+    waiting = [p for p in unsettled_pods(mesh) if _is_waiting(mesh, p)]
     for owner, pods in by_owner(mesh, waiting).items():
         for pod in pods:
             envoy = mesh.envoy(pod)
@@ -102,9 +102,9 @@ def _is_waiting(mesh: Mesh, pod: Pod) -> bool:
 @probe("PRX-004", needs=(Pod, Job))
 def job_held_open(mesh: Mesh) -> Iterator[Draft]:
     """The containers of a Job's pod have ended, but its sidecar keeps running and the Job never completes."""
-    for pod in mesh[Pod]:
+    for pod in unsettled_pods(mesh):
         owners = [o.kind for o in pod.metadata.owner_references if o.controller]
-        if "Job" not in owners or not is_live(pod) or not any(c.name == "istio-proxy" for c in pod.spec.containers):
+        if "Job" not in owners or not any(c.name == "istio-proxy" for c in pod.spec.containers):
             continue
         apps = [s for s in pod.status.container_statuses if s.name != "istio-proxy"]
         proxy = next((s for s in pod.status.container_statuses if s.name == "istio-proxy"), None)

@@ -11,7 +11,7 @@ from meshdoctor.istio.asking import shown
 from meshdoctor.istio.hosts import service_host
 from meshdoctor.istio.proxyconfig import drain_time, setting
 from meshdoctor.istio.scaling import must_be_measured, throttled
-from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_gateway, services_of
+from meshdoctor.istio.workloads import asked_pods, by_owner, injected_pods, is_gateway, services_of, unsettled_pods
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.findings import Evidence, Harm
@@ -31,7 +31,7 @@ NO_MORE = re.compile(r"Too many open files|assert failure: fd_ != -1|exceeded gl
 def application_starts_first(mesh: Mesh) -> Iterator[Draft]:
     """An application crashed before its proxy took connections: it started first, and nothing holds it back."""
     early = []
-    for pod in injected_pods(mesh):
+    for pod in unsettled_pods(mesh):
         beside = any(c.name == "istio-proxy" for c in pod.spec.containers)  # no native sidecar, which starts first anyway
         if beside and not setting(mesh, pod, "holdApplicationUntilProxyStarts") and _died_early(pod) is not None:
             early.append(pod)

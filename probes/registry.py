@@ -129,7 +129,7 @@ def fail(
     subject = about if isinstance(about, Subject) else about.subject
     shown = tuple(evidence) or ((quote(about, at),) if isinstance(about, KubernetesObject) else ())
     began = since or (about.changed if isinstance(about, KubernetesObject) else None)
-    others = tuple(o if isinstance(o, Subject) else o.subject for o in also)
+    others = tuple([o if isinstance(o, Subject) else o.subject for o in also])
     said = None if codes is None else tuple(codes)
     return Draft(subject, says, at, why, shown, confidence, severity, harm, others, began, said, tuple(lacking))
 

@@ -26,7 +26,7 @@ def outside_the_lookup_path(mesh: Mesh, rule: DestinationRule) -> Iterator[Draft
     found = registered(mesh, rule_host(rule, mesh.cluster.domain)) if not rule.spec.host.startswith("*") else ()
     owners = {r.namespace for r in found}
     clients = client_namespaces(mesh) if found else frozenset()
-    if not clients or rule.namespace in owners | clients:
+    if not clients or rule.namespace in owners or rule.namespace in clients:
         return
     yield fail(
         rule,

@@ -12,6 +12,7 @@ from probes.registry import Draft, fail, probe, quote
 
 BYPASS = {"NET_ADMIN", "SYS_ADMIN", "ALL"}
 TRANSPARENT = "sidecar.istio.io/interceptionMode"
+AS_ROOT = "runs as root"  # which an application may do
 
 
 @probe("PS-004", needs=(Pod,))
@@ -25,19 +26,23 @@ def rights_to_bypass(mesh: Mesh) -> Iterator[Draft]:
 
 
 def _weak(pod: Pod) -> tuple[Container, str] | None:
-    """The first container with too many rights, and which."""
-    for container in (*((pod.proxy,) if pod.proxy else ()), *pod.app_containers):
-        context = container.security_context
-        if context is None:
-            continue
-        added = sorted(BYPASS.intersection(context.capabilities.add)) if context.capabilities and context.capabilities.add else ()
-        is_proxy = container.name == "istio-proxy"
-        if is_proxy and pod.annotations.get(TRANSPARENT) == "TPROXY":
-            continue  # which needs them
-        if context.privileged:
-            return container, "is privileged"
-        if added:
-            return container, f"has the capability {', '.join(added)}"
-        if is_proxy and context.run_as_user == 0:
-            return container, "runs as root"
+    """The first container with too many rights, and which: the proxy, then the application's."""
+    proxy = pod.proxy
+    if proxy and (what := _too_much(proxy)) and pod.annotations.get(TRANSPARENT) != "TPROXY":  # which needs them
+        return proxy, what
+    for container in pod.app_containers:
+        if (what := _too_much(container)) and what != AS_ROOT:
+            return container, what
     return None
+
+
+def _too_much(container: Container) -> str:
+    """What a container may do beyond its own network traffic; empty where it is nothing."""
+    context = container.security_context
+    if context is None:
+        return ""
+    if context.privileged:
+        return "is privileged"
+    if context.capabilities and not BYPASS.isdisjoint(context.capabilities.add):
+        return f"has the capability {', '.join(sorted(BYPASS.intersection(context.capabilities.add)))}"
+    return AS_ROOT if context.run_as_user == 0 else ""

@@ -47,8 +47,9 @@ def mixed_revisions(mesh: Mesh) -> Iterator[Draft]:
     """The pods of one namespace have proxies of several revisions, or of another than its labels ask for now."""
     by_namespace: dict[str, list[Pod]] = {}
     for pod in injected_pods(mesh):
-        if not pod.labels.get(REVISION):
-            by_namespace.setdefault(pod.namespace, []).append(pod)
+        meta = pod.metadata
+        if not meta.labels.get(REVISION):
+            by_namespace.setdefault(meta.namespace, []).append(pod)
     for namespace, pods in by_namespace.items():
         if mesh[Namespace].get("", namespace) is None:
             continue

@@ -257,12 +257,14 @@ def overlapping_injectors(mesh: Mesh) -> Iterator[Draft]:
 def _label_sets(mesh: Mesh) -> Iterator[tuple[dict[str, str], dict[str, str], str]]:
     """The namespace and pod labels that occur, and the permutations that could."""
     for namespace in mesh[Namespace]:
-        sets: dict[tuple[tuple[str, str], ...], str] = {(): "any pod"}
+        sets: dict[tuple[str | None, ...], tuple[dict[str, str], str]] = {selecting(mesh, {}): ({}, "any pod")}
         for pod in mesh[Pod].within(namespace.name):
-            sets.setdefault(tuple(sorted(selecting(mesh, pod.labels).items())), f"pod {pod.name}")
-        sets.setdefault(((INJECT, "true"),), "a pod with inject=true")
-        for labels, name in sets.items():
-            yield namespace.labels, dict(labels), f"{name} in namespace {namespace.name}"
+            looked_at = selecting(mesh, pod.labels)
+            if looked_at not in sets:
+                sets[looked_at] = pod.labels, f"pod {pod.name}"
+        sets.setdefault(selecting(mesh, {INJECT: "true"}), ({INJECT: "true"}, "a pod with inject=true"))
+        for labels, name in sets.values():
+            yield namespace.labels, labels, f"{name} in namespace {namespace.name}"
     revisions = {c.revision for c in injectors(mesh)} | {c.tag for c in injectors(mesh) if c.tag}
     synthetic: list[dict[str, str]] = [{}, {"istio-injection": "enabled"}, *({"istio.io/rev": r} for r in revisions)]
     for labels_of_namespace in synthetic:

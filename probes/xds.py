@@ -135,7 +135,7 @@ def connected_to_no_istiod(mesh: Mesh) -> Iterator[Draft]:
     known = {(s.namespace, s.name) for s in all_told(mesh)}
     if _reconnecting(mesh):
         return
-    unknown = [p for p in injected_pods(mesh) if (p.namespace, p.name) not in known]
+    unknown = [p for p in injected_pods(mesh) if (p.metadata.namespace, p.metadata.name) not in known]
     lost = [p for p in unknown if _runs_long_enough(p, mesh.now) or _leads_nowhere(mesh, p)]
     for owner, pods in by_owner(mesh, lost).items():
         pod = pods[0]

@@ -9,7 +9,7 @@ import msgspec
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.mtls import server_mode
 from meshdoctor.istio.selecting import labels_of
-from meshdoctor.istio.workloads import gateway_pods, injected_pods, live_pods, pods_of, sidecar_pods
+from meshdoctor.istio.workloads import gateway_pods, injected_pods, live_pods, pods_of, sidecar_pods, unsettled_pods
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.istiod import Istiod
 from meshdoctor.model.mesh import Mesh
@@ -35,38 +35,39 @@ class Choice(msgspec.Struct, frozen=True):
 def choose(mesh: Mesh, istiods: Iterable[Istiod], most: int = MOST) -> Choice:
     """All gateways (one pod at least of each is enough for none to hide), and the worst pod of the worst workloads."""
     gateways, sidecars = gateway_pods(mesh), sidecar_pods(mesh)
-    scores = _scores(mesh, istiods, injected_pods(mesh))
+    scores = _scores(mesh, istiods)
     worst: dict[Subject, Pod] = {}
-    for pod in sorted(sidecars, key=lambda p: (-scores.get(p.name, 0), p.namespace, p.name)):
+    for pod in sorted(sidecars, key=lambda p: -scores.get(p.name, 0)):  # else as in the table: by namespace and name
         worst.setdefault(mesh.owner(pod), pod)
     chosen = tuple(worst.values())[:most]
     return Choice(gateways, chosen, len(sidecars) - len(chosen), len(worst))
 
 
-def _scores(mesh: Mesh, istiods: Iterable[Istiod], pods: Iterable[Pod]) -> dict[str, int]:
+def _scores(mesh: Mesh, istiods: Iterable[Istiod]) -> dict[str, int]:
     """How bad each pod looks, from what is known without asking it."""
     scores: dict[str, int] = {}
-
-    def add(pod: Pod, points: int) -> None:
-        scores[pod.name] = scores.get(pod.name, 0) + points
-
-    bad = {(s.name, t.state) for i in istiods if i.has("syncz") for s in i.syncz for t in s.types.values()}
-    known = {s.name for i in istiods if i.has("syncz") for s in i.syncz}
-    for pod in pods:
-        if not pod.is_ready:
-            add(pod, 100)
-        if known and pod.name not in known:
-            add(pod, 80)
-        if (pod.name, "NACK") in bad:
-            add(pod, 90)
-        if (pod.name, "STALE") in bad:
-            add(pod, 50)
-        status = pod.proxy_status
-        if status and status.restart_count:
-            add(pod, 20)
-    for pod, points in _configured(mesh):
-        add(pod, points)
+    for pod, points in (*_unsettled(mesh), *_out_of_sync(mesh, istiods), *_configured(mesh)):
+        name = pod.metadata.name
+        scores[name] = scores.get(name, 0) + points
     return scores
+
+
+def _unsettled(mesh: Mesh) -> list[tuple[Pod, int]]:
+    """Pods that are not ready, and those whose proxy was restarted."""
+    pods = unsettled_pods(mesh)
+    restarted = [(p, 20) for p in pods if (status := p.proxy_status) and status.restart_count]
+    return [*((p, 100) for p in pods if not p.is_ready), *restarted]
+
+
+def _out_of_sync(mesh: Mesh, istiods: Iterable[Istiod]) -> list[tuple[Pod, int]]:
+    """Pods that istiod does not know, that refused what it sent, or have not acknowledged it."""
+    told = [s for i in istiods if i.has("syncz") for s in i.syncz]
+    known = {s.name for s in told}
+    states = {(s.name, t.state) for s in told for t in s.types.values()}
+    refused, stale = ({name for name, state in states if state == wanted} for wanted in ("NACK", "STALE"))
+    pods = injected_pods(mesh)
+    unknown = [(p, 80) for p in pods if p.metadata.name not in known] if known else []
+    return [*unknown, *((p, 90) for p in pods if p.metadata.name in refused), *((p, 50) for p in pods if p.metadata.name in stale)]
 
 
 def _configured(mesh: Mesh) -> list[tuple[Pod, int]]:

@@ -46,7 +46,7 @@ def show(found: Diagnosis, arguments: argparse.Namespace) -> None:
     if arguments.output == "json":
         from meshdoctor.reports import schema
 
-        put(schema.encoded(schema.diagnosis(found)))
+        put(schema.pieces(schema.diagnosis(found)))
         return
     from meshdoctor.reports import text
 

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 from meshdoctor.istio.hosts import service_of
 from meshdoctor.istio.injection import namespace_labels
-from meshdoctor.istio.selecting import is_ambient, is_ambient_namespace, labels_of, selected
+from meshdoctor.istio.selecting import REDIRECTION, is_ambient, is_ambient_namespace, labels_of, selected
+from meshdoctor.istio.workloads import all_live_pods
 from meshdoctor.model import gatewayapi
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.cluster import Service
 from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.networking import DestinationRule, TrafficPolicy, VirtualService
 from meshdoctor.model.security import AuthorizationPolicy, RequestAuthentication, Telemetry, WasmPlugin
+from meshdoctor.model.workloads import Pod
 
 USE, USE_NAMESPACE = "istio.io/use-waypoint", "istio.io/use-waypoint-namespace"
 MANAGED = "gateway.istio.io/managed"
 OF_HTTP = ("request.headers", "request.auth.")
 Policy = AuthorizationPolicy | RequestAuthentication | WasmPlugin | Telemetry
+
+
+def captured_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live pods whose traffic ztunnel takes. Found once a table."""
+    live, memo = all_live_pods(mesh), mesh[Pod].memo
+    found: tuple[Pod, ...] | None = memo.get("captured_pods")
+    if found is None:
+        found = memo["captured_pods"] = tuple([p for p in live if p.metadata.annotations.get(REDIRECTION) == "enabled"])
+    return found
 
 
 def waypoint_of(labels: dict[str, str], namespace_of_it: dict[str, str], namespace: str) -> tuple[str, str] | None:

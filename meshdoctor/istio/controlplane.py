@@ -50,7 +50,7 @@ def istiod_pods(mesh: Mesh) -> tuple[Pod, ...]:
     pods = mesh[Pod]
     known: tuple[Pod, ...] | None = pods.memo.get("istiod_pods")
     if known is None:
-        known = pods.memo["istiod_pods"] = tuple(p for p in pods if is_istiod(p.labels) and is_live(p))
+        known = pods.memo["istiod_pods"] = tuple([p for p in pods if is_istiod(p.metadata.labels) and is_live(p)])
     return known
 
 

@@ -6,6 +6,8 @@ choice of webhooks) and pkg/kube/inject/inject.go, injectRequired (stage 2, insi
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from meshdoctor.istio.controlplane import injectors
@@ -41,23 +43,22 @@ class Injector(msgspec.Struct, frozen=True):
 
 def called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple[Injector, ...]:
     """The webhooks that the API server calls for a pod with these labels in a namespace with these labels."""
-    of_pod = selecting(mesh, pod)
-    memo = mesh.memo.setdefault("called", {})
-    key = (tuple(sorted(selecting(mesh, namespace).items())), tuple(sorted(of_pod.items())))
-    if key not in memo:
-        memo[key] = _called(mesh, namespace, pod)
-    found: tuple[Injector, ...] = memo[key]
+    known: dict[Any, tuple[Injector, ...]] = mesh.memo.setdefault("called", {})
+    key = selecting(mesh, namespace), selecting(mesh, pod)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _called(mesh, namespace, pod)
     return found
 
 
-def selecting(mesh: Mesh, labels: dict[str, str]) -> dict[str, str]:
-    """Of some labels those that any injection webhook looks at: thousands of pods come down to a few sets."""
-    keys: frozenset[str] | None = mesh.memo.get("injector_keys")
+def selecting(mesh: Mesh, labels: dict[str, str]) -> tuple[str | None, ...]:
+    """The values of those labels that any injection webhook looks at: thousands of pods come down to a few of these."""
+    keys: tuple[str, ...] | None = mesh.memo.get("injector_keys")
     if keys is None:
         selectors = [s for c in injectors(mesh) for w in c.webhooks for s in (w.namespace_selector, w.object_selector)]
         looked_at = {k for s in selectors for k in s.match_labels} | {e.key for s in selectors for e in s.match_expressions}
-        keys = mesh.memo["injector_keys"] = frozenset(looked_at)
-    return {k: v for k, v in labels.items() if k in keys}
+        keys = mesh.memo["injector_keys"] = tuple(sorted(looked_at))
+    return tuple([labels.get(k) for k in keys])
 
 
 def _called(mesh: Mesh, namespace: dict[str, str], pod: dict[str, str]) -> tuple[Injector, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshdoctor.istio.selecting import template_of
-from meshdoctor.istio.workloads import by_owner, gateway_pods, is_live
+from meshdoctor.istio.workloads import all_live_pods, by_owner, gateway_pods
 from meshdoctor.model import kinds
 from meshdoctor.model.base import KubernetesObject
 from meshdoctor.model.mesh import Mesh
@@ -35,10 +35,11 @@ class Running(msgspec.Struct, frozen=True):
 
 def workloads(mesh: Mesh) -> tuple[Running, ...]:
     """All workloads. Found once a snapshot."""
-    pods, controllers = mesh[Pod], [mesh[kind] for kind in kinds.WORKLOADS]  # each time, so that each rule is blind where one was
+    # read each time, so that each rule is blind where one was
+    live, controllers = all_live_pods(mesh), [mesh[kind] for kind in kinds.WORKLOADS]
     found: tuple[Running, ...] | None = mesh.memo.get("workloads")
     if found is None:
-        owned = by_owner(mesh, (p for p in pods if is_live(p)))
+        owned = by_owner(mesh, live)
         gateways = frozenset(gateway_pods(mesh))
         made = [
             _running(thing.subject, template_of(thing).metadata.labels, owned.pop(thing.subject, ()), gateways)

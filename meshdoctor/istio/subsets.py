@@ -22,12 +22,14 @@ GIVEN = ("topology.istio.io/cluster", "topology.istio.io/network")  # of the who
 def pods_in(mesh: Mesh, service: Service, labels: dict[str, str]) -> tuple[Pod, ...]:
     """The live pods of a Service that carry these labels, their nodes' topology included."""
     own = {k: v for k, v in labels.items() if k not in GIVEN}
-    return tuple(p for p in pods_of(mesh, service) if own.items() <= _labels(mesh, p, own).items())
+    pods = pods_of(mesh, service)
+    if own.keys().isdisjoint(TOPOLOGY) or mesh.state(Node) not in USABLE:
+        return tuple([p for p in pods if own.items() <= p.metadata.labels.items()])
+    return tuple([p for p in pods if own.items() <= _labels(mesh, p).items()])
 
 
-def _labels(mesh: Mesh, pod: Pod, wanted: dict[str, str]) -> dict[str, str]:
-    if not wanted.keys() & set(TOPOLOGY) or mesh.state(Node) not in USABLE:
-        return pod.labels
+def _labels(mesh: Mesh, pod: Pod) -> dict[str, str]:
+    """The labels that a pod has as an endpoint: its own, and the topology of its node."""
     node = mesh[Node].get("", pod.spec.node_name)
     topology = {k: v for k in TOPOLOGY if (v := node.labels.get(k))} if node else {}
     return {**topology, TOPOLOGY[-1]: pod.spec.node_name, **pod.labels} if pod.spec.node_name else pod.labels

@@ -12,10 +12,21 @@ from meshdoctor.model.mesh import Mesh
 from meshdoctor.model.subject import Subject
 from meshdoctor.model.workloads import DaemonSet, Deployment, Pod, StatefulSet, Workload
 
+_CONTROLLERS: dict[str, type[Workload]] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet}
+
 
 def is_live(pod: Pod) -> bool:
     """A pod that runs or is about to: neither finished nor being deleted."""
     return pod.metadata.deletion_timestamp is None and not pod.is_finished
+
+
+def all_live_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """The live pods of the whole cluster. Found once a table."""
+    table = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
+    found: tuple[Pod, ...] | None = table.memo.get("all_live_pods")
+    if found is None:
+        found = table.memo["all_live_pods"] = tuple([p for p in table if is_live(p)])
+    return found
 
 
 def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, ...]:
@@ -25,7 +36,7 @@ def live_pods(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tuple[Pod, 
     memo: dict[tuple[object, ...], tuple[Pod, ...]] = table.memo.setdefault("live_pods", {})
     key = (namespace, *labels.items())
     if key not in memo:
-        memo[key] = tuple(p for p in pods if is_live(p))
+        memo[key] = tuple([p for p in pods if is_live(p)])
     return memo[key]
 
 
@@ -36,11 +47,29 @@ def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
 
 def injected_pods(mesh: Mesh) -> tuple[Pod, ...]:
     """Live pods with a proxy: sidecars and gateways. Found once a table."""
-    pods = mesh[Pod]  # read each time, so that each rule is blind where pods were not seen
-    found: tuple[Pod, ...] | None = pods.memo.get("injected_pods")
+    live, memo = all_live_pods(mesh), mesh[Pod].memo
+    found: tuple[Pod, ...] | None = memo.get("injected_pods")
     if found is None:
-        found = pods.memo["injected_pods"] = tuple(p for p in pods if p.proxy is not None and is_live(p))
+        found = memo["injected_pods"] = tuple([p for p in live if p.proxy is not None])
     return found
+
+
+def unsettled_pods(mesh: Mesh) -> tuple[Pod, ...]:
+    """Live pods with a proxy that did not just start once and get ready: few of thousands. Found once a table."""
+    proxies, memo = injected_pods(mesh), mesh[Pod].memo
+    found: tuple[Pod, ...] | None = memo.get("unsettled_pods")
+    if found is None:
+        found = memo["unsettled_pods"] = tuple([p for p in proxies if _is_unsettled(p)])
+    return found
+
+
+def _is_unsettled(pod: Pod) -> bool:
+    """Whether it is not Ready, or one of its containers is not, or ran before."""
+    for statuses in (pod.status.init_container_statuses, pod.status.container_statuses):
+        for status in statuses:
+            if not status.ready or status.restart_count or status.last_state.terminated is not None:
+                return True
+    return not pod.is_ready
 
 
 def is_gateway(pod: Pod) -> bool:
@@ -85,10 +114,12 @@ def _parted(mesh: Mesh) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
 
 def asked_pods(mesh: Mesh) -> tuple[tuple[Pod, Envoy], ...]:
     """Live pods whose proxy was asked, with what it said: a few of thousands. Found once a snapshot."""
-    proxies = injected_pods(mesh)
+    table, envoys = mesh[Pod], mesh.envoys
     found: tuple[tuple[Pod, Envoy], ...] | None = mesh.memo.get("asked_pods")
     if found is None:
-        found = mesh.memo["asked_pods"] = tuple((p, e) for p in proxies if (e := mesh.envoy(p)) is not None)
+        by_place = sorted(envoys, key=lambda e: (e.namespace, e.name))
+        pairs = [(p, e) for e in by_place if (p := table.seen((e.namespace, e.name))) is not None]
+        found = mesh.memo["asked_pods"] = tuple([(p, e) for p, e in pairs if p.proxy is not None and is_live(p)])
     return found
 
 
@@ -118,8 +149,7 @@ def makers(mesh: Mesh, namespace: str, wanted: dict[str, str]) -> tuple[Workload
 def owner_object(mesh: Mesh, pod: Pod) -> KubernetesObject:
     """The controller object that owns the pod where it was read, else the pod."""
     subject = mesh.owner(pod)
-    kinds: dict[str, type[Workload]] = {"Deployment": Deployment, "StatefulSet": StatefulSet, "DaemonSet": DaemonSet}
-    kind = kinds.get(subject.kind)
+    kind = _CONTROLLERS.get(subject.kind)
     if kind is None:
         return pod
     return mesh[kind].get(subject.namespace, subject.name) or pod
@@ -164,9 +194,11 @@ def services_selecting(mesh: Mesh, namespace: str, labels: dict[str, str]) -> tu
     inside = index.get(namespace)
     if inside is None:
         return ()
-    return tuple(
-        s for label in labels.items() if label in inside for s in inside[label] if s.spec.selector.items() <= labels.items()
-    )
+    found = []
+    for label in labels.items():  # a plain loop: asked of every pod
+        if label in inside:
+            found += [s for s in inside[label] if s.spec.selector.items() <= labels.items()]
+    return tuple(found)
 
 
 def is_in_mesh(pod: Pod) -> bool:

@@ -95,11 +95,11 @@ class Table(Generic[T]):
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, str], T]:
-        return {(o.namespace, o.name): o for o in self._objects}
+        return {_place(o): o for o in self._objects}
 
     @cached_property
     def _by_namespace(self) -> dict[str, tuple[T, ...]]:
-        return _grouped((o.namespace, o) for o in self._objects)
+        return _grouped([(o.metadata.namespace, o) for o in self._objects])
 
     def _by_label(self, key: str) -> dict[tuple[str, str], tuple[T, ...]]:
         """The objects that have a label, by namespace and value. Few labels are asked for: by all of them it took ten times
@@ -107,8 +107,8 @@ class Table(Generic[T]):
         known: dict[str, dict[tuple[str, str], tuple[T, ...]]] = self.memo.setdefault("by_label", {})
         found = known.get(key)
         if found is None:
-            pairs = ((o.metadata, o) for o in self._objects if key in o.metadata.labels)
-            found = known[key] = _grouped(((m.namespace, m.labels[key]), o) for m, o in pairs)
+            pairs = [(o.metadata, o) for o in self._objects if key in o.metadata.labels]
+            found = known[key] = _grouped([((m.namespace, m.labels[key]), o) for m, o in pairs])
         return found
 
 

@@ -7,36 +7,40 @@ from collections.abc import Iterable
 from typing import Any
 
 MASK = "<redacted>"
-_RULES = (  # a pattern, and the signs of which one is in whatever it takes out
+# signs, one of which is in whatever a pattern takes out, by a character that is then there as well ("" always is)
+_RULES: tuple[tuple[dict[str, tuple[str, ...]], re.Pattern[str], str], ...] = (
     (
-        ("private key",),
+        {"": ("private key",)},
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         MASK,
     ),
-    (("eyj",), re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    ({".": ("eyj",)}, re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
     (
-        ("authorization",),
+        dict.fromkeys(":=", ("authorization",)),
         re.compile(r"(?i)(authorization\"?\s*[:=]\s*\"?)(?!bearer|basic)[^\s\"][^\r\n\"]*"),
         rf"\1{MASK}",
     ),
-    (("-u",), re.compile(r"(\s(?:-u|--user)[ =]?)[^\s:]+:\S+"), rf"\1{MASK}"),
+    ({":": ("-u",)}, re.compile(r"(\s(?:-u|--user)[ =]?)[^\s:]+:\S+"), rf"\1{MASK}"),
     (
-        ("akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox"),
+        {"": ("akia", "asia"), "_": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "-": ("xox",)},
         re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"),
         MASK,
     ),
-    (("bearer", "basic"), re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {MASK}"),
+    ({"": ("bearer", "basic")}, re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {MASK}"),
     (
-        ("client-key-data", "password", "passwd", "secret", "token", "api"),
+        dict.fromkeys(":=", ("client-key-data", "password", "passwd", "secret", "token", "api")),
         re.compile(
             r"(?i)(\"?(?:client-key-data|(?<![a-z_-])[a-z_-]*(?:password|passwd|secret|token|api[_-]?key))\"?\s*[:=]\s*\"?)[^\s\",}]{4,}"
         ),
         rf"\1{MASK}",
     ),
-    (("://",), re.compile(r"(?i)(https?://)[^/\s:@]+:[^/\s@]+@"), rf"\1{MASK}@"),
-    (("cookie",), re.compile(r"(?i)((?:set-)?cookie:\s*)\S.*"), rf"\1{MASK}"),
+    ({":": ("://",)}, re.compile(r"(?i)(https?://)[^/\s:@]+:[^/\s@]+@"), rf"\1{MASK}@"),
+    ({":": ("cookie",)}, re.compile(r"(?i)((?:set-)?cookie:\s*)\S.*"), rf"\1{MASK}"),
 )
-_SIGNS = tuple((sign, number) for number, (signs, _, _) in enumerate(_RULES) for sign in signs)
+_SIGNS = tuple(  # a character is found ten times as fast as a word
+    (character, tuple((sign, number) for number, (signs, _, _) in enumerate(_RULES) for sign in signs.get(character, ())))
+    for character in ("", ".", ":", "=", "_", "-")
+)
 
 
 def redact(text: str) -> str:
@@ -53,9 +57,11 @@ def _suspected(text: str) -> Iterable[int]:
         return range(len(_RULES))  # letters of other alphabets count as i, k and s where case does not matter
     lower = text.lower()
     found: set[int] | None = None
-    for sign, number in _SIGNS:  # a plain loop: texts of tens of thousands of findings come through here
-        if sign in lower:
-            found = (found or set()) | {number}
+    for character, signs in _SIGNS:  # plain loops: texts of tens of thousands of findings come through here
+        if character in lower:
+            for sign, number in signs:
+                if sign in lower:
+                    found = (found or set()) | {number}
     return sorted(found) if found else ()
 
 

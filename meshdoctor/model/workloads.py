@@ -95,7 +95,7 @@ class Pod(KubernetesObject, frozen=True, gc=True, dict=True):
     @property
     def app_containers(self) -> tuple[Container, ...]:
         """The containers that are the application's: neither the proxy nor an init container."""
-        return tuple(c for c in self.spec.containers if c.name != "istio-proxy")
+        return tuple([c for c in self.spec.containers if c.name != "istio-proxy"])
 
     def condition(self, kind: str) -> Condition | None:
         for condition in self.status.conditions:  # a plain loop: asked of every pod by many rules

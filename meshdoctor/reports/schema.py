@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from meshdoctor.model.findings import Diagnosis
 DIAGNOSIS = "meshdoctor.diagnosis/v1"
 FINDINGS = "meshdoctor.findings/v1"
 READ = 5_000_000  # bytes: nobody reads more of them, and indenting makes a quarter more
+SLICE = 250  # causes or findings: half a megabyte
 REQUIRED = ["schema", "cluster", "observed_at", "sources", "causes", "findings", "coverage", "seconds"]
 
 
@@ -26,13 +28,35 @@ def findings(found: Diagnosis) -> dict[str, Any]:
 
 def encode(value: Any) -> str:
     """JSON text, keys in the order of the schema, straight from the structs; indented where it is short enough to be read."""
-    return encoded(value).decode()
-
-
-def encoded(value: Any) -> bytes:
-    """The same in UTF-8: tens of megabytes need not become text first."""
     raw = msgspec.json.encode(value)
-    return msgspec.json.format(raw, indent=1) if len(raw) <= READ else raw
+    return (msgspec.json.format(raw, indent=1) if len(raw) <= READ else raw).decode()
+
+
+def pieces(value: dict[str, Any]) -> Iterator[bytes]:
+    """The same in UTF-8, piece by piece: tens of megabytes need neither become text nor be there at once."""
+    begun, rest = bytearray(), _compact(value)
+    for piece in rest:
+        begun += piece
+        if len(begun) > READ:
+            yield bytes(begun)
+            yield from rest
+            return
+    yield msgspec.json.format(bytes(begun), indent=1)
+
+
+def _compact(value: dict[str, Any]) -> Iterator[bytes]:
+    """An object as JSON on one line, what is long in it by slices."""
+    before = b"{"
+    for name, field in value.items():
+        yield before + msgspec.json.encode(name) + b":"
+        before = b","
+        if isinstance(field, tuple) and len(field) > SLICE:
+            for start in range(0, len(field), SLICE):
+                yield (b"," if start else b"[") + msgspec.json.encode(field[start : start + SLICE])[1:-1]
+            yield b"]"
+        else:
+            yield msgspec.json.encode(field)
+    yield b"}"
 
 
 def published() -> dict[str, Any]:

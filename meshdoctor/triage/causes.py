@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import msgspec
 
-from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Fix, Impact, Status
+from meshdoctor.model.findings import SEVERITIES, STRONG, Cause, Finding, Fix, Harm, Impact, Status
 from meshdoctor.model.subject import Subject
 from meshdoctor.triage.commands import fixes_for
 from meshdoctor.triage.places import NOWHERE, Places
@@ -75,7 +75,7 @@ def causes_of(findings: Iterable[Finding], context: str = "", places: Places = N
     """The findings that no other explains, most likely and most harmful first; each object once for a problem."""
     able = [f for f in findings if _can_be_cause(f)]
     explained = explained_by(able)
-    reached = {id_: {s.id for s in symptoms} for id_, symptoms in explained.items()}
+    reached = {id_: {s.id for s in symptoms} for id_, symptoms in explained.items() if symptoms}
     taken = {s.id for c in able for s in explained[c.id] if not _mutual(c, s, reached)}
     roots = [f for f in able if f.id not in taken]
     made = [_cause(f, _reach(f, explained), fixes_for(f, context, places)) for f in roots]
@@ -108,7 +108,7 @@ def _can_be_cause(finding: Finding) -> bool:
 
 def _mutual(cause: Finding, symptom: Finding, reached: dict[str, set[str]]) -> bool:
     """Two findings that explain each other: the stronger stays; it is not taken by the weaker."""
-    return cause.id in reached[symptom.id] and _strength(symptom) >= _strength(cause)
+    return cause.id in reached.get(symptom.id, ()) and _strength(symptom) >= _strength(cause)
 
 
 def _strength(finding: Finding) -> tuple[int, float, str]:
@@ -117,6 +117,8 @@ def _strength(finding: Finding) -> tuple[int, float, str]:
 
 def _reach(root: Finding, explained: dict[str, list[Finding]]) -> list[Finding]:
     """All that a cause explains, directly or through its symptoms."""
+    if not explained[root.id]:
+        return []  # nearly all of tens of thousands
     seen: dict[str, Finding] = {}
     todo = list(explained[root.id])
     while todo:
@@ -129,8 +131,6 @@ def _reach(root: Finding, explained: dict[str, list[Finding]]) -> list[Finding]:
 
 def _cause(finding: Finding, symptoms: list[Finding], fixes: tuple[Fix, ...]) -> Cause:
     harms = [f.harm for f in (finding, *symptoms) if f.harm is not None]
-    rates = [h.requests_failed_per_s for h in harms if h.requests_failed_per_s is not None]
-    workloads = tuple(dict.fromkeys(w for h in harms for w in h.workloads))
     return Cause(
         problem=finding.problem or "",
         code=finding.code,
@@ -142,12 +142,18 @@ def _cause(finding: Finding, symptoms: list[Finding], fixes: tuple[Fix, ...]) ->
         path=finding.path,
         observed=bool(harms),
         since=finding.since,
-        impact=Impact(workloads, round(max(rates), 2) if rates else None),
+        impact=_impact(harms) if harms else Impact(),
         evidence=finding.evidence,
-        explains=tuple(s.id for s in symptoms),
+        explains=tuple([s.id for s in symptoms]),
         fixes=fixes,
         finding=finding.id,
     )
+
+
+def _impact(harms: list[Harm]) -> Impact:
+    rates = [h.requests_failed_per_s for h in harms if h.requests_failed_per_s is not None]
+    workloads = tuple(dict.fromkeys([w for h in harms for w in h.workloads]))
+    return Impact(workloads, round(max(rates), 2) if rates else None)
 
 
 def _rank(cause: Cause) -> tuple[object, ...]:

@@ -50,19 +50,25 @@ def fixes_for(finding: Finding, context: str = "", places: Places = NOWHERE) -> 
     """The fixes of the problem's page, those that `meshdoctor fix` does first. A `<word>` is what only the operator knows."""
     if finding.problem is None:
         return ()
-    subject = finding.subject
+    subject, name = finding.subject, shlex.quote(finding.subject.name)
     made = []
-    for id_, title, risk, ours, commands in _ways_out(finding.problem, subject.kind):
-        told = tuple([filled(c, subject, context, places) for c in commands])
+    for id_, title, risk, ours, commands in _ways_out(finding.problem, subject.kind, subject.namespace, context, places):
+        told = tuple([name.join(around) for around in commands])
         made.append(Fix(id_, title, risk, (_our_command(finding.problem, subject, id_, context), *told) if ours else told))
     return tuple(made)
 
 
-@functools.cache
-def _ways_out(problem: str, kind: str) -> tuple[tuple[str, str, str, bool, tuple[str, ...]], ...]:
-    """Id, title, risk, whether `meshdoctor fix` does it, and commands of a page's fixes; first those that it does."""
+@functools.lru_cache(4096)  # the objects of a namespace differ by name only: 40,000 commands of 10,000 pods are 400 of these
+def _ways_out(
+    problem: str, kind: str, namespace: str, context: str, places: Places
+) -> tuple[tuple[str, str, str, bool, tuple[tuple[str, ...], ...]], ...]:
+    """Id, title, risk, whether `meshdoctor fix` does it, and commands of a page's fixes; first those that it does. Of each
+    command the texts around each mention of the object's name."""
     able = [r.id for r in remedies_for(problem, kind)]
-    ways = [(f"{problem}-{n}", f.title, f.risk, f"{problem}-{n}" in able, f.commands) for n, f in enumerate(page(problem).fix, 1)]
+    ways = []
+    for n, fix in enumerate(page(problem).fix, 1):
+        id_, around = f"{problem}-{n}", tuple(_around_name(c, kind, namespace, context, places) for c in fix.commands)
+        ways.append((id_, fix.title, fix.risk, id_ in able, around))
     return tuple(sorted(ways, key=lambda way: able.index(way[0]) if way[3] else len(able)))
 
 
@@ -77,11 +83,9 @@ def _our_command(problem: str, subject: Subject, id_: str, context: str) -> str:
 def filled(command: str, subject: Subject | None, context: str = "", places: Places = NOWHERE) -> str:
     """A command with what is known of an object and of the mesh filled in; `<word>` stands for what only the operator knows."""
     kind, namespace, name = (subject.kind, subject.namespace, subject.name) if subject else (None, "", "")
-    around = _around_name(command, kind, namespace, context, places)
-    return shlex.quote(name).join(around) if len(around) > 1 else around[0]
+    return shlex.quote(name).join(_around_name(command, kind, namespace, context, places))
 
 
-@functools.lru_cache(4096)  # the objects of a namespace differ by name only: 40,000 commands of 10,000 pods are 400 of these
 def _around_name(command: str, kind: str | None, namespace: str, context: str, places: Places) -> tuple[str, ...]:
     """A command with all but the object's name filled in: the texts before, between and behind each mention of the name."""
     text, rest = _parts(command, context)

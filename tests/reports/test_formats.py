@@ -149,3 +149,11 @@ def test_a_large_document_is_not_indented() -> None:
     assert "\n" in schema.encode({"a": [1]})
     large = {"a": ["x" * (schema.READ + 1)]}
     assert schema.encode(large) == msgspec.json.encode(large).decode()
+
+
+def test_json_in_pieces_is_the_same() -> None:
+    small = schema.diagnosis(diagnosis())
+    large = small | {"findings": diagnosis().findings * 4_000}  # past the length that is indented
+    for found in (small, large):
+        assert b"".join(schema.pieces(found)) == schema.encode(found).encode()
+    assert len(list(schema.pieces(large))) > 2
