@@ -17,6 +17,7 @@ from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
 from meshdoctor.collect.meanwhile import Meanwhile, Work
 from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
+from meshdoctor.collect.nodes import Nodes
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
@@ -109,6 +110,7 @@ class Early(msgspec.Struct, frozen=True):
 
     istiods: tuple[Istiod, ...] = ()
     proxies: dict[tuple[str, str], Answers] = {}
+    nodes: Nodes = msgspec.field(default_factory=Nodes)
 
 
 async def ask_early(api: ApiClient, options: Options) -> Early:
@@ -117,11 +119,12 @@ async def ask_early(api: ApiClient, options: Options) -> Early:
     replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in labels))
     wanted = [p for p in replicas if options.istio_namespace in (None, p.namespace)]
     pods = {(p.namespace, p.name): p for p in chain(*gateways) if is_gateway(p) and _answers(p)}
+    nodes = Nodes()
     begun, istiods = await asyncio.gather(
-        gather_limited(AT_ONCE, [begin(api, p, gateway=True) for p in pods.values()]),
-        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in wanted]),
+        gather_limited(AT_ONCE, [begin(api, p, gateway=True, node=nodes.of(p)) for p in pods.values()]),
+        gather_limited(AT_ONCE, [ask_istiod(api, p, nodes.of(p)) for p in wanted]),
     )
-    return Early(tuple(istiods), dict(zip(pods, begun, strict=True)))
+    return Early(tuple(istiods), dict(zip(pods, begun, strict=True)), nodes)
 
 
 async def _labelled(api: ApiClient, label: str) -> list[Pod]:
@@ -172,7 +175,7 @@ async def _ask_pods(
     told = {(i.namespace, i.name): i for i in early.istiods}
     running = [p for p in replicas if p.status.phase == "Running"]
     asked, config_maps = await asyncio.gather(
-        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running if (p.namespace, p.name) not in told]),
+        gather_limited(AT_ONCE, [ask_istiod(api, p, early.nodes.of(p)) for p in running if (p.namespace, p.name) not in told]),
         read_config_maps(api, _config_map_names(mesh, options)),
     )
     told |= {(i.namespace, i.name): i for i in asked}
@@ -187,9 +190,16 @@ async def _ask_pods(
     known(runtime)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     looked_into, hosts = _looked_into(informed), hosts_by_letter(mesh)
-    begun = early.proxies
     asking = [
-        ask_envoy(api, p, gateway=is_gateway(p), inside=looked_into(p), hosts=hosts, begun=begun.get((p.namespace, p.name)))
+        ask_envoy(
+            api,
+            p,
+            gateway=is_gateway(p),
+            inside=looked_into(p),
+            hosts=hosts,
+            begun=early.proxies.get((p.namespace, p.name)),
+            node=early.nodes.of(p),
+        )
         for p in _askable(choice)
     ]
     envoys = await gather_limited(AT_ONCE, asking)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from meshdoctor.collect import decode_envoy, decode_logs
 from meshdoctor.collect.asked import Answers
 from meshdoctor.collect.cluster_pages import pages
 from meshdoctor.collect.decode_walk import resources
+from meshdoctor.collect.nodes import Node
 from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.envoy import Envoy
 from meshdoctor.model.sources import Source, SourceState
@@ -29,14 +31,21 @@ ALL_LISTENERS = "/config_dump?resource=dynamic_listeners"
 
 
 async def ask_envoy(
-    api: ApiClient, pod: Pod, *, gateway: bool, inside: bool, hosts: Mapping[str, int], begun: Answers | None = None
+    api: ApiClient,
+    pod: Pod,
+    *,
+    gateway: bool,
+    inside: bool,
+    hosts: Mapping[str, int],
+    begun: Answers | None = None,
+    node: Node | None = None,
 ) -> Envoy:
     """What one proxy says. `gateway` adds listeners and secrets, `inside` what its listeners hold: filters, keys of tokens.
 
     `hosts` is how many its clusters may have, by letter: where these are many they are asked for in pages, and of very
     many not at all. `begun` is what it told already.
     """
-    answers = begun or await begin(api, pod, gateway=gateway)
+    answers = begun or await begin(api, pod, gateway=gateway, node=node)
     if not answers.is_silent:
         await _ask_clusters(answers, hosts)
         await answers.get("route_configs", ADMIN, ROUTES, lambda body: tuple(resources(body).values()))
@@ -46,9 +55,9 @@ async def ask_envoy(
     return Envoy(namespace=pod.namespace, name=pod.name, parts=answers.parts, missing=answers.missing)
 
 
-async def begin(api: ApiClient, pod: Pod, *, gateway: bool) -> Answers:
+async def begin(api: ApiClient, pod: Pod, *, gateway: bool, node: Node | None = None) -> Answers:
     """What can be asked before anything is known of the mesh. Its log comes from the kubelet, and waits for nobody."""
-    answers, apart = Answers(api, pod.namespace, pod.name), Answers(api, pod.namespace, pod.name)
+    answers, apart = (Answers(api, pod.namespace, pod.name, node=node) for _ in range(2))
     await asyncio.gather(_ask_admin(answers, gateway=gateway), ask_logs(apart))
     answers.is_silent = answers.dead
     answers.parts |= apart.parts
@@ -82,8 +91,8 @@ def _certificates_of_secrets(answers: Answers) -> None:
 
 async def ask_logs(answers: Answers) -> None:
     """The last minute of istio-proxy's log."""
-    logs = answers.api.logs(answers.namespace, answers.pod, "istio-proxy", since_seconds=LOG_SECONDS)
-    await answers.keep("logs", "istio-proxy log", logs, lambda body: decode_logs.proxy_logs(body, LOG_SECONDS))
+    read = partial(answers.api.logs, answers.namespace, answers.pod, "istio-proxy", since_seconds=LOG_SECONDS)
+    await answers.keep("logs", "istio-proxy log", read, lambda body: decode_logs.proxy_logs(body, LOG_SECONDS))
 
 
 async def _ask_clusters(answers: Answers, hosts: Mapping[str, int]) -> None:

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from meshdoctor.kube.credentials import Credentials
-from meshdoctor.kube.failures import ApiError, Gone, NotFound, WriteAnswered, denied_request
+from meshdoctor.kube.failures import ApiError, Gone, NodeUnreachable, NotFound, WriteAnswered, denied_request, undialed
 from meshdoctor.kube.tls import certificate_expired
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 
@@ -46,7 +46,10 @@ def status_error(
         return Gone(f"GET {bare} answered 410: {message}.")
     if told is not None and told.reason == NOT_RECORDED:
         return ApiError(status, message)
-    return ApiError(status, f"GET {bare} answered {status}: {message.rstrip('.')}.")
+    observed = f"GET {bare} answered {status}: {message.rstrip('.')}."
+    if status >= 500 and (why := undialed(bare, message)):
+        return NodeUnreachable(status, observed, why)
+    return ApiError(status, observed)
 
 
 def unauthorized(who: Credentials, message: str = "") -> CredentialsError:
