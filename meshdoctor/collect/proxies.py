@@ -8,11 +8,9 @@ from functools import partial
 from itertools import chain
 from urllib.parse import quote
 
-import msgspec
-
 from meshdoctor.collect import decode_envoy, decode_logs
 from meshdoctor.collect.asked import Answers
-from meshdoctor.collect.cluster_pages import pages
+from meshdoctor.collect.cluster_pages import HOSTS, pages
 from meshdoctor.collect.decode_walk import resources
 from meshdoctor.collect.nodes import Node
 from meshdoctor.kube.client import ApiClient
@@ -23,6 +21,8 @@ from meshdoctor.model.workloads import Pod
 ADMIN = 15000
 LOG_SECONDS = 60
 STATS = quote(r"(update_rejected|rbac\.|xds-grpc.*upstream_cx_active|^server\.(live|state|uptime)|workers_started)", safe="")
+COUNT = "/stats?format=json&filter=" + quote(r"^cluster_manager\.active_clusters$", safe="")
+CERTIFIED = 1400  # clusters: `/certs` takes 700 bytes and more for each
 REJECTED = "/config_dump?resource=dynamic_listeners&mask=name,error_state.details,error_state.last_update_attempt"
 SECRETS = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
 INBOUND = "/config_dump?resource=dynamic_listeners&name_regex=virtualInbound"
@@ -47,6 +47,7 @@ async def ask_envoy(
     """
     answers = begun or await begin(api, pod, gateway=gateway, node=node)
     if not answers.is_silent:
+        await _ask_certs(answers, hosts, gateway=gateway)
         await _ask_clusters(answers, hosts)
         await answers.get("route_configs", ADMIN, ROUTES, lambda body: tuple(resources(body).values()))
         if inside:
@@ -66,27 +67,49 @@ async def begin(api: ApiClient, pod: Pod, *, gateway: bool, node: Node | None = 
 
 
 async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
-    await answers.get("state", ADMIN, "/server_info", _state)
+    # `/server_info` lists every extension, 100 kB; a recording keeps them, and which Envoy it is.
+    asked = ("/server_info", decode_envoy.server_info) if answers.api.records else ("/ready", decode_envoy.ready)
+    await answers.get("state", ADMIN, *asked)
     if answers.dead:
         return
-    await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
     await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
     await answers.get("rejected", ADMIN, REJECTED, decode_envoy.rejected)
     if gateway:
         await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
-    if gateway or "certs" in answers.missing:
-        await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
-        _split(answers, "secrets_dump", "secrets", "secret_certs")
-        _certificates_of_secrets(answers)
+    if gateway:
+        await _ask_secrets(answers)
 
 
-def _certificates_of_secrets(answers: Answers) -> None:
+async def _ask_secrets(answers: Answers) -> None:
+    await answers.get("secrets_dump", ADMIN, SECRETS, decode_envoy.secrets)
+    _split(answers, "secrets_dump", "secrets", "secret_certs")
+
+
+async def _ask_certs(answers: Answers, hosts: Mapping[str, int], *, gateway: bool) -> None:
     """`/certs` tells them once for each cluster: at 1,000 Services more than is read. Its secrets hold the same ones, once.
 
-    Why `/certs` was of no use stays told.
+    Why `/certs` was of no use stays told. A gateway has told its secrets already.
     """
+    clusters = await _count_clusters(answers) if sum(hosts.values()) > HOSTS else 0
+    if clusters > CERTIFIED and not gateway:
+        await _ask_secrets(answers)
+    if clusters > CERTIFIED and answers.parts.get("secret_certs"):
+        reason = f"not asked: certificates are told for each of {clusters} clusters, which is more than is read"
+        name = f"/certs of {answers.namespace}/{answers.pod}"
+        answers.missing["certs"] = Source(name=name, state=SourceState.SKIPPED, reason=reason)
+    else:
+        await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
+    if "certs" in answers.missing and not {"secret_certs"} & (answers.parts.keys() | answers.missing.keys()):
+        await _ask_secrets(answers)
     if "certs" in answers.missing and answers.parts.get("secret_certs"):
         answers.parts["certs"] = answers.parts["secret_certs"]
+
+
+async def _count_clusters(answers: Answers) -> int:
+    """How many clusters the proxy has; 0 where it does not tell."""
+    await answers.get("count", ADMIN, COUNT, decode_envoy.stats)
+    answers.missing.pop("count", None)
+    return int(answers.parts.pop("count", {}).get("cluster_manager.active_clusters", 0))
 
 
 async def ask_logs(answers: Answers) -> None:
@@ -111,16 +134,6 @@ async def _ask_clusters(answers: Answers, hosts: Mapping[str, int]) -> None:
     told = [answers.parts.pop(path) for path in paths if path in answers.parts]
     if len(told) == len(paths):
         answers.parts["clusters"] = tuple(chain.from_iterable(told))
-
-
-class _ServerInfo(msgspec.Struct, frozen=True):
-    """Of some 100 kB of `/server_info` what is read."""
-
-    state: str = "LIVE"
-
-
-def _state(body: bytes) -> str:
-    return msgspec.json.decode(body, type=_ServerInfo).state
 
 
 def _split(answers: Answers, whole: str, *parts: str) -> None:

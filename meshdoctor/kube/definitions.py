@@ -49,7 +49,7 @@ class Versions(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def versions_of(session: Session, name: str, resource_version: str = "") -> Versions:
-    """The versions of a definition, as new as `resource_version` at least: then the API server has it at hand and need not ask etcd.
+    """The versions of a definition, at least as new as `resource_version`: that one the API server has at hand.
 
     Its schema, most of the answer, is neither decoded nor recorded.
     """
