@@ -44,7 +44,9 @@ class WebSocket:
         self._ready: list[tuple[int, bytes]] = []
 
     async def send(self, channel: int, data: bytes, timeout: float | None = None) -> None:
-        """Send one message on a channel."""
+        """Send one message on a channel. Raises httpcore's WriteError where the other side has closed, and its time-out."""
+        if self.closed:
+            raise httpcore.WriteError("it was closed")
         await self._stream.write(self._frames.send(BytesMessage(bytes([channel]) + data)), timeout)
 
     async def receive(self, timeout: float | None = None) -> tuple[int, bytes] | None:
