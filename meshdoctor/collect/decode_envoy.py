@@ -19,15 +19,6 @@ REDACTED = "W3JlZGFjdGVkXQ=="
 STATES = re.compile(rb"\b(LIVE|DRAINING|PRE_INITIALIZING|INITIALIZING)\b")
 
 
-class _ServerInfo(msgspec.Struct, frozen=True):
-    state: str = "LIVE"
-
-
-def server_info(body: bytes) -> str:
-    """The state in `/server_info`."""
-    return msgspec.json.decode(body, type=_ServerInfo).state
-
-
 def ready(body: bytes) -> str:
     """The state in the text of `/ready`, which is answered by 503 unless it is LIVE."""
     found = STATES.search(body)

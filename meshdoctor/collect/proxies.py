@@ -67,9 +67,7 @@ async def begin(api: ApiClient, pod: Pod, *, gateway: bool, node: Node | None = 
 
 
 async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
-    # `/server_info` lists every extension, 100 kB; a recording keeps them, and which Envoy it is.
-    asked = ("/server_info", decode_envoy.server_info) if answers.api.records else ("/ready", decode_envoy.ready)
-    await answers.get("state", ADMIN, *asked)
+    await answers.get("state", ADMIN, "/ready", decode_envoy.ready)  # `/server_info` tells it behind 100 kB of extensions
     if answers.dead:
         return
     await answers.get("stats", ADMIN, f"/stats?format=json&filter={STATS}", decode_envoy.stats)
@@ -78,6 +76,9 @@ async def _ask_admin(answers: Answers, *, gateway: bool) -> None:
         await answers.get("listeners", ADMIN, "/listeners?format=json", decode_envoy.listeners)
     if gateway:
         await _ask_secrets(answers)
+    if answers.api.records:  # which Envoy it is, for whoever reads the recording
+        told = Answers(answers.api, answers.namespace, answers.pod, node=answers.node)
+        await told.get("info", ADMIN, "/server_info", bytes)
 
 
 async def _ask_secrets(answers: Answers) -> None:
