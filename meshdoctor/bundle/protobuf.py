@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-MAGIC = b"k8s\x00"
+from meshdoctor.kube import wire
+from meshdoctor.kube.wire import MAGIC
+
 _RAW, _SPEC, _RESOURCE = 2, 2, 1  # runtime.Unknown.raw, SelfSubjectAccessReview.spec, its resourceAttributes
 _NAMES = {1: "namespace", 2: "verb", 3: "group", 5: "resource", 6: "subresource"}
 
@@ -65,11 +67,7 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(message) and shift < 64:
-        byte = message[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-    raise ValueError("the message breaks off")
+    try:
+        return wire.varint(message, at)
+    except IndexError as why:
+        raise ValueError("the message breaks off") from why

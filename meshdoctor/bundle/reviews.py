@@ -11,6 +11,7 @@ from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.faults import Faults
 from meshdoctor.bundle.paths import Place, place_of
 from meshdoctor.bundle.store import Store
+from meshdoctor.kube.wire import MAGIC
 
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 AUTHENTICATION = "/apis/authentication.k8s.io/v1"
@@ -65,7 +66,7 @@ def review(store: Store, faults: Faults, path: str, body: bytes) -> Answer:
 
 def _asked(body: bytes) -> Attributes | None:
     """What a review asks for, in JSON or in protobuf. Raises ValueError."""
-    if body.startswith(protobuf.MAGIC):
+    if body.startswith(MAGIC):
         told = protobuf.attributes(body)
         return None if told is None else Attributes(**told)
     return msgspec.json.decode(body, type=Review).spec.resource_attributes

@@ -12,7 +12,7 @@ import msgspec
 
 from meshdoctor.collect.nodes import Node
 from meshdoctor.kube.client import ApiClient, Denied, NotFound
-from meshdoctor.kube.parts import together
+from meshdoctor.kube.together import together
 from meshdoctor.model.errors import MeshdoctorError
 from meshdoctor.model.sources import Source, SourceState
 

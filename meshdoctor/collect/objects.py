@@ -12,19 +12,15 @@ import msgspec
 from meshdoctor.collect.asked import source_of
 from meshdoctor.kube.client import ApiClient, Denied, Discovery
 from meshdoctor.kube.listing import Listing
-from meshdoctor.kube.parts import together
+from meshdoctor.kube.together import together
 from meshdoctor.model import kinds
 from meshdoctor.model.admission import CustomResourceDefinition
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.cluster import Namespace
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 from meshdoctor.model.mesh import Table
 from meshdoctor.model.sources import Source, SourceState
-from meshdoctor.model.workloads import Pod
 
 Kind = type[KubernetesObject]
-MANY = 2000  # pods: fewer are one answer within half a second
-FULL = 20  # pods a namespace: below that, parts would cost more than they save
 
 
 class Listed(msgspec.Struct):
@@ -40,33 +36,7 @@ class Listed(msgspec.Struct):
 
 async def list_kinds(api: ApiClient, discovery: Discovery, wanted: Iterable[Kind], namespace: str | None) -> list[Listed]:
     """All kinds, at once as far as the client allows. `namespace` is where to look when all of them may not be listed."""
-    tasks: dict[Kind, asyncio.Task[Listed]] = {}
-
-    async def pods() -> Listed:
-        many = await _many_pods(api, discovery, tasks[Namespace])
-        return many or await list_kind(api, discovery, Pod, namespace)
-
-    kinds_wanted = tuple(wanted)
-    for kind in kinds_wanted:
-        in_parts = kind is Pod and Namespace in kinds_wanted
-        tasks[kind] = asyncio.create_task(pods() if in_parts else list_kind(api, discovery, kind, namespace))
-    return list(await together(tasks.values()))
-
-
-async def _many_pods(api: ApiClient, discovery: Discovery, namespaces: asyncio.Task[Listed]) -> Listed | None:
-    """Thousands of pods, read by namespaces at once; None where they are few, or where that is refused."""
-    version = discovery.version_of(Pod)
-    if version is None or api.records:
-        return None
-    try:
-        count = await api.count(Pod, version=version)
-        names = [n.name for n in (await namespaces).table]
-        if count < MANY or count < FULL * len(names):
-            return None
-        listing = await api.list_in_parts(Pod, names, version=version)
-    except (MeshdoctorError, msgspec.MsgspecError):
-        return None
-    return _listed(Pod, version, None, listing)
+    return list(await together([asyncio.create_task(list_kind(api, discovery, kind, namespace)) for kind in wanted]))
 
 
 async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace: str | None) -> Listed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -53,16 +54,32 @@ def unusable_secret(mesh: Mesh, secret: Secret, *, since: datetime | None, ca: b
     Its log gives no namespace: of Secrets with one name it does not say which is meant. One that has expired is sent and
     taken all the same, so that the proxies tell it.
     """
-    if sum(s.name == secret.name for s in mesh[Secret]) > 1:
+    if _names(mesh)[secret.name] > 1 or since is None:
         return None
-    for istiod in mesh.istiods:
-        for time, line in istiod.log if istiod.has("log") else ():
-            match = _UNUSABLE.search(line)
-            newer = time is not None and since is not None and time >= since
-            named = match and match["name"] == secret.name and bool(match["ca"]) == ca
-            if match and named and newer and not _ELSEWHERE.search(match["why"]):
-                return Refused(istiod, line, match["why"].strip())
-    return None
+    found = _unusable(mesh).get((secret.name, ca), ())
+    return next((refused for time, refused in found if time >= since), None)
+
+
+def _names(mesh: Mesh) -> Counter[str]:
+    """How many Secrets have a name, whatever their namespaces."""
+    found: Counter[str] | None = mesh.memo.get("secret_names")
+    if found is None:
+        found = mesh.memo["secret_names"] = Counter(s.name for s in mesh[Secret])
+    return found
+
+
+def _unusable(mesh: Mesh) -> dict[tuple[str, bool], list[tuple[datetime, Refused]]]:
+    """The lines of all replicas' logs on Secrets of no use, with their times: by the Secret's name, and whether its CA is meant."""
+    found: dict[tuple[str, bool], list[tuple[datetime, Refused]]] | None = mesh.memo.get("unusable_secrets")
+    if found is None:
+        found = mesh.memo["unusable_secrets"] = {}
+        for istiod in mesh.istiods:
+            for time, line in istiod.log if istiod.has("log") else ():
+                match = _UNUSABLE.search(line)
+                if match and time is not None and not _ELSEWHERE.search(match["why"]):
+                    refused = Refused(istiod, line, match["why"].strip())
+                    found.setdefault((match["name"], bool(match["ca"])), []).append((time, refused))
+    return found
 
 
 def asks_for(mesh: Mesh, pod: Pod, resource: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,8 +20,7 @@ from meshdoctor.kube.definitions import Versions, versions_of
 from meshdoctor.kube.discovery import Discovery
 from meshdoctor.kube.dryrun import dry_run_pod
 from meshdoctor.kube.failures import Denied, Gone, NotFound, PodRefused, TimeIsUp
-from meshdoctor.kube.listing import Lister, Listing, collection_path
-from meshdoctor.kube.parts import count_of, list_parts
+from meshdoctor.kube.listing import Lister, Listing, collection_path, count_of
 from meshdoctor.kube.pods import PodAnswer, Pods
 from meshdoctor.kube.session import Params, Recorder, RequestLine, Session
 from meshdoctor.kube.watch import WatchEvent, watch_kind
@@ -164,11 +163,6 @@ class ApiClient:
         asked = f"{path}?{httpx.QueryParams(given)}" if given else path
         return await self._in_time(Lister(self._session, kind, path, given, metadata_only=metadata_only).run(), asked)
 
-    async def list_in_parts(self, kind: type[K], namespaces: Iterable[str], *, version: str | None = None) -> Listing[K]:
-        """All objects of these namespaces, read a namespace at a time, some at once: see `meshdoctor.kube.parts`."""
-        paths = [collection_path(kind, version, namespace) for namespace in namespaces]
-        return await self._in_time(list_parts(self._session, kind, paths))
-
     async def versions_of(self, definition: str, resource_version: str = "") -> Versions:
         """The versions of a CustomResourceDefinition: served and stored. One that was read is asked for again when it changed."""
         key = (definition, resource_version)
@@ -182,14 +176,9 @@ class ApiClient:
             raise found
         return found
 
-    async def count(self, kind: type[K], *, version: str | None = None) -> int:
+    async def count(self, kind: type[K]) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
-        return await self._in_time(count_of(self._session, collection_path(kind, version, None)))
-
-    @property
-    def records(self) -> bool:
-        """Whether what is read is kept for a recording."""
-        return self._session.recorder is not None
+        return await self._in_time(count_of(self._session, collection_path(kind, None, None)))
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str

@@ -9,6 +9,7 @@ import msgspec
 from meshdoctor.kube.answers import not_the_api, plain_words
 from meshdoctor.kube.failures import Denied, Gone, NotFound
 from meshdoctor.kube.objects import Decoder
+from meshdoctor.kube.packed import ACCEPT, CONTENT_TYPE, Garbled, PackedList, is_packed
 from meshdoctor.kube.session import Session
 from meshdoctor.kube.splitting import ListMeta, Splitter, check_kind
 from meshdoctor.model.base import KubernetesObject
@@ -52,6 +53,8 @@ class Lister(Generic[K]):
         # A kind that is never read whole stays so whatever the caller asked for.
         self._metadata_only = metadata_only or kind in METADATA_ONLY
         self._decoder = Decoder(kind, metadata_only=self._metadata_only)
+        # What is recorded is kept as JSON, which whoever opens a bundle can read.
+        self._packed = is_packed(kind) and not self._metadata_only and session.recorder is None
         self._objects: list[K] = []
         self._bytes = 0
         self._namespaces: tuple[str, ...] | None = None
@@ -88,33 +91,51 @@ class Lister(Generic[K]):
         return meta
 
     async def _read(self, params: dict[str, str]) -> ListMeta:
-        """One request, decoded as it arrives."""
-        session = self._session
-        splitter = Splitter(self._decoder.many, self._decoder.one, self._decoder.whole)
-        accept = {"Accept": METADATA_LIST if self._metadata_only else "application/json"}
+        """One request, decoded as it arrives: once more in JSON where its protobuf is not what was expected."""
+        if self._packed:
+            try:
+                return await self._request(params)
+            except Garbled:
+                self._packed = False
         skipped = len(self._decoder.skipped)
-        kept = bytearray() if session.recorder is not None else None
         try:
-            async with session.gate, session.open(self._path, params | self._selectors, headers=accept, long=True) as response:
-                said = response.headers.get(NAMESPACES)
-                self._namespaces = None if said is None else tuple(n for n in said.split(",") if n)
-                shown, kind = session.shown(response), str(response.headers.get("content-type", ""))
-                async for chunk in response.aiter_bytes():
-                    splitter.feed(chunk)
-                    response.extensions["size"][0] += len(chunk)
-                    if kept is not None:
-                        kept += chunk
-            found = self._finish(splitter, bytes(splitter.head()))
+            return await self._request(params)
         except ClusterError:
             del self._decoder.skipped[skipped:]
             raise
+
+    async def _request(self, params: dict[str, str]) -> ListMeta:
+        session = self._session
+        kept = bytearray() if session.recorder is not None else None
+        accept = {"Accept": self._accepted()}
+        async with session.gate, session.open(self._path, params | self._selectors, headers=accept, long=True) as response:
+            said = response.headers.get(NAMESPACES)
+            self._namespaces = None if said is None else tuple(n for n in said.split(",") if n)
+            shown, kind = session.shown(response), str(response.headers.get("content-type", ""))
+            splitter = self._splitter(kind)
+            async for chunk in response.aiter_bytes():
+                splitter.feed(chunk)
+                response.extensions["size"][0] += len(chunk)
+                if kept is not None:
+                    kept += chunk
+        found = self._finish(splitter, bytes(splitter.head()))
         if kept is not None:
             session.record(shown, 200, kind, bytes(kept))
         self._objects.extend(splitter.objects)
         self._bytes += splitter.size
         return found
 
-    def _finish(self, splitter: Splitter[K], head: bytes) -> ListMeta:
+    def _accepted(self) -> str:
+        if self._metadata_only:
+            return METADATA_LIST
+        return ACCEPT if self._packed else "application/json"
+
+    def _splitter(self, content_type: str) -> Splitter[K] | PackedList[K]:
+        if self._packed and content_type.partition(";")[0].strip() == CONTENT_TYPE:
+            return PackedList(self._kind)
+        return Splitter(self._decoder.many, self._decoder.one, self._decoder.whole)
+
+    def _finish(self, splitter: Splitter[K] | PackedList[K], head: bytes) -> ListMeta:
         try:
             found = splitter.finish()
         except msgspec.DecodeError as why:
@@ -126,3 +147,15 @@ class Lister(Generic[K]):
         else:
             check_kind(found.kind, f"{self._kind.KIND}List")
         return found.metadata
+
+
+class _Head(msgspec.Struct, frozen=True):
+    metadata: ListMeta = ListMeta()
+    items: tuple[msgspec.Raw, ...] | None = None
+
+
+async def count_of(session: Session, path: str) -> int:
+    """How many objects a collection has, from a page of one; 0 where the API server does not say."""
+    body, _ = await session.fetch(path, {"limit": "1"})
+    head = msgspec.json.decode(body, type=_Head)
+    return len(head.items or ()) + (head.metadata.remaining_item_count or 0)

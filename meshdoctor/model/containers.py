@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from meshdoctor.model.base import Record
 
@@ -43,10 +42,14 @@ class Probe(Record, frozen=True):
     http_get: HTTPGetAction | None = None
 
 
-class Lifecycle(Record, frozen=True):
-    """What runs around a container's life; only whether there is a preStop hook is read."""
+class LifecycleHandler(Record, frozen=True):
+    """What runs when a container starts or stops; only whether there is one is read."""
 
-    pre_stop: dict[str, Any] | None = None
+
+class Lifecycle(Record, frozen=True):
+    """What runs around a container's life."""
+
+    pre_stop: LifecycleHandler | None = None
 
 
 class Container(Record, frozen=True):

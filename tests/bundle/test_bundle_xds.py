@@ -16,8 +16,9 @@ from meshdoctor.bundle.archive import Answer
 from meshdoctor.bundle.grpc import DATA, HEADERS, INITIAL_WINDOW, PREFACE, SETTINGS, WINDOW_UPDATE, GrpcConnection
 from meshdoctor.bundle.http import SocketWire
 from meshdoctor.bundle.pods import RecordedPods
-from meshdoctor.bundle.protobuf import MAGIC, attributes, fields, packed
+from meshdoctor.bundle.protobuf import attributes, fields, packed
 from meshdoctor.bundle.tls import TlsWire
+from meshdoctor.kube.wire import MAGIC
 
 CDS = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 

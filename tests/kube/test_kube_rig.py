@@ -13,6 +13,8 @@ from meshdoctor.kube.client import ApiClient, NotFound, PodRefused
 from meshdoctor.kube.credentials import load
 from meshdoctor.kube.deny import Refused
 from meshdoctor.kube.failures import Denied
+from meshdoctor.kube.packed import CONTENT_TYPE
+from meshdoctor.kube.splitting import WholeList
 from meshdoctor.model import kinds
 from meshdoctor.model.cluster import Secret
 from meshdoctor.model.workloads import Pod
@@ -35,6 +37,10 @@ async def a_pod(api: ApiClient, namespace: str, container: str) -> Pod:
     return next(p for p in running if any(c.name == container for c in (*p.spec.containers, *p.spec.init_containers)))
 
 
+def as_json(body: bytes) -> list[Pod]:
+    return msgspec.json.decode(body, type=WholeList[Pod]).items or []
+
+
 async def test_every_kind_that_is_served_decodes(api: ApiClient) -> None:
     found = await api.discover()
     assert found.failed == ()
@@ -46,6 +52,17 @@ async def test_every_kind_that_is_served_decodes(api: ApiClient) -> None:
             assert listing.resource_version
     assert await api.livez()
     assert (await api.version()).startswith("v1.")
+
+
+async def test_pods_say_the_same_in_protobuf_and_in_json(api: ApiClient) -> None:
+    listing = await api.list(Pod)
+    body = await api.get_bytes("/api/v1/pods", {"resourceVersion": "0"})
+    packed = await api.get_bytes("/api/v1/pods", {"limit": "1"}, {"Accept": CONTENT_TYPE})
+    assert packed.startswith(b"k8s\0")
+    written = {(p.namespace, p.name, p.metadata.resource_version): p for p in listing.objects}
+    same = [(p, written.get((p.namespace, p.name, p.metadata.resource_version))) for p in as_json(body)]
+    assert sum(read is not None for _, read in same) > 10  # but those that changed between the two
+    assert all(msgspec.to_builtins(p) == msgspec.to_builtins(read) for p, read in same if read is not None)
 
 
 async def test_istiod_and_envoy_through_port_forward(api: ApiClient) -> None:

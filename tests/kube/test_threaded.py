@@ -1,4 +1,4 @@
-"""Very large lists in parts, and long answers read in threads."""
+"""Long answers, read in threads."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 
 import pytest
 
-from meshdoctor.kube.client import ApiClient, Denied
-from meshdoctor.kube.parts import oldest
+from meshdoctor.kube.client import ApiClient
 from meshdoctor.model.errors import Unreachable
 from meshdoctor.model.workloads import Pod
-from tests.kube.servers import Answer, Request, serving, status
+from tests.kube.servers import Answer, serving
 
 
 def pods(namespace: str, count: int, version: str, **meta: object) -> str:
@@ -20,34 +19,11 @@ def pods(namespace: str, count: int, version: str, **meta: object) -> str:
     return json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": version, **meta}, "items": items})
 
 
-async def test_parts_are_put_together_and_a_watch_misses_nothing() -> None:
-    answers = {"a": pods("a", 3, "12"), "b": pods("b", 0, "9"), "c": pods("c", 2, "104")}
-    async with serving(lambda r: Answer(body=answers[r.path.split("/")[4]])) as server, ApiClient(server.credentials) as api:
-        listing = await api.list_in_parts(Pod, answers)
-    assert [(p.namespace, p.name) for p in listing.objects] == [("a", "p0"), ("a", "p1"), ("a", "p2"), ("c", "p0"), ("c", "p1")]
-    assert listing.resource_version == "9"
-    assert all("resourceVersion=0" in r.target for r in server.requests)
-
-
-async def test_one_part_that_is_denied_denies_the_whole() -> None:
-    def answer(request: Request) -> Answer:
-        return Answer(403, status("Forbidden", 403)) if "/b/" in request.path else Answer(body=pods("a", 1, "1"))
-
-    async with serving(answer) as server, ApiClient(server.credentials) as api:
-        with pytest.raises(Denied):
-            await api.list_in_parts(Pod, ["a", "b"])
-
-
 async def test_a_count_is_asked_with_a_page_of_one() -> None:
     body = pods("a", 1, "5", remainingItemCount=9999, **{"continue": "x"})
     async with serving(lambda _: Answer(body=body)) as server, ApiClient(server.credentials) as api:
         assert await api.count(Pod) == 10_000
     assert server.requests[0].target == "/api/v1/pods?limit=1"
-
-
-def test_the_oldest_version_is_by_number() -> None:
-    assert oldest(["100", "99", "1000"]) == "99"
-    assert oldest([]) == ""
 
 
 async def test_a_list_that_is_left_ends_its_thread_at_once() -> None:
