@@ -180,6 +180,11 @@ class ApiClient:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
         return await self._in_time(count_of(self._session, collection_path(kind, None, None)))
 
+    @property
+    def records(self) -> bool:
+        """Whether what is read is kept for a recording."""
+        return self._session.recorder is not None
+
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
     ) -> AsyncGenerator[WatchEvent[K], None]:
