@@ -40,6 +40,8 @@ class Node:
         try:
             answer = await question()
         except NodeUnreachable as why:
+            if self._reached:
+                raise  # it broke off just now: what holds for this pod may not for the next
             self._lost = why.said
             raise self._loss() from why
         except Unopened as why:

@@ -57,7 +57,7 @@ async def ask_envoy(
 
 
 async def begin(api: ApiClient, pod: Pod, *, gateway: bool, node: Node | None = None) -> Answers:
-    """What can be asked before anything is known of the mesh. Its log comes from the kubelet, and waits for nobody."""
+    """What can be asked before anything is known of the mesh. Its log comes from the kubelet, not from the proxy."""
     answers, apart = (Answers(api, pod.namespace, pod.name, node=node) for _ in range(2))
     await asyncio.gather(_ask_admin(answers, gateway=gateway), ask_logs(apart))
     answers.is_silent = answers.dead
@@ -100,7 +100,7 @@ async def _ask_certs(answers: Answers, hosts: Mapping[str, int], *, gateway: boo
         answers.missing["certs"] = Source(name=name, state=SourceState.SKIPPED, reason=reason)
     else:
         await answers.get("certs", ADMIN, "/certs", decode_envoy.certs)
-    if "certs" in answers.missing and not {"secret_certs"} & (answers.parts.keys() | answers.missing.keys()):
+    if "certs" in answers.missing and "secret_certs" not in answers.parts | answers.missing:
         await _ask_secrets(answers)
     if "certs" in answers.missing and answers.parts.get("secret_certs"):
         answers.parts["certs"] = answers.parts["secret_certs"]

@@ -80,6 +80,19 @@ async def late() -> None:
     raise Unopened("portforward was asked for, and nothing was answered in time.")
 
 
+async def unreachable() -> None:
+    raise NodeUnreachable(500, "portforward answered 500", DIAL)
+
+
+async def test_a_node_that_answered_before_is_not_given_up_for_one_failure() -> None:
+    node = Node("a")
+    with pytest.raises(PodRefused):
+        await node.ask("shop/a-0", refused)
+    for pod in ("shop/a-1", "shop/a-2"):
+        with pytest.raises(NodeUnreachable):
+            await node.ask(pod, unreachable)
+
+
 async def refused() -> None:
     raise PodRefused("shop/a-1:15000 does not answer.")
 
