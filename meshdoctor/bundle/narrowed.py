@@ -1,5 +1,8 @@
-"""What Envoy would answer to a narrower question than the one that was recorded: `filter` of `/clusters`, and `resource`
-with `name_regex` of `/config_dump`. Source: envoyproxy.io, "Administration interface"."""
+"""What Envoy would answer to a narrower question than the one that was recorded: `filter` of `/clusters`, `resource`
+with `name_regex` of `/config_dump`, and `/ready`, which tells the state of `/server_info`.
+
+Source: envoyproxy.io, "Administration interface".
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,21 @@ def narrowed(recorded: Recorded, path: str, pairs: Pairs) -> Answer | None:
     try:
         if path == "/clusters" and given.keys() == {"format", "filter"}:
             return _clusters(recorded, given)
+        if path == "/ready" and not given:
+            return _ready(recorded.get(("/server_info", ())))
         if path == "/config_dump" and given.keys() <= {"resource", "name_regex", "include_eds"}:
             return _resources(recorded, given.get("resource", ""), given.get("name_regex", ""))
-    except (re.error, msgspec.DecodeError):
+    except (re.error, msgspec.DecodeError, RecursionError):
         return None
     return None
+
+
+def _ready(info: Answer | None) -> Answer | None:
+    if info is None or info.status != 200:
+        return info
+    told = msgspec.json.decode(info.body)
+    state = str(told.get("state", "LIVE")) if isinstance(told, dict) else "unknown"
+    return Answer(200 if state == "LIVE" else 503, "text/plain", f"{state}\n".encode())
 
 
 def _clusters(recorded: Recorded, given: Mapping[str, str]) -> Answer | None:

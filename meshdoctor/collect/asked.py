@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from meshdoctor.collect.nodes import Node
 from meshdoctor.kube.client import ApiClient, Denied, NotFound
 from meshdoctor.kube.together import together
 from meshdoctor.model.errors import MeshdoctorError
@@ -32,8 +33,8 @@ class Unasked(MeshdoctorError):
 class Answers:
     """The parts that one pod gave, and what is missing."""
 
-    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST) -> None:
-        self.api, self.namespace, self.pod, self.longest = api, namespace, pod, longest
+    def __init__(self, api: ApiClient, namespace: str, pod: str, longest: float = LONGEST, node: Node | None = None) -> None:
+        self.api, self.namespace, self.pod, self.longest, self.node = api, namespace, pod, longest, node or Node()
         self.parts: dict[str, Any] = {}
         self.missing: dict[str, Source] = {}
         self.is_silent = False  # its admin port said nothing
@@ -53,14 +54,18 @@ class Answers:
                 raise MeshdoctorError(f"{bare} answered {answer.status} {words}".strip())
             return answer.body
 
-        await self.keep(part, path.partition("?")[0], ask(), decode)
+        await self.keep(part, path.partition("?")[0], ask, decode)
 
-    async def keep(self, part: str, label: str, asked: Awaitable[bytes], decode: Callable[[bytes], Any]) -> None:
-        """Await an answer and keep it decoded as `part`, or the reason why it is missing."""
+    async def keep(self, part: str, label: str, ask: Callable[[], Awaitable[bytes]], decode: Callable[[bytes], Any]) -> None:
+        """Ask and keep the decoded answer as `part`, or the reason why it is missing."""
         name = f"{label} of {self.namespace}/{self.pod}"
-        try:
+
+        async def in_time() -> bytes:
             async with asyncio.timeout(self.longest):
-                self.parts[part] = decode(await asked)
+                return await ask()
+
+        try:
+            self.parts[part] = decode(await self.node.ask(f"{self.namespace}/{self.pod}", in_time))
         except (MeshdoctorError, TimeoutError) as why:
             self.missing[part] = source_of(name, why)
         except NOT_AS_EXPECTED as why:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,17 @@ from meshdoctor.istio.certificates import pem_certificates
 from meshdoctor.model.envoy import ClusterStatus, HostStatus, LoadedCertificate, SecretState
 
 REDACTED = "W3JlZGFjdGVkXQ=="
+
+
+STATES = re.compile(rb"\b(LIVE|DRAINING|PRE_INITIALIZING|INITIALIZING)\b")
+
+
+def ready(body: bytes) -> str:
+    """The state in the text of `/ready`, which is answered by 503 unless it is LIVE."""
+    found = STATES.search(body)
+    if found is None:
+        raise ValueError("/ready names no state")
+    return found[1].decode()
 
 
 class _Address(msgspec.Struct):

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from meshdoctor.collect.asked import Answers, gather_limited
 from meshdoctor.collect.decode_inbound import handshakes, inbound_modes
 from meshdoctor.collect.metrics import ask_prometheus
+from meshdoctor.collect.nodes import Node, Nodes
 from meshdoctor.collect.proxies import ADMIN, INBOUND, ask_logs
 from meshdoctor.istio.mutual.seen import QUERY
 from meshdoctor.istio.workloads import injected_pods, is_gateway
@@ -40,7 +41,8 @@ async def with_handshakes(api: ApiClient, mesh: Mesh, window: str, first: str = 
         chosen, left = _choose(mesh, first)
     except Unseen:
         return mesh, 0
-    envoys = await gather_limited(AT_ONCE, [_ask(api, p, mesh.envoy(p)) for p in chosen])
+    nodes = Nodes()
+    envoys = await gather_limited(AT_ONCE, [_ask(api, p, mesh.envoy(p), nodes.of(p)) for p in chosen])
     try:
         prometheus = await ask_prometheus(api, mesh, {QUERY: query(window)})
     except Unseen:
@@ -61,8 +63,8 @@ def _choose(mesh: Mesh, first: str) -> tuple[list[Pod], int]:
     return [r[4] for r in ranked[:MOST]], max(len(ranked) - MOST, 0)
 
 
-async def _ask(api: ApiClient, pod: Pod, known: Envoy | None) -> Envoy:
-    answers = Answers(api, pod.namespace, pod.name)
+async def _ask(api: ApiClient, pod: Pod, known: Envoy | None, node: Node) -> Envoy:
+    answers = Answers(api, pod.namespace, pod.name, node=node)
     if not is_gateway(pod):
         await answers.get("inbound", ADMIN, INBOUND, inbound_modes)
         if not answers.dead:

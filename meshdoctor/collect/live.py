@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -17,16 +16,24 @@ from meshdoctor.collect.configured import configured
 from meshdoctor.collect.istiods import ask_istiod
 from meshdoctor.collect.meanwhile import Meanwhile, Work
 from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
+from meshdoctor.collect.nodes import Nodes
 from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
 from meshdoctor.collect.traffic import ask_traffic
-from meshdoctor.istio.controlplane import cluster_domain, control_plane_namespaces, control_planes, injectors, istiod_pods
+from meshdoctor.istio.controlplane import (
+    cluster_domain,
+    control_plane_namespaces,
+    control_planes,
+    injectors,
+    is_istiod,
+    istiod_pods,
+)
 from meshdoctor.istio.injection import INJECT, called
 from meshdoctor.istio.selecting import labels_of
 from meshdoctor.istio.telemetry import TRAFFIC
 from meshdoctor.istio.workloads import is_gateway
-from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.client import ApiClient, Discovery
 from meshdoctor.model import kinds
 from meshdoctor.model.cluster import ConfigMap, Namespace
 from meshdoctor.model.dryrun import DryRun
@@ -34,6 +41,7 @@ from meshdoctor.model.envoy import Envoy, Said
 from meshdoctor.model.envoyfilters import EnvoyFilter
 from meshdoctor.model.errors import MeshdoctorError, NoIstio
 from meshdoctor.model.findings import Cluster
+from meshdoctor.model.gatewayapi import Gateway
 from meshdoctor.model.istiod import Istiod, MeshConfig
 from meshdoctor.model.mesh import Mesh, Table
 from meshdoctor.model.prometheus import QUERIES, Prometheus
@@ -43,7 +51,8 @@ from meshdoctor.model.workloads import Pod
 
 CONFIG_MAPS = ("istio", "istio-sidecar-injector", "istio-ca-root-cert")
 AT_ONCE = 8
-GATEWAYS = ("istio", "gateway.networking.k8s.io/gateway-name")  # labels that most gateways carry
+ISTIO = "istio"  # a label that istiod and most gateways carry
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"  # one that those of the Gateway API carry
 
 Progress = Callable[[str], None]
 
@@ -87,7 +96,7 @@ async def collect(api: ApiClient, options: Options, progress: Progress = _quiet,
     """
     progress("reading objects")
     discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
-    early = asyncio.create_task(ask_early(api, options))
+    early = asyncio.create_task(ask_early(api, discovery, options))
     meanwhile = Meanwhile(None if options.active else work)  # test pods are awaited as well
     try:
         listed = await list_kinds(api, discovery, options.wanted, options.namespace)
@@ -109,19 +118,23 @@ class Early(msgspec.Struct, frozen=True):
 
     istiods: tuple[Istiod, ...] = ()
     proxies: dict[tuple[str, str], Answers] = {}
+    nodes: Nodes = msgspec.field(default_factory=Nodes)
 
 
-async def ask_early(api: ApiClient, options: Options) -> Early:
+async def ask_early(api: ApiClient, discovery: Discovery, options: Options) -> Early:
     """The replicas of istiod and the gateways, found by their labels. What is not found so, is found among all pods."""
-    labels = () if options.traffic_s else GATEWAYS  # counters are asked for later, of all proxies at once
-    replicas, *gateways = await asyncio.gather(_labelled(api, "app=istiod"), *(_labelled(api, label) for label in labels))
-    wanted = [p for p in replicas if options.istio_namespace in (None, p.namespace)]
-    pods = {(p.namespace, p.name): p for p in chain(*gateways) if is_gateway(p) and _answers(p)}
+    labels = [ISTIO, *([GATEWAY_NAME] if discovery.version_of(Gateway) else [])]
+    found = {(p.namespace, p.name): p for several in await asyncio.gather(*(_labelled(api, x) for x in labels)) for p in several}
+    wanted = [p for p in found.values() if is_istiod(p.labels) and options.istio_namespace in (None, p.namespace)]
+    pods = {where: p for where, p in found.items() if is_gateway(p) and _answers(p)}
+    if options.traffic_s:
+        pods = {}  # counters are asked for later, of all proxies at once
+    nodes = Nodes()
     begun, istiods = await asyncio.gather(
-        gather_limited(AT_ONCE, [begin(api, p, gateway=True) for p in pods.values()]),
-        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in wanted]),
+        gather_limited(AT_ONCE, [begin(api, p, gateway=True, node=nodes.of(p)) for p in pods.values()]),
+        gather_limited(AT_ONCE, [ask_istiod(api, p, nodes.of(p)) for p in wanted]),
     )
-    return Early(tuple(istiods), dict(zip(pods, begun, strict=True)))
+    return Early(tuple(istiods), dict(zip(pods, begun, strict=True)), nodes)
 
 
 async def _labelled(api: ApiClient, label: str) -> list[Pod]:
@@ -172,7 +185,7 @@ async def _ask_pods(
     told = {(i.namespace, i.name): i for i in early.istiods}
     running = [p for p in replicas if p.status.phase == "Running"]
     asked, config_maps = await asyncio.gather(
-        gather_limited(AT_ONCE, [ask_istiod(api, p) for p in running if (p.namespace, p.name) not in told]),
+        gather_limited(AT_ONCE, [ask_istiod(api, p, early.nodes.of(p)) for p in running if (p.namespace, p.name) not in told]),
         read_config_maps(api, _config_map_names(mesh, options)),
     )
     told |= {(i.namespace, i.name): i for i in asked}
@@ -187,9 +200,16 @@ async def _ask_pods(
     known(runtime)
     progress(f"asking {len(choice.gateways) + len(choice.sidecars)} proxies")
     looked_into, hosts = _looked_into(informed), hosts_by_letter(mesh)
-    begun = early.proxies
     asking = [
-        ask_envoy(api, p, gateway=is_gateway(p), inside=looked_into(p), hosts=hosts, begun=begun.get((p.namespace, p.name)))
+        ask_envoy(
+            api,
+            p,
+            gateway=is_gateway(p),
+            inside=looked_into(p),
+            hosts=hosts,
+            begun=early.proxies.get((p.namespace, p.name)),
+            node=early.nodes.of(p),
+        )
         for p in _askable(choice)
     ]
     envoys = await gather_limited(AT_ONCE, asking)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
 
 from meshdoctor.collect import decode_envoy, decode_istiod, decode_logs
 from meshdoctor.collect.asked import Answers, gather_limited
+from meshdoctor.collect.nodes import Node, Nodes
 from meshdoctor.collect.proxies import ADMIN
 from meshdoctor.istio.workloads import injected_pods, is_gateway
 from meshdoctor.kube.client import ApiClient
@@ -40,7 +42,8 @@ ISTIO = f"/stats/prometheus?usedonly&filter={quote('(' + '|'.join(SERIES) + ')',
 
 async def ask_traffic(api: ApiClient, mesh: Mesh, seconds: float) -> list[Envoy]:
     """What the proxies of a mesh counted within so many seconds, and the last lines of their access logs."""
-    pods = [_Asked(api, pod) for pod in choose(mesh)]
+    nodes = Nodes()
+    pods = [_Asked(api, pod, nodes.of(pod)) for pod in choose(mesh)]
     lines = max(50, min(LOG_LINES, ALL_LINES // max(len(pods), 1)))
     await gather_limited(AT_ONCE, [p.look() for p in pods])
     await gather_limited(AT_ONCE, [p.look(seconds) for p in pods])
@@ -64,15 +67,15 @@ def choose(mesh: Mesh, most: int = MOST) -> list[Pod]:
 class _Asked:
     """One proxy under two looks."""
 
-    def __init__(self, api: ApiClient, pod: Pod) -> None:
-        self._answers = Answers(api, pod.namespace, pod.name)
+    def __init__(self, api: ApiClient, pod: Pod, node: Node) -> None:
+        self._answers = Answers(api, pod.namespace, pod.name, node=node)
         self._looks: list[Scrape | Source] = []
         self._looked_at = 0.0
 
     async def look(self, seconds: float = 0.0) -> None:
         """Ask for the counters, so long after the look before; where the first request fails the others are not sent."""
         await asyncio.sleep(max(0.0, self._looked_at + seconds - time.monotonic()))
-        answers = Answers(self._answers.api, self._answers.namespace, self._answers.pod)
+        answers = Answers(self._answers.api, self._answers.namespace, self._answers.pod, node=self._answers.node)
         await answers.get("stats", ADMIN, STATS, decode_envoy.stats)
         if answers.dead:
             self._looks.append(answers.missing["stats"])
@@ -93,10 +96,16 @@ class _Asked:
         """The end of the access log; `lines` keeps the newest ones, a limit of bytes would keep the oldest."""
         said = self._answers
         seconds = LOG_SECONDS
-        log = said.api.logs(
-            said.namespace, said.pod, "istio-proxy", since_seconds=seconds, tail_lines=lines, limit_bytes=lines * 4000
+        read = partial(
+            said.api.logs,
+            said.namespace,
+            said.pod,
+            "istio-proxy",
+            since_seconds=seconds,
+            tail_lines=lines,
+            limit_bytes=lines * 4000,
         )
-        await said.keep("logs", "istio-proxy log", log, lambda body: decode_logs.proxy_logs(body, seconds))
+        await said.keep("logs", "istio-proxy log", read, lambda body: decode_logs.proxy_logs(body, seconds))
 
     def told(self) -> Envoy:
         """Both looks as one part, or why there are none."""

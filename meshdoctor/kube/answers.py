@@ -9,8 +9,9 @@ import httpx
 import msgspec
 
 from meshdoctor.kube.credentials import Credentials
-from meshdoctor.kube.failures import ApiError, Gone, NotFound, WriteAnswered, denied_request
+from meshdoctor.kube.failures import ApiError, Gone, NodeUnreachable, NotFound, WriteAnswered, denied_request, undialed
 from meshdoctor.kube.tls import certificate_expired
+from meshdoctor.kube.wire import FILLED, MAGIC, NUMBER, ONE, integer, length_tag, reader, text, varint_tag, within
 from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
 
 NOT_RECORDED = "NotRecorded"  # the reason that a served bundle gives for what is not in it
@@ -46,7 +47,10 @@ def status_error(
         return Gone(f"GET {bare} answered 410: {message}.")
     if told is not None and told.reason == NOT_RECORDED:
         return ApiError(status, message)
-    return ApiError(status, f"GET {bare} answered {status}: {message.rstrip('.')}.")
+    observed = f"GET {bare} answered {status}: {message.rstrip('.')}."
+    if status >= 500 and (why := undialed(bare, message)):
+        return NodeUnreachable(status, observed, why)
+    return ApiError(status, observed)
 
 
 def unauthorized(who: Credentials, message: str = "") -> CredentialsError:
@@ -77,7 +81,33 @@ def plain_words(body: bytes) -> str:
     return text[:120] or "an empty answer"
 
 
+_kind_of = within(reader(dict, {length_tag(2): ("kind", ONE, text)}))
+_message_of = within(
+    reader(
+        ApiStatus,
+        {
+            length_tag(3): ("message", FILLED, text),
+            length_tag(4): ("reason", FILLED, text),
+            varint_tag(6): ("code", NUMBER, integer),
+        },
+    )
+)
+_unpacked = within(reader(dict, {length_tag(1): ("about", ONE, _kind_of), length_tag(2): ("told", ONE, _message_of)}))
+
+
+def _packed_status(body: bytes) -> ApiStatus | None:
+    """The `Status` of an answer in protobuf: who asks for a list in it is refused in it."""
+    try:
+        found = _unpacked(body.removeprefix(MAGIC))
+    except (ValueError, IndexError):
+        return None
+    kind = found.get("about", {}).get("kind", "")
+    return msgspec.structs.replace(found["told"], kind=kind) if kind == "Status" and "told" in found else None
+
+
 def _status(body: bytes) -> ApiStatus | None:
+    if body.startswith(MAGIC):
+        return _packed_status(body)
     try:
         told = msgspec.json.decode(body, type=ApiStatus)
     except msgspec.DecodeError:

@@ -109,10 +109,12 @@ class ApiClient:
                 self._session.unanswered(path, late.observed)
             raise late from why
 
-    async def get_bytes(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of a GET."""
+    async def get_bytes(
+        self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None, *, long: bool = False
+    ) -> bytes:
+        """The body of a GET; `long` where it may be large."""
         asked = f"{path}?{httpx.QueryParams(dict(params))}" if params else path
-        return (await self._in_time(self._session.fetch(path, params, headers), asked))[0]
+        return (await self._in_time(self._session.fetch(path, params, headers, long=long), asked))[0]
 
     async def get(self, path: str, shape: type[T], params: Params | None = None) -> T:
         """The decoded body of a GET. Raises NotTheAPI where it is no JSON, ClusterError where it has not this shape."""
@@ -166,7 +168,7 @@ class ApiClient:
         key = (definition, resource_version)
         if key not in self._versions:
             try:
-                self._versions[key] = await self._in_time(versions_of(self._session, definition))
+                self._versions[key] = await self._in_time(versions_of(self._session, definition, resource_version))
             except (Denied, NotFound) as why:
                 self._versions[key] = why
         found = self._versions[key]
@@ -177,6 +179,11 @@ class ApiClient:
     async def count(self, kind: type[K]) -> int:
         """How many objects of a kind there are, as far as the API server tells; 0 where it does not."""
         return await self._in_time(count_of(self._session, collection_path(kind, None, None)))
+
+    @property
+    def records(self) -> bool:
+        """Whether what is read is kept for a recording."""
+        return self._session.recorder is not None
 
     def watch(
         self, kind: type[K], *, version: str | None = None, namespace: str | None = None, resource_version: str
@@ -204,7 +211,7 @@ class ApiClient:
             "previous": str(previous).lower(),
             "timestamps": "true",
         }
-        return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"})
+        return await self.get_bytes(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params, {"Accept": "*/*"}, long=True)
 
     async def pod_get(
         self, namespace: str, pod: str, port: int, path: str, *, limit: int | None = None, container: str = "istio-proxy"

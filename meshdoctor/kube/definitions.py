@@ -48,14 +48,18 @@ class Versions(msgspec.Struct, frozen=True, rename="camel"):
     status: dict[str, Any] = {}
 
 
-async def versions_of(session: Session, name: str) -> Versions:
-    """The versions of a definition. Its schema, most of the answer, is neither decoded nor recorded."""
-    async with session.gate, session.open(f"{ROOT}/{name}") as response:
+async def versions_of(session: Session, name: str, resource_version: str = "") -> Versions:
+    """The versions of a definition, at least as new as `resource_version`: that one the API server has at hand.
+
+    Its schema, most of the answer, is neither decoded nor recorded.
+    """
+    since = {"resourceVersion": resource_version} if resource_version else None
+    async with session.gate, session.open(f"{ROOT}/{name}", since, long=True) as response:
         body = await response.aread()
         response.extensions["size"][0] = len(body)
         try:
             found = msgspec.json.decode(body, type=Versions)
         except msgspec.MsgspecError as why:
             raise ClusterError(f"GET {ROOT}/{name} answered what cannot be decoded: {why}.") from why
-        session.record(session.shown(response), response.status_code, "application/json", msgspec.json.encode(found))
+        session.record(f"{ROOT}/{name}", response.status_code, "application/json", msgspec.json.encode(found))
         return found

@@ -32,6 +32,18 @@ class ApiError(ClusterError):
         super().__init__(observed)
 
 
+class NodeUnreachable(ApiError):
+    """The API server has no connection to the kubelet of a pod's node; `said` is why. It holds for all pods of that node."""
+
+    def __init__(self, status: int, observed: str, said: str) -> None:
+        self.said = said
+        super().__init__(status, observed)
+
+
+class Unopened(ClusterError):
+    """A connection to a pod was asked for and not opened in time: its kubelet or container runtime does not answer."""
+
+
 class WriteAnswered(ClusterError):
     """The API server's no to a write: `status`, `reason` (its word, e.g. `Conflict`) and `said` (its sentence)."""
 
@@ -77,6 +89,27 @@ RESOURCE = re.compile(
     r"/(?:api/[^/]+|apis/(?P<group>[^/]+)/[^/]+)"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[^/?]+)(?:/(?P<name>[^/?]+))?(?:/(?P<sub>[^/?]+))?"
 )
+
+
+THROUGH_KUBELET = ("portforward", "exec", "attach", "log")
+UNDIALED = re.compile(
+    r"error dialing backend: (?P<upgrade>.+)"  # port-forward and exec: whatever follows
+    r'|Get "https?://[^"]+/containerLogs/[^"]*": '
+    r"(?P<log>(?:dial |proxyconnect |remote error: tls|tls: |x509: |net/http: TLS|No agent).+)"
+    r"|(?P<address>no preferred addresses found.*)",
+    re.DOTALL,
+)
+"""How the API server says that it has no connection to a kubelet. A request that was sent and then failed is not among
+these: it may be the pod's own doing. Source: k8s.io/apimachinery/pkg/util/proxy, the kubelet client of kube-apiserver."""
+
+
+def undialed(path: str, said: str) -> str:
+    """Why the API server does not reach the kubelet that a request to a pod goes through; empty where it does."""
+    resource = RESOURCE.match(path)
+    if resource is None or resource["plural"] != "pods" or resource["sub"] not in THROUGH_KUBELET:
+        return ""
+    found = UNDIALED.match(said)
+    return (found["upgrade"] or found["log"] or found["address"]).strip().rstrip(".") if found else ""
 
 
 def denied_request(path: str, context: str, said: str = "", *, watch: bool = False) -> Denied:

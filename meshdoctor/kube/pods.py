@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
+import h11
 import httpcore
 import httpx
 import msgspec
 
 from meshdoctor.kube import exec as pod_exec
 from meshdoctor.kube.deny import refuse
-from meshdoctor.kube.failures import Denied, NotFound, NoUpgrade, PodRefused
-from meshdoctor.kube.portforward import pod_client, pod_url
+from meshdoctor.kube.failures import Denied, NoUpgrade, PodRefused
+from meshdoctor.kube.portforward import Forwards, TooLarge
 from meshdoctor.kube.session import READ_SECONDS, RequestLine, Session
-from meshdoctor.model.errors import ClusterError, MeshdoctorError
+from meshdoctor.model.errors import ClusterError
 
 T = TypeVar("T")
 Via = Literal["port-forward", "exec", "proxy"]
@@ -46,13 +47,13 @@ class Pods:
 
     def __init__(self, session: Session, timeout: float | None, on_request: Callable[[RequestLine], None] | None) -> None:
         self._session, self._seconds, self._on_request = session, timeout or READ_SECONDS, on_request
-        self._http = pod_client(session, self._seconds)
+        self._forwards = Forwards(session, self._seconds)
         self._closed_ways: dict[tuple[Via, str], ClusterError] = {}
         self._turns: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def close(self) -> None:
         """Close all forwarded connections."""
-        await self._http.aclose()
+        await self._forwards.close()
 
     async def get(self, namespace: str, pod: str, port: int, path: str, *, limit: int | None, container: str) -> PodAnswer:
         """One GET; of a proxy one at a time.
@@ -92,7 +93,7 @@ class Pods:
         status, body, kind = 0, b"", ""
         try:
             if via == "port-forward":
-                status, kind, body = await self._forwarded(pod_url(namespace, pod, port, path), where, limit)
+                status, kind, body = await self._forwarded(namespace, pod, port, path, limit)
             elif via == "exec":
                 status, body = await self._executed(namespace, pod, port, path, limit, container)
             else:
@@ -116,19 +117,13 @@ class Pods:
         if self._session.recorder is not None:
             self._session.recorder.record(f"pod {where} GET {path}", status, kind, body)
 
-    async def _forwarded(self, url: str, where: str, limit: int) -> tuple[int, str, bytes]:
+    async def _forwarded(self, namespace: str, pod: str, port: int, path: str, limit: int) -> tuple[int, str, bytes]:
+        where = f"{namespace}/{pod}:{port}"
         try:
-            return await _named(where, lambda: self._streamed(url, where, limit))
-        except httpx.RemoteProtocolError:  # a kept connection that the pod had closed meanwhile; a GET may be asked again
-            return await _named(where, lambda: self._streamed(url, where, limit), last=True)
-
-    async def _streamed(self, url: str, where: str, limit: int) -> tuple[int, str, bytes]:
-        async with self._http.stream("GET", url, headers={"Host": "localhost"}) as response:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                _cap(len(body), limit, where)
-            return response.status_code, str(response.headers.get("content-type", "")), bytes(body)
+            page = await _named(where, lambda: self._forwards.get((namespace, pod, port), path, limit))
+        except TooLarge:
+            raise too_large(where, limit) from None
+        return page.status, page.content_type, page.body
 
     async def _executed(self, namespace: str, pod: str, port: int, path: str, limit: int, container: str) -> tuple[int, bytes]:
         where = f"{namespace}/{pod}:{port}"
@@ -136,7 +131,6 @@ class Pods:
         answer = await _named(
             where,
             lambda: pod_exec.run(self._session, namespace, pod, container, command, limit=limit, timeout=self._seconds),
-            last=True,
         )
         return pod_exec.http_answer(where, answer)
 
@@ -147,27 +141,24 @@ class Pods:
         async with self._session.gate, self._session.open(url, headers={"Accept": "*/*"}) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
-                _cap(len(body), limit, where)
+                if len(body) > limit:
+                    raise too_large(where, limit)
         return response.status_code, str(response.headers.get("content-type", "")), bytes(body)
 
 
-def _cap(size: int, limit: int, where: str) -> None:
-    if size > limit:
-        do = "`meshdoctor proxy POD PART --full` reads up to 8 MB." if limit == ENVOYS else ""
-        raise ClusterError(f"{where} answers more than {limit} bytes; the rest was not read.", do=do)
+def too_large(where: str, limit: int) -> ClusterError:
+    """The error of an answer above `limit` bytes."""
+    do = "`meshdoctor proxy POD PART --full` reads up to 8 MB." if limit == ENVOYS else ""
+    return ClusterError(f"{where} answers more than {limit} bytes; the rest was not read.", do=do)
 
 
-async def _named(where: str, ask: Callable[[], Awaitable[T]], *, last: bool = False) -> T:
-    """The answer, failures told as the pod's. Only the `last` try explains a connection that broke off."""
+async def _named(where: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer, failures told as the pod's."""
     try:
         return await ask()
-    except (Denied, NotFound, NoUpgrade, MeshdoctorError):
-        raise
     except (httpx.TimeoutException, httpcore.TimeoutException) as why:
         raise PodRefused(f"{where} did not answer in time.") from why
-    except (httpx.RemoteProtocolError, httpcore.RemoteProtocolError) as why:
-        if not last and isinstance(why, httpx.RemoteProtocolError):
-            raise
+    except (h11.RemoteProtocolError, httpx.RemoteProtocolError, httpcore.RemoteProtocolError) as why:
         raise PodRefused(f"{where} broke the connection off: {why}") from why
-    except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as why:
+    except (h11.ProtocolError, httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError) as why:
         raise PodRefused(f"The connection to {where} broke: {str(why) or type(why).__name__}.") from why

@@ -1,142 +1,181 @@
-"""HTTP to a pod's port: `http://POD.NAMESPACE.pod:PORT/path` for httpx, through the API server's port-forward."""
+"""HTTP to a pod's port through the API server's port-forward."""
 
 from __future__ import annotations
 
+import contextlib
 import re
-import ssl
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+import string
+import time
+from typing import TypeAlias
+from urllib.parse import quote
 
+import h11
 import httpcore
-import httpx
+import msgspec
 
 from meshdoctor.kube.deny import refuse
 from meshdoctor.kube.failures import PodRefused
-from meshdoctor.kube.session import CONNECT_SECONDS, Session
+from meshdoctor.kube.session import Session
 from meshdoctor.kube.websocket import WebSocket, connect
+from meshdoctor.model.errors import ClusterError
 
 PROTOCOLS = ("v4.channel.k8s.io",)
 DATA, ERROR = 0, 1
 PORT_PREFIX = 2  # each channel begins with the port, little-endian
-SUFFIX = ".pod"
+CHUNK = 65_536
+KEPT_SECONDS = 15.0  # a connection that nobody uses
+HEADERS = [("Host", "localhost"), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "meshdoctor")]
+
+Where: TypeAlias = tuple[str, str, int]
+"""Namespace, pod and port."""
 
 
-def pod_url(namespace: str, pod: str, port: int, path: str) -> str:
-    """The URL of a pod's port for a client with PortForwardTransport."""
-    return f"http://{pod}.{namespace}{SUFFIX}:{port}{path}"
+class Page(msgspec.Struct, frozen=True):
+    """What a port answered to a GET."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
-class PortForwardStream(httpcore.AsyncNetworkStream):
+class TooLarge(ClusterError):
+    """A body above the limit; the rest of it was not read."""
+
+
+class PortForwardStream:
     """A pod's port as a byte stream. There is no half-close: both directions end together."""
 
     def __init__(self, socket: WebSocket, where: str) -> None:
         self._socket, self._where = socket, where
         self._prefix = {DATA: PORT_PREFIX, ERROR: PORT_PREFIX}
-        self._left = b""
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        while not self._left:
-            message = await self._socket.receive(timeout)
-            if message is None:
-                return b""
+    async def read(self, timeout: float) -> bytes:
+        """The next bytes; none at the end."""
+        while (message := await self._socket.receive(timeout)) is not None:
             channel, data = message
             skip = min(self._prefix.get(channel, 0), len(data))
             self._prefix[channel] = self._prefix.get(channel, 0) - skip
             data = data[skip:]
             if channel == ERROR and data:
                 raise PodRefused(f"{self._where} does not answer: {_words(data)}")
-            if channel == DATA:
-                self._left = data
-        given, self._left = self._left[:max_bytes], self._left[max_bytes:]
-        return given
+            if channel == DATA and data:
+                return data
+        return b""
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes, timeout: float) -> None:
+        """Send bytes."""
         for start in range(0, len(buffer), 32_768):
             await self._socket.send(DATA, buffer[start : start + 32_768], timeout)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
+        """End both directions."""
         await self._socket.close()
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        raise NotImplementedError("TLS inside a port-forward: nothing we read speaks it")
 
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # what the pool asks of an idle connection: unasked bytes mean that it ended
-            return bool(self._left) or self._socket.closed
-        return None
+class _Connection:
+    """HTTP/1.1 over one port-forward, one request at a time."""
+
+    def __init__(self, stream: PortForwardStream, seconds: float) -> None:
+        self._stream, self._seconds = stream, seconds
+        self._http = h11.Connection(h11.CLIENT)
+        self._answered = False
+        self.idle_since = 0.0
+
+    async def get(self, path: str, limit: int) -> Page:
+        """One GET. Raises h11's and httpcore's errors, PodRefused, TooLarge."""
+        self._answered = False
+        head = h11.Request(method="GET", target=path, headers=HEADERS)
+        sent = [self._http.send(event) for event in (head, h11.EndOfMessage())]
+        await self._stream.write(b"".join(data for data in sent if data), self._seconds)
+        status, kind, body = 0, "", bytearray()
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                data = await self._stream.read(self._seconds)
+                self._answered = self._answered or bool(data)
+                self._http.receive_data(data)
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+                kind = next((v.decode("latin-1") for n, v in event.headers if n == b"content-type"), "")
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > limit:
+                    raise TooLarge(f"more than {limit} bytes")
+            elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)) or event is h11.PAUSED:
+                return Page(status, kind, bytes(body))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its last request failed since the other side had closed it meanwhile: a GET may be asked again."""
+        return self.idle_since > 0 and not self._answered
+
+    def rest(self) -> bool:
+        """Whether it can take another request; it is idle from now on."""
+        unasked, _ = self._http.trailing_data
+        if unasked or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        self.idle_since = time.monotonic()
+        return True
+
+    async def close(self) -> None:
+        await self._stream.close()
 
 
-class PortForwardBackend(httpcore.AsyncNetworkBackend):
-    """Where httpcore would open a TCP connection, this opens a port-forward."""
+class Forwards:
+    """Asks ports of pods and keeps the connections, one a request at a time. Refuses what the deny-list names."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, seconds: float) -> None:
+        self._session, self._seconds = session, seconds
+        self._idle: dict[Where, list[_Connection]] = {}
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        pod, _, namespace = host.removesuffix(SUFFIX).rpartition(".")
+    async def get(self, where: Where, path: str, limit: int) -> Page:
+        """One GET of at most `limit` bytes. Raises what opening raises, h11's and httpcore's errors, PodRefused, TooLarge."""
+        path = quote(path, safe=string.punctuation)
+        refuse("GET", path)
+        await self._forget()
+        if kept := self._idle.get(where):
+            connection = kept.pop()
+            try:
+                return await self._ask(connection, where, path, limit)
+            except (h11.RemoteProtocolError, httpcore.NetworkError, PodRefused):
+                if not connection.is_stale:
+                    raise
+        return await self._ask(await self._open(where), where, path, limit)
+
+    async def close(self) -> None:
+        """Close every connection that is kept."""
+        await self._forget(0.0)
+
+    async def _open(self, where: Where) -> _Connection:
+        namespace, pod, port = where
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
         socket = await connect(self._session, path, {"ports": port}, PROTOCOLS)
-        return PortForwardStream(socket, f"{namespace}/{pod}:{port}")
+        return _Connection(PortForwardStream(socket, f"{namespace}/{pod}:{port}"), self._seconds)
 
+    async def _ask(self, connection: _Connection, where: Where, path: str, limit: int) -> Page:
+        kept = False
+        try:
+            page = await connection.get(path, limit)
+            kept = connection.rest()
+            if kept:
+                self._idle.setdefault(where, []).append(connection)
+            return page
+        finally:
+            if not kept:
+                await connection.close()
 
-class Body(httpx.AsyncByteStream):
-    """An answer's body, read as it arrives."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class PortForwardTransport(httpx.AsyncBaseTransport):
-    """Pools port-forwards, one a pod and port and request at a time. Refuses what the deny-list names."""
-
-    def __init__(self, session: Session) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=None, max_keepalive_connections=64, keepalive_expiry=15, network_backend=PortForwardBackend(session)
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        refuse(request.method, request.url.raw_path.decode("ascii"))
-        url = request.url
-        inner = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        answer = await self._pool.handle_async_request(inner)
-        return httpx.Response(
-            status_code=answer.status, headers=answer.headers, stream=Body(answer.stream), extensions=answer.extensions
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-def pod_client(session: Session, read_seconds: float) -> httpx.AsyncClient:
-    """An HTTP client whose every URL is a pod's port."""
-    return httpx.AsyncClient(
-        transport=PortForwardTransport(session),
-        timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
-        trust_env=False,
-        headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "meshdoctor"},
-    )
+    async def _forget(self, seconds: float = KEPT_SECONDS) -> None:
+        """Close those that nobody used for so long."""
+        now, late = time.monotonic(), list[_Connection]()
+        for where, several in list(self._idle.items()):
+            late += [c for c in several if now - c.idle_since >= seconds]
+            self._idle[where] = [c for c in several if now - c.idle_since < seconds]
+            if not self._idle[where]:
+                del self._idle[where]
+        for connection in late:
+            with contextlib.suppress(httpcore.NetworkError, httpcore.TimeoutException):
+                await connection.close()
 
 
 def _words(data: bytes) -> str:

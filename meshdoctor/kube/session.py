@@ -141,7 +141,7 @@ class Session:
     ) -> AsyncIterator[httpx.Response]:
         """An answer below 400 (101 for an upgrade), its body not read yet. Raises the error that any other is.
 
-        `long` is for bodies of many megabytes. What writes needs the operator's `consent` to this very request.
+        `long` is for bodies that may be large. What writes needs the operator's `consent` to this very request.
         """
         started, moment = time.perf_counter(), datetime.now(UTC)
         size, status = [0], 0
@@ -245,9 +245,11 @@ class Session:
         told = ApiStatus(kind="Status", message=why, reason=NOT_RECORDED, code=500)
         self.record(path, 500, "application/json", msgspec.json.encode(told))
 
-    async def fetch(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+    async def fetch(
+        self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None, *, long: bool = False
+    ) -> tuple[bytes, str]:
         """The body of a GET and its content type; counts as one of the short requests."""
-        async with self.gate, self.open(path, params, headers=headers) as response:
+        async with self.gate, self.open(path, params, headers=headers, long=long) as response:
             body = await response.aread()
             response.extensions["size"][0] = len(body)
             kind = str(response.headers.get("content-type", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -9,15 +10,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import httpcore
+import httpx
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import ProtocolError
 
-from meshdoctor.kube.failures import ApiError, NoUpgrade
+from meshdoctor.kube.failures import ApiError, NoUpgrade, Unopened
 from meshdoctor.kube.session import Params, Session
-from meshdoctor.model.errors import ClusterError, NotTheAPI
+from meshdoctor.model.errors import ClusterError, NotTheAPI, Unreachable
 
 CHUNK = 65_536
+OPEN_SECONDS = 4.0  # less than what collecting gives a whole answer: what is late is known to be the opening
 NO_WEBSOCKETS = (400, 405, 406, 426, 501)
 """How servers and proxies answer an upgrade that they cannot do."""
 
@@ -41,7 +44,9 @@ class WebSocket:
         self._ready: list[tuple[int, bytes]] = []
 
     async def send(self, channel: int, data: bytes, timeout: float | None = None) -> None:
-        """Send one message on a channel."""
+        """Send one message on a channel. Raises httpcore's WriteError where the other side has closed, and its time-out."""
+        if self.closed:
+            raise httpcore.WriteError("it was closed")
         await self._stream.write(self._frames.send(BytesMessage(bytes([channel]) + data)), timeout)
 
     async def receive(self, timeout: float | None = None) -> tuple[int, bytes] | None:
@@ -87,7 +92,10 @@ class WebSocket:
 
 
 async def connect(session: Session, path: str, params: Params, protocols: Sequence[str]) -> WebSocket:
-    """Open a WebSocket with one of the subprotocols. Raises NoUpgrade where the answer is no WebSocket, Denied and so on."""
+    """Open a WebSocket with one of the subprotocols.
+
+    Raises NoUpgrade where the answer is no WebSocket, Unopened where there is none in time, Denied and so on.
+    """
     headers = {
         "Accept": "*/*",  # application/json is answered by 406
         "Connection": "Upgrade",
@@ -98,7 +106,12 @@ async def connect(session: Session, path: str, params: Params, protocols: Sequen
     }
     async with contextlib.AsyncExitStack() as opened:
         try:
-            response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
+            async with asyncio.timeout(OPEN_SECONDS):
+                response = await opened.enter_async_context(session.open(path, params, headers=headers, upgrade=True))
+        except (TimeoutError, Unreachable) as why:
+            if isinstance(why, Unreachable) and not isinstance(why.__cause__, httpx.ReadTimeout):
+                raise
+            raise Unopened(f"{path.rpartition('/')[2]} was asked for, and nothing was answered in time.") from why
         except NotTheAPI as why:  # a proxy in between that lets everything else pass
             raise NoUpgrade(why.observed) from why
         except ApiError as why:

@@ -161,7 +161,7 @@ class Envoy(Said, frozen=True, kw_only=True, eq=False):
 
     @property
     def state(self) -> str:
-        """LIVE, DRAINING, PRE_INITIALIZING or INITIALIZING (`/server_info`, else the text of `/ready`)."""
+        """LIVE, DRAINING, PRE_INITIALIZING or INITIALIZING (the text of `/ready`)."""
         value: str = self.part("state")
         return value
 

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from meshdoctor.bundle.archive import Answer
+from meshdoctor.bundle.recording import Recording
 from meshdoctor.bundle.replay import ReplayServer
 from meshdoctor.bundle.scenarios import open_scenario
 from meshdoctor.collect.cluster_pages import HOSTS, hosts_by_letter, pages
-from meshdoctor.collect.decode_envoy import clusters
+from meshdoctor.collect.decode_envoy import clusters, ready
 from meshdoctor.collect.handshakes import with_handshakes
 from meshdoctor.collect.live import Options, collect
-from meshdoctor.collect.proxies import ask_envoy
+from meshdoctor.collect.proxies import COUNT, SECRETS, ask_envoy
 from meshdoctor.collect.walked import read_walk
 from meshdoctor.istio.live.compare import differences
 from meshdoctor.istio.matching import Call
@@ -25,6 +26,7 @@ from meshdoctor.kube.client import ApiClient
 from meshdoctor.kube.credentials import Credentials
 from meshdoctor.kube.pods import ENVOYS, WHOLE
 from meshdoctor.model.errors import ClusterError
+from meshdoctor.model.sources import SourceState
 from meshdoctor.model.workloads import Pod
 from tests.conftest import build
 from tests.probes.things import pod
@@ -34,8 +36,8 @@ LARGE = json.dumps({"cluster_statuses": [{"name": f"outbound|80||s{i}", "host_st
 
 
 @asynccontextmanager
-async def replayed() -> AsyncIterator[tuple[ReplayServer, ApiClient]]:
-    async with ReplayServer(open_scenario("healthy")) as server:
+async def replayed(recording: Recording | None = None) -> AsyncIterator[tuple[ReplayServer, ApiClient]]:
+    async with ReplayServer(recording or open_scenario("healthy")) as server:
         who = Credentials(context="demo", cluster="demo", server=server.url, user="demo", namespace="default")
         async with ApiClient(who, timeout=5) as api:
             yield server, api
@@ -81,6 +83,41 @@ async def test_certificates_that_are_told_once_for_each_of_very_many_clusters_ar
         server.break_(f"pod sm-gateways/{one.name}:15000 /config_dump", 200, LARGE, "application/json")
         said = await ask_envoy(api, one, gateway=True, inside=False, hosts={})
         assert "more than" in (said.missing["certs"].reason or "")
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+async def test_certs_is_not_asked_of_a_proxy_with_very_many_clusters_whose_secrets_tell_them(gateway: bool) -> None:
+    many, number = {"a": HOSTS + 1}, {"stats": [{"name": "cluster_manager.active_clusters", "value": 5000}]}
+    async with replayed() as (server, api):
+        (one, *_) = [p for p in (await api.list(Pod)).objects if p.namespace == "sm-gateways"]
+        told = await ask_envoy(api, one, gateway=gateway, inside=False, hosts=many)  # it does not say how many it has
+        assert not told.missing.keys() & {"certs", "count"}
+        server.break_(f"pod sm-gateways/{one.name}:15000 {COUNT}", 200, json.dumps(number), "application/json")
+        before = len(server.requests)
+        said = await ask_envoy(api, one, gateway=gateway, inside=False, hosts=many)
+        assert {c.serial for c in told.certificates} == {c.serial for c in said.certificates}
+        assert said.missing["certs"].state == SourceState.SKIPPED
+        assert not [path for _, path in server.requests[before:] if path.endswith("/certs")]
+        server.break_(f"pod sm-gateways/{one.name}:15000 {SECRETS}", 503)
+        said = await ask_envoy(api, one, gateway=gateway, inside=False, hosts=many)
+        assert said.certificates == told.certificates  # by /certs after all
+
+
+@pytest.mark.parametrize("state", ["LIVE", "DRAINING"])
+async def test_a_state_is_asked_for_in_one_word_and_of_old_recordings_told_so(state: str) -> None:
+    healthy = open_scenario("healthy")
+    info = next(key for key in healthy.answers if key.startswith("pod shop/") and key.endswith("/server_info"))
+    async with replayed(healthy.with_answer(info, json.dumps({"state": state}))) as (server, api):
+        (one,) = [p for p in (await api.list(Pod)).objects if info.startswith(f"pod shop/{p.name}:")]
+        said = await ask_envoy(api, one, gateway=False, inside=False, hosts={})
+        assert said.state == state
+        assert not [path for _, path in server.requests if "server_info" in path]
+
+
+def test_the_word_is_found_in_what_exec_prints_too() -> None:
+    assert ready(b"Error: received unsuccessful status code 503: PRE_INITIALIZING\n") == "PRE_INITIALIZING"
+    with pytest.raises(ValueError, match="no state"):
+        ready(b"OK")
 
 
 async def test_a_walk_asks_for_what_it_meets_only() -> None:

@@ -185,9 +185,7 @@ async def test_the_transport_refuses_before_anything_is_sent() -> None:
             with pytest.raises(Refused):
                 await api.pod_get("a", "b", 15000, path)
         with pytest.raises(Refused):
-            await api._pods._http.post("http://b.a.pod:15000/stats")
-        with pytest.raises(Refused):
-            await api._pods._http.get("http://b.a.pod:15000/quitquitquit")
+            await api._pods._forwards.get(("a", "b", 15000), "/quitquitquit", 1000)
         with pytest.raises(Refused):
             await api.get_bytes("/api/v1/secrets")
     assert server.requests == []

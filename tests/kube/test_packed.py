@@ -13,12 +13,12 @@ import pytest
 
 from meshdoctor.bundle.protobuf import packed
 from meshdoctor.kube import wire
-from meshdoctor.kube.client import ApiClient
+from meshdoctor.kube.client import ApiClient, Denied
 from meshdoctor.kube.numbers import NUMBERS
 from meshdoctor.kube.packed import ACCEPT, CONTENT_TYPE, Garbled, PackedList
 from meshdoctor.kube.splitting import WholeList
 from meshdoctor.kube.wire import MAGIC
-from meshdoctor.model.errors import ClusterError
+from meshdoctor.model.errors import ClusterError, NotTheAPI
 from meshdoctor.model.workloads import Pod
 from tests.kube.servers import Answer, Request, serving
 
@@ -142,3 +142,15 @@ async def test_a_list_of_another_kind_is_refused() -> None:
     async with serving(lambda _: Answer(200, body, CONTENT_TYPE)) as server, ApiClient(server.credentials) as api:
         with pytest.raises(ClusterError, match="ServiceList"):
             await api.list(Pod)
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+async def test_a_refusal_in_protobuf_is_a_refusal(cut: int) -> None:
+    told = packed((2, "Failure"), (3, 'pods is forbidden: User "nobody" cannot list resource "pods"'), (4, "Forbidden"), (6, 403))
+    body = MAGIC + packed((1, packed((1, "v1"), (2, "Status"))), (2, told))
+    answer = Answer(403, body[: len(body) - cut], CONTENT_TYPE)
+    async with serving(lambda _: answer) as server, ApiClient(server.credentials) as api:
+        with pytest.raises(ClusterError) as why:
+            await api.list(Pod)
+    assert isinstance(why.value, NotTheAPI if cut else Denied)
+    assert cut or str(why.value).startswith("list pods is forbidden in all namespaces")

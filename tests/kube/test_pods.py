@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from meshdoctor.kube.client import ApiClient, Denied, NotFound, PodAnswer, PodRefused
-from meshdoctor.kube.portforward import PortForwardTransport
 from meshdoctor.model.errors import ClusterError
 from tests.kube.servers import Answer, Channels, Request, Server, echo_pod, serving, status
 
@@ -33,14 +32,51 @@ async def test_gets_go_through_one_forwarded_connection() -> None:
     assert server.requests[0].headers["sec-websocket-protocol"] == "v4.channel.k8s.io"
 
 
-async def test_the_transport_is_just_an_httpx_transport() -> None:
-    async with (
-        serving(socket=echo_pod({"/a": (200, LARGE)})) as server,
-        ApiClient(server.credentials) as api,
-        httpx.AsyncClient(transport=PortForwardTransport(api._session)) as client,
-        client.stream("GET", "http://cart.shop.pod:8080/a") as response,
-    ):
-        assert b"".join([chunk async for chunk in response.aiter_bytes()]) == LARGE
+async def test_a_connection_that_the_pod_closed_meanwhile_is_opened_again() -> None:
+    async def one_answer(request: Request, channels: Channels) -> None:
+        async for _ in channels.messages():
+            await channels.send(0, b"\x98\x3aHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await channels.end()
+            return
+
+    async with serving(socket=one_answer) as server, ApiClient(server.credentials) as api:
+        for _ in range(3):
+            assert (await api.pod_get("shop", "cart", 15000, "/ready")).body == b"ok"
+    assert server.sockets == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "kept"),
+    [
+        (b"Connection: close\r\nContent-Length: 2\r\n\r\nok", False),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", True),
+        (b"Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", False),  # more than was asked for
+    ],
+)
+async def test_a_connection_is_kept_where_the_answer_allows_it(head: bytes, kept: bool) -> None:
+    async def talk(request: Request, channels: Channels) -> None:
+        prefix = b"\x98\x3a"
+        async for _ in channels.messages():
+            await channels.send(0, prefix + b"HTTP/1.1 200 OK\r\n" + head)
+            prefix = b""
+
+    async with serving(socket=talk) as server, ApiClient(server.credentials) as api:
+        for _ in range(2):
+            assert (await api.pod_get("shop", "cart", 15000, "/a b?c=\u00e9")).body == b"ok"
+    assert server.sockets == (1 if kept else 2)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", b"HTTP/1.1 101 X\r\n\r\n"]
+)
+async def test_what_is_no_whole_http_answer_is_refused(answer: bytes) -> None:
+    async def talk(request: Request, channels: Channels) -> None:
+        await channels.send(0, b"\x98\x3a" + answer)
+        await channels.end()
+
+    async with serving(socket=talk) as server:
+        with pytest.raises(PodRefused, match="broke the connection off"):
+            await ask(server)
 
 
 async def test_port_prefix_and_messages_in_any_pieces() -> None:
