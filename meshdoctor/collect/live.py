@@ -17,7 +17,7 @@ from meshdoctor.collect.istiods import ask_istiod
 from meshdoctor.collect.meanwhile import Meanwhile, Work
 from meshdoctor.collect.metrics import HISTORY, LONGEST, LONGEST_HISTORY, ask_prometheus
 from meshdoctor.collect.nodes import Nodes
-from meshdoctor.collect.objects import Kind, Listed, list_kinds, read_config_maps
+from meshdoctor.collect.objects import Kind, Listed, begin_pods, list_kinds, read_config_maps
 from meshdoctor.collect.proxies import ask_envoy, begin
 from meshdoctor.collect.suspects import MOST, Choice, choose
 from meshdoctor.collect.traffic import ask_traffic
@@ -95,11 +95,15 @@ async def collect(api: ApiClient, options: Options, progress: Progress = _quiet,
     `work` is done on it while the proxies and Prometheus are awaited, as far as it comes meanwhile.
     """
     progress("reading objects")
-    discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
-    early = asyncio.create_task(ask_early(api, discovery, options))
     meanwhile = Meanwhile(None if options.active else work)  # test pods are awaited as well
+    begun: list[asyncio.Task[Any]] = []
     try:
-        listed = await list_kinds(api, discovery, options.wanted, options.namespace)
+        pods = begin_pods(api, options.namespace) if Pod in options.wanted else None
+        begun += [pods] if pods else []
+        discovery, kubernetes = await asyncio.gather(api.discover(), api.version())
+        early = asyncio.create_task(ask_early(api, discovery, options))
+        begun.append(early)
+        listed = await list_kinds(api, discovery, options.wanted, options.namespace, pods)
         found = assemble(api, listed, Runtime(), kubernetes=kubernetes)
         require_istio(found, options)
 
@@ -108,7 +112,8 @@ async def collect(api: ApiClient, options: Options, progress: Progress = _quiet,
 
         runtime = await ask_running(api, found, options, progress, await early, told)
     finally:
-        early.cancel()
+        for task in begun:
+            task.cancel()
         await meanwhile.end()
     return meanwhile.completed(assemble(api, listed, runtime, kubernetes=kubernetes))
 

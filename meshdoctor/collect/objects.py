@@ -16,9 +16,10 @@ from meshdoctor.kube.together import together
 from meshdoctor.model import kinds
 from meshdoctor.model.admission import CustomResourceDefinition
 from meshdoctor.model.base import KubernetesObject
-from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI, Unreachable
+from meshdoctor.model.errors import CredentialsError, MeshdoctorError, NotTheAPI
 from meshdoctor.model.mesh import Table
 from meshdoctor.model.sources import Source, SourceState
+from meshdoctor.model.workloads import Pod
 
 Kind = type[KubernetesObject]
 
@@ -34,21 +35,45 @@ class Listed(msgspec.Struct):
     read_at: float = 0.0
 
 
-async def list_kinds(api: ApiClient, discovery: Discovery, wanted: Iterable[Kind], namespace: str | None) -> list[Listed]:
-    """All kinds, at once as far as the client allows. `namespace` is where to look when all of them may not be listed."""
-    return list(await together([asyncio.create_task(list_kind(api, discovery, kind, namespace)) for kind in wanted]))
+def begin_pods(api: ApiClient, namespace: str | None) -> asyncio.Task[Listed]:
+    """Lists pods before it is known what is served: every API server serves them, and theirs is the longest answer."""
+    task = asyncio.create_task(_told(api, Pod, Pod.VERSIONS[0], namespace))
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # whatever fails first is what is told
+    return task
+
+
+async def list_kinds(
+    api: ApiClient,
+    discovery: Discovery,
+    wanted: Iterable[Kind],
+    namespace: str | None,
+    pods: asyncio.Task[Listed] | None = None,
+) -> list[Listed]:
+    """All kinds, at once as far as the client allows. `namespace` is where to look when all of them may not be listed;
+    `pods` are those that are being listed already."""
+
+    def task(kind: Kind) -> asyncio.Task[Listed]:
+        return pods if pods is not None and kind is Pod else asyncio.create_task(list_kind(api, discovery, kind, namespace))
+
+    return list(await together([task(kind) for kind in wanted]))
 
 
 async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace: str | None) -> Listed:
     """One kind over all namespaces, else in the one that may be read. Never raises for what concerns this kind alone."""
     name = kind.resource()
     version = discovery.version_of(kind)
-    if version is None:
-        unknown = discovery.unknown_version(kind)
-        if unknown:
-            reason = f"is served only as {unknown}, which this release does not know"
-            return Listed(kind, Table((), Source(name=name, state=SourceState.ERROR, reason=reason)))
-        return Listed(kind, Table((), Source(name=name, state=SourceState.ABSENT, reason="the API server does not serve it")))
+    if version is not None:
+        return await _told(api, kind, version, namespace)
+    unknown = discovery.unknown_version(kind)
+    if unknown:
+        reason = f"is served only as {unknown}, which this release does not know"
+        return Listed(kind, Table((), Source(name=name, state=SourceState.ERROR, reason=reason)))
+    return Listed(kind, Table((), Source(name=name, state=SourceState.ABSENT, reason="the API server does not serve it")))
+
+
+async def _told(api: ApiClient, kind: Kind, version: str, namespace: str | None) -> Listed:
+    """A kind that is served, or why it is not told."""
+    name = kind.resource()
     try:
         return await _read(api, kind, version, None)
     except Denied as denied:
@@ -57,8 +82,6 @@ async def list_kind(api: ApiClient, discovery: Discovery, kind: Kind, namespace:
             return Listed(kind, Table((), source_of(name, denied)), version)
     except (CredentialsError, NotTheAPI):
         raise
-    except Unreachable as why:
-        return Listed(kind, Table((), source_of(name, why)), version)
     except MeshdoctorError as why:
         return Listed(kind, Table((), source_of(name, why)), version)
     try:
