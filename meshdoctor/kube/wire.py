@@ -77,7 +77,10 @@ def reader(make: Callable[..., Any], fields: Mapping[int, Field]) -> Reader:  # 
                 tag, size = tag & 0x7F | size << 7, body[at]
                 at += 1
             if size > 0x7F:
-                size, at = varint(body, at - 1)
+                if body[at] > 0x7F:
+                    size, at = varint(body, at - 1)
+                else:
+                    size, at = size & 0x7F | body[at] << 7, at + 1
             field = by_tag[tag] if tag < TAGS else None
             if field is None:
                 if tag & 7 == BYTES:
@@ -97,10 +100,7 @@ def reader(make: Callable[..., Any], fields: Mapping[int, Field]) -> Reader:  # 
                 said.setdefault(name, []).append(convert(body[at:stop]))
             elif how == ENTRY:
                 key, value = convert(body[at:stop])
-                if name in said:
-                    said[name][key] = value
-                else:
-                    said[name] = {key: value}
+                said.setdefault(name, {})[key] = value
             elif how == ONE:
                 said[name] = convert(body[at:stop])
             elif how == HERE:
@@ -112,9 +112,7 @@ def reader(make: Callable[..., Any], fields: Mapping[int, Field]) -> Reader:  # 
             at = stop
         if at != end:
             raise ValueError("the message breaks off")
-        for name in lists:
-            if name in said:
-                said[name] = tuple(said[name])
+        said |= {name: tuple(said[name]) for name in lists if name in said}
         return make(**said)
 
     return read
