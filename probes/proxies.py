@@ -124,7 +124,7 @@ def left_draining(mesh: Mesh) -> Iterator[Draft]:
     for pod, envoy in asked_pods(mesh):
         if not envoy.has("state") or envoy.state != "DRAINING":
             continue
-        command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET server_info"
-        evidence = [Evidence(f"{pod.name} says DRAINING", f"/server_info of {pod.name}", "state: DRAINING", command)]
+        command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET ready"
+        evidence = [Evidence(f"{pod.name} says DRAINING", f"/ready of {pod.name}", "DRAINING", command)]
         says = f"{pod.name} is left DRAINING: somebody failed its health check by hand"
         yield fail(mesh.owner(pod), says, at=pod.name, evidence=evidence, also=[pod], since=None)

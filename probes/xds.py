@@ -197,7 +197,7 @@ def _why_disconnected(mesh: Mesh, pod: Pod) -> tuple[str, list[Evidence]]:
     silent = next((s for s in envoy.missing.values() if s.reason and "timed out" in s.reason), None) if envoy else None
     if silent is not None:
         says = "its Envoy runs and does not answer on its admin port: it hangs"
-        command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET server_info"
+        command = f"kubectl -n {pod.namespace} exec {pod.name} -c istio-proxy -- pilot-agent request GET ready"
         return says, [Evidence(says, silent.name, silent.reason or "", command)]
     return "", []
 
