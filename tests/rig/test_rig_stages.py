@@ -53,6 +53,13 @@ def becomes(kubeconfig: str, namespace: str, name: str, *, wanted: bool) -> bool
     return until(lambda: answered(kubeconfig, namespace, name), lambda is_so: is_so is wanted, seconds=90) is wanted
 
 
+def is_logged(kubeconfig: str, namespace: str, name: str) -> bool:
+    """Whether the server's log tells of a call of this pod, after a while: Envoy writes it out once a second."""
+    address = kubectl(kubeconfig, "-n", namespace, "get", "pod", name, "-o", "jsonpath={.status.podIP}")
+    told = f'"downstream_remote_address":"{address}:'
+    return until(lambda: told in kubectl(kubeconfig, "-n", INSIDE, "logs", "server", "-c", "istio-proxy"), bool, seconds=30)
+
+
 @pytest.mark.usefixtures("world")
 def test_a_stage_breaks_whom_it_names_and_is_taken_back(kubeconfig: str, capsys: pytest.CaptureFixture[str]) -> None:
     def run(*arguments: str) -> tuple[int, Json]:
@@ -62,8 +69,9 @@ def test_a_stage_breaks_whom_it_names_and_is_taken_back(kubeconfig: str, capsys:
 
     assert becomes(kubeconfig, INSIDE, "client", wanted=True)
     assert becomes(kubeconfig, OUTSIDE, "alien", wanted=True)
+    assert is_logged(kubeconfig, OUTSIDE, "alien")
     code, refused = run("strict", INSIDE, "--write", "--yes")
-    assert (code, refused["reason"]) == (64, "blocked")
+    assert (code, refused.get("reason")) == (64, "blocked"), refused
     assert {b["id"] for b in refused["stages"][0]["blockers"]} == {f"{OUTSIDE}/alien"}
     assert kubectl(kubeconfig, "-n", INSIDE, "get", "peerauthentications", "-o", "name") == ""
 
